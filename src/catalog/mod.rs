@@ -1,0 +1,104 @@
+//! Where kernels come from: facts about distributions, archives that are authenticated, and the
+//! list of kernels that they hold.
+
+pub mod facts;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256Digest;
+use crate::name::{ArchiveName, Distro, DistroRelease, PackageName, PackageVersion, Suite, Target};
+
+/// An OpenPGP v4 fingerprint: 40 upper-case hex digits (RFC 9580, section 5.5.4.2).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Fingerprint(String);
+
+impl std::str::FromStr for Fingerprint {
+    type Err = String;
+
+    /// Takes the digits with or without spaces between them, as key listings print them.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits: String = text.split_whitespace().collect();
+        if digits.len() == 40 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            Ok(Self(digits.to_ascii_uppercase()))
+        } else {
+            Err(format!("`{text}` is not a fingerprint of 40 hex digits"))
+        }
+    }
+}
+
+impl TryFrom<String> for Fingerprint {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Fingerprint> for String {
+    fn from(fingerprint: Fingerprint) -> Self {
+        fingerprint.0
+    }
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Every kernel that one distribution release's archives hold, and who vouched for the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DistroKernels {
+    pub distro: Distro,
+    pub distro_release: DistroRelease,
+    /// The digest of the facts file that the list was made by.
+    pub facts: Sha256Digest,
+    pub suites: Vec<SuiteRecord>,
+    /// Ordered by target.
+    pub kernels: Vec<Kernel>,
+}
+
+/// One authenticated state of one suite of an archive: what it said and who signed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SuiteRecord {
+    pub archive: ArchiveName,
+    pub suite: Suite,
+    /// `Date` of the Release file.
+    pub date: jiff::Timestamp,
+    /// `Valid-Until` of the Release file, where it has one.
+    pub valid_until: Option<jiff::Timestamp>,
+    /// The digest of the InRelease file, signature included; the store has its bytes.
+    pub in_release: Sha256Digest,
+    /// The pinned keys whose signatures verified, by their primary keys' fingerprints.
+    pub signed_by: Vec<Fingerprint>,
+    /// Checks that were turned off for this suite, each with the reason its facts file gives.
+    pub exceptions: Vec<String>,
+}
+
+/// One kernel and the packages that a module is built against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kernel {
+    pub target: Target,
+    /// Ordered by name; the header package of the kernel itself is among them.
+    pub packages: Vec<PackageRef>,
+}
+
+/// One package, pinned.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackageRef {
+    pub name: PackageName,
+    pub version: PackageVersion,
+    /// The package's own architecture field, such as `amd64` or `all`.
+    pub architecture: String,
+    pub archive: ArchiveName,
+    pub suite: Suite,
+    /// Relative to the archive's root.
+    pub path: String,
+    pub bytes: u64,
+    pub sha256: Sha256Digest,
+}

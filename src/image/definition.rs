@@ -1,0 +1,42 @@
+//! What a builder image is to be, read from `images/<name>.toml`.
+
+use std::path::PathBuf;
+
+use crate::catalog::facts::ArchiveFacts;
+use crate::digest::Sha256Digest;
+use crate::name::ImageName;
+
+/// One builder image as it is wanted.
+#[derive(Debug, Clone)]
+pub struct ImageDefinition {
+    pub name: ImageName,
+    pub origin: ImageOrigin,
+    /// Programs whose version line (`<tool> --version`) is recorded and compared with what a kernel
+    /// says it was built with; the first word is the program.
+    pub tools: Vec<String>,
+    /// The file that this was read from.
+    pub path: PathBuf,
+    /// The digest of that file.
+    pub digest: Sha256Digest,
+}
+
+/// Where an image comes from.
+#[derive(Debug, Clone)]
+pub enum ImageOrigin {
+    /// Made here from a signed archive.
+    Bootstrap(Bootstrap),
+    /// Pulled from a registry by digest.
+    Registry {
+        reference: String,
+        digest: Sha256Digest,
+    },
+}
+
+/// A root file system made from a signed archive by mmdebstrap.
+#[derive(Debug, Clone)]
+pub struct Bootstrap {
+    /// The first suite of the first archive is the one that is bootstrapped; the others add to it.
+    pub archives: Vec<ArchiveFacts>,
+    /// Packages beyond the minimal system.
+    pub packages: Vec<String>,
+}

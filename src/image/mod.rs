@@ -1,0 +1,3 @@
+//! Builder images: how they are made, what is in them, and how old they are.
+
+pub mod definition;

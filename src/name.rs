@@ -1,0 +1,359 @@
+//! The names of things: each a type of its own, whose `parse` and `Display` are exact inverses.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Says why a string cannot be a name of the wanted kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not {wanted}")]
+pub struct ParseNameError {
+    text: String,
+    wanted: &'static str,
+}
+
+fn refuse(text: &str, wanted: &'static str) -> ParseNameError {
+    ParseNameError {
+        text: text.chars().take(80).collect(),
+        wanted,
+    }
+}
+
+/// Returns true if `text` can stand in a path, a label and a cell id without any quoting.
+///
+/// The set is that of Debian package versions and `uname -r` strings. It has no `/`, no white space
+/// and no control characters, and a name never begins with a dot or a dash.
+fn is_plain(text: &str, most: usize) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphanumeric())
+        && text.len() <= most
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b"._+~:-".contains(&b))
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $most:literal, $wanted:literal) => {
+        name!($(#[$doc])* $type, $most, $wanted, without "");
+    };
+    ($(#[$doc:meta])* $type:ident, $most:literal, $wanted:literal, without $banned:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(String);
+
+        impl $type {
+            /// Returns the name as it was written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = ParseNameError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                if is_plain(text, $most) && !text.contains(|c| $banned.contains(c)) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(refuse(text, $wanted))
+                }
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = ParseNameError;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// A distribution, such as `debian`.
+    Distro, 32, "a distribution's name (letters, digits, `._+-`)"
+);
+name!(
+    /// A release of a distribution, such as `12`. It has no dash, so that `debian-12` reads one way.
+    DistroRelease, 32, "a distribution release (letters, digits, `._+`)", without "-"
+);
+name!(
+    /// What `uname -r` prints, such as `6.1.0-56-cloud-amd64`. It is never split to compare: which
+    /// of two is newer is answered by their package versions.
+    KernelRelease, 64, "a kernel release as `uname -r` prints it"
+);
+name!(
+    /// The version of the package that carries the headers, such as `6.1.192-2`.
+    PackageVersion, 128, "a package version"
+);
+name!(
+    /// The name of a package, such as `linux-headers-6.1.0-56-cloud-amd64`.
+    PackageName, 128, "a package name"
+);
+name!(
+    /// A kernel's flavour, such as `generic`, `cloud` or `rt`.
+    Flavour, 32, "a kernel flavour (letters, digits, `._+-`)"
+);
+name!(
+    /// A module to build, such as `workload-identity`; the `.ko` may be called otherwise.
+    ModuleName, 64, "a module name (letters, digits, `._+-`)"
+);
+name!(
+    /// A package archive as facts files call it; where it lives is site configuration.
+    ArchiveName, 64, "an archive name (letters, digits, `._+-`)"
+);
+name!(
+    /// A suite of an archive, such as `bookworm-security`.
+    Suite, 64, "a suite name (letters, digits, `._+-`)"
+);
+name!(
+    /// A builder image recipe, such as `debian-12`.
+    ImageName, 64, "an image name (letters, digits, `._+-`)"
+);
+name!(
+    /// A kernel series, such as `6.1`: the releases that begin with it and then `.` or `-` or `+`.
+    Series, 32, "a kernel series such as `6.1`"
+);
+
+impl Series {
+    /// Returns true if the release belongs to this series.
+    pub fn contains(&self, release: &KernelRelease) -> bool {
+        release
+            .as_str()
+            .strip_prefix(self.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '+']))
+    }
+}
+
+/// A machine architecture, by Debian's name for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arch {
+    Amd64,
+    Arm64,
+}
+
+impl Arch {
+    /// Every architecture, in the order of their names.
+    pub const ALL: [Self; 2] = [Self::Amd64, Self::Arm64];
+
+    /// Returns Debian's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// Returns the architecture of the machine that this program runs on, or `None` where modules
+    /// cannot be built.
+    pub fn of_this_machine() -> Option<Self> {
+        match std::env::consts::ARCH {
+            "x86_64" => Some(Self::Amd64),
+            "aarch64" => Some(Self::Arm64),
+            _ => None,
+        }
+    }
+
+    /// Returns the kernel build system's `ARCH=`.
+    pub fn kbuild(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// Returns the GNU triplet, whose tools a cross build uses.
+    pub fn gnu_triplet(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86_64-linux-gnu",
+            Self::Arm64 => "aarch64-linux-gnu",
+        }
+    }
+
+    /// Returns ELF's `e_machine` (System V ABI, "Machine" table).
+    pub fn elf_machine(self) -> u16 {
+        match self {
+            Self::Amd64 => 62,
+            Self::Arm64 => 183,
+        }
+    }
+
+    /// Returns OCI's name (image-spec, config.md, `architecture`, from Go's `GOARCH`).
+    pub fn oci(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
+impl fmt::Display for Arch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Arch {
+    type Err = ParseNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|arch| arch.as_str() == text)
+            .ok_or_else(|| refuse(text, "an architecture (`amd64`, `arm64`)"))
+    }
+}
+
+/// What one cell is built for. The whole tuple is the identity: two uploads of one kernel release
+/// are two targets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    pub distro: Distro,
+    pub distro_release: DistroRelease,
+    pub arch: Arch,
+    pub kernel_release: KernelRelease,
+    pub package_version: PackageVersion,
+    pub flavour: Flavour,
+}
+
+/// Names a cell within a plan, such as
+/// `debian-12/amd64/6.1.0-56-cloud-amd64/workload-identity`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CellId {
+    pub distro: Distro,
+    pub distro_release: DistroRelease,
+    pub arch: Arch,
+    pub kernel_release: KernelRelease,
+    pub module: ModuleName,
+}
+
+impl CellId {
+    /// Names the cell of a module and a target.
+    pub fn new(target: &Target, module: &ModuleName) -> Self {
+        Self {
+            distro: target.distro.clone(),
+            distro_release: target.distro_release.clone(),
+            arch: target.arch,
+            kernel_release: target.kernel_release.clone(),
+            module: module.clone(),
+        }
+    }
+}
+
+impl fmt::Display for CellId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            distro,
+            distro_release,
+            arch,
+            kernel_release,
+            module,
+        } = self;
+        write!(
+            f,
+            "{distro}-{distro_release}/{arch}/{kernel_release}/{module}"
+        )
+    }
+}
+
+impl FromStr for CellId {
+    type Err = ParseNameError;
+
+    /// Splits at the slashes; the distribution's release is what follows the last dash before the
+    /// first of them.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wanted = "a cell id such as `debian-12/amd64/6.1.0-56-amd64/workload-identity`";
+        let parts: Vec<&str> = text.split('/').collect();
+        let [place, arch, kernel_release, module] = parts[..] else {
+            return Err(refuse(text, wanted));
+        };
+        let (distro, distro_release) =
+            place.rsplit_once('-').ok_or_else(|| refuse(text, wanted))?;
+        Ok(Self {
+            distro: distro.parse()?,
+            distro_release: distro_release.parse()?,
+            arch: arch.parse()?,
+            kernel_release: kernel_release.parse()?,
+            module: module.parse()?,
+        })
+    }
+}
+
+impl TryFrom<String> for CellId {
+    type Error = ParseNameError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<CellId> for String {
+    fn from(id: CellId) -> Self {
+        id.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cell_ids_parse_and_print_as_inverses() {
+        for text in [
+            "debian-12/amd64/6.1.0-56-cloud-amd64/workload-identity",
+            "debian-13/arm64/6.12.115+deb13.1-arm64-16k/v4l2loopback",
+            "open-suse-15.6/amd64/6.4.0-150600.21-default/m",
+        ] {
+            let id: CellId = text.parse().expect(text);
+            assert_eq!(id.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn broken_cell_ids_are_refused() {
+        for text in [
+            "",
+            "debian-12",
+            "debian/amd64/6.1/m",
+            "debian-12/x86/6.1/m",
+            "debian-12/amd64/6.1/m/n",
+            "debian-12/amd64//m",
+            "debian-12/amd64/../m",
+        ] {
+            assert!(text.parse::<CellId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_cannot_leave_a_path_or_a_line() {
+        for text in ["", ".", "..", "-rf", "a/b", "a b", "a\n", "a\0", "é", "*"] {
+            assert!(text.parse::<KernelRelease>().is_err(), "{text:?}");
+        }
+        assert!("a".repeat(65).parse::<KernelRelease>().is_err());
+    }
+
+    #[test]
+    fn a_series_is_not_a_string_prefix() {
+        let series: Series = "6.1".parse().expect("a series");
+        let release = |text: &str| text.parse::<KernelRelease>().expect("a release");
+        assert!(series.contains(&release("6.1.0-56-amd64")));
+        assert!(series.contains(&release("6.1-rc1")));
+        assert!(!series.contains(&release("6.12.117+deb12-amd64")));
+    }
+}
