@@ -13,7 +13,14 @@
 //! ```
 
 pub mod catalog;
+pub mod compare;
 pub mod digest;
+pub mod engine;
 pub mod image;
+pub mod ko;
+pub mod label;
 pub mod name;
+pub mod outcome;
+pub mod recipe;
+pub mod source;
 pub mod tree;

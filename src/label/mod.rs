@@ -1,0 +1,88 @@
+//! From evidence to a label: a grade per axis, a tier by the rule table, reasons, and what would
+//! raise it. Pure.
+//!
+//! A label may be lower than the truth, never higher: what was not observed counts as the lowest
+//! grade of its axis.
+
+mod evidence;
+mod freshness;
+mod grade;
+mod rollup;
+mod rules;
+
+use serde::{Deserialize, Serialize};
+
+pub use evidence::{Evidence, Interface, Isolation, Rebuilds, Toolchain, grade};
+pub use freshness::{Freshness, freshness};
+pub use grade::{Axis, Grade, Tier, Vector};
+pub use rollup::{CellStanding, Rollup, roll_up};
+pub use rules::{RuleTable, rule_table};
+
+/// What is said of one cell. Never stored or printed without its vector and reasons.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Label {
+    pub tier: Tier,
+    pub freshness: Freshness,
+    pub vector: Vector,
+    /// One sentence per axis, in the order of the vector.
+    pub reasons: Vec<Reason>,
+    /// The axes that keep the label from the next better tier, and the grades that it needs.
+    pub raised_by: Vec<Raise>,
+    pub rules: RulesUsed,
+}
+
+/// Why an axis has its grade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reason {
+    pub axis: Axis,
+    pub grade: Grade,
+    pub because: String,
+}
+
+/// One grade that a better tier needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Raise {
+    pub tier: Tier,
+    pub axis: Axis,
+    pub from: Grade,
+    pub to: Grade,
+}
+
+/// The rule table that a label was made by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RulesUsed {
+    pub version: u32,
+    pub digest: crate::digest::Sha256Digest,
+}
+
+impl Label {
+    /// Returns the tier with its qualifiers, such as `constrained+stale`.
+    pub fn word(&self) -> String {
+        match self.freshness.qualifier() {
+            Some(qualifier) => format!("{}+{qualifier}", self.tier),
+            None => self.tier.to_string(),
+        }
+    }
+}
+
+/// Labels a cell that was built.
+pub fn label(evidence: &Evidence, freshness: Freshness) -> Label {
+    let rules = rule_table();
+    let (vector, reasons) = grade(evidence);
+    let tier = rules.tier(&vector);
+    Label {
+        tier,
+        freshness,
+        raised_by: rules.raised_by(&vector),
+        vector,
+        reasons,
+        rules: RulesUsed {
+            version: rules.version,
+            digest: rules.digest,
+        },
+    }
+}

@@ -1,0 +1,232 @@
+//! The rule table: versioned data, read from `rules.toml`, which is part of the program.
+
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+use crate::digest::Sha256Digest;
+use crate::label::{Axis, Grade, Raise, Tier, Vector};
+
+const TEXT: &str = include_str!("rules.toml");
+
+/// What each tier needs.
+#[derive(Debug)]
+pub struct RuleTable {
+    pub version: u32,
+    /// The digest of the file that the table was read from.
+    pub digest: Sha256Digest,
+    /// Best first: a tier, and the least grade per axis that it needs.
+    pub tiers: Vec<(Tier, Vec<(Axis, Grade)>)>,
+}
+
+/// Returns the program's rule table.
+pub fn rule_table() -> &'static RuleTable {
+    static TABLE: OnceLock<RuleTable> = OnceLock::new();
+    TABLE.get_or_init(|| read(TEXT).expect("the program's own rule table"))
+}
+
+/// Returns the file's text, for printing.
+pub fn text() -> &'static str {
+    TEXT
+}
+
+fn read(text: &str) -> Result<RuleTable, String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        version: u32,
+        tier: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Entry {
+        name: Tier,
+        needs: Vec<Grade>,
+    }
+    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    let tiers = file
+        .tier
+        .into_iter()
+        .map(|entry| {
+            let needs = entry
+                .needs
+                .into_iter()
+                .map(|grade| (axis_of(grade), grade))
+                .collect();
+            (entry.name, needs)
+        })
+        .collect();
+    Ok(RuleTable {
+        version: file.version,
+        digest: Sha256Digest::of(text.as_bytes()),
+        tiers,
+    })
+}
+
+fn axis_of(grade: Grade) -> Axis {
+    Axis::ALL
+        .iter()
+        .copied()
+        .find(|axis| axis.grades().contains(&grade))
+        .expect("every grade belongs to an axis")
+}
+
+impl RuleTable {
+    /// Returns the tier that a vector reaches.
+    pub fn tier(&self, vector: &Vector) -> Tier {
+        if vector.reproducibility == Grade::Differs {
+            return Tier::Irreproducible;
+        }
+        self.tiers
+            .iter()
+            .find(|(_, needs)| missing(needs, vector).next().is_none())
+            .map_or(Tier::Unverified, |(tier, _)| *tier)
+    }
+
+    /// Finds what would raise a vector to the next better tier that it can be raised to, by trying:
+    /// every grade that is named is raised, and the result is labelled again.
+    pub fn raised_by(&self, vector: &Vector) -> Vec<Raise> {
+        let now = self.tier(vector);
+        for (tier, needs) in self.tiers.iter().rev() {
+            if *tier <= now {
+                continue;
+            }
+            let mut raised = vector.clone();
+            let raises: Vec<Raise> = missing(needs, vector)
+                .map(|(axis, to)| Raise {
+                    tier: *tier,
+                    axis,
+                    from: vector.get(axis),
+                    to,
+                })
+                .collect();
+            for raise in &raises {
+                raised.set(raise.axis, raise.to);
+            }
+            if self.tier(&raised) >= *tier {
+                return raises;
+            }
+        }
+        Vec::new()
+    }
+}
+
+fn missing<'a>(
+    needs: &'a [(Axis, Grade)],
+    vector: &'a Vector,
+) -> impl Iterator<Item = (Axis, Grade)> + 'a {
+    needs
+        .iter()
+        .copied()
+        .filter(|(axis, least)| vector.get(*axis) < *least)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn best() -> Vector {
+        let mut vector = Vector::lowest();
+        for axis in Axis::ALL {
+            let grades = axis.grades();
+            vector.set(*axis, grades[grades.len() - 1]);
+        }
+        vector
+    }
+
+    #[test]
+    fn the_grades_of_the_axes_are_all_grades_in_order() {
+        let listed: Vec<Grade> = Axis::ALL
+            .iter()
+            .flat_map(|axis| axis.grades().iter().copied())
+            .collect();
+        assert_eq!(listed, Grade::ALL);
+    }
+
+    #[test]
+    fn tiers_follow_the_table() {
+        let with = |changes: &[(Axis, Grade)]| {
+            let mut vector = best();
+            for (axis, grade) in changes {
+                vector.set(*axis, *grade);
+            }
+            rule_table().tier(&vector)
+        };
+        use {Axis as A, Grade as G, Tier as T};
+        assert_eq!(with(&[]), T::Full);
+        for (changes, tier) in [
+            (&[(A::Reproducibility, G::Varied)][..], T::Full),
+            (&[(A::Interface, G::Traced)], T::Full),
+            (&[(A::Source, G::Archived)], T::Full),
+            (&[(A::Signing, G::Unsigned)], T::Full),
+            (&[(A::Interface, G::Signed)], T::Constrained),
+            (&[(A::Interface, G::Locked)], T::Constrained),
+            (&[(A::ClosedInputs, G::Declared)], T::Constrained),
+            (&[(A::Toolchain, G::Pinned)], T::Constrained),
+            (&[(A::Reproducibility, G::Fixed)], T::Partial),
+            (&[(A::Reproducibility, G::Normalised)], T::Partial),
+            (&[(A::Interface, G::InterfaceUnpinned)], T::Unverified),
+            (&[(A::Toolchain, G::ToolchainUnpinned)], T::Unverified),
+            (&[(A::ClosedInputs, G::Undeclared)], T::Unverified),
+            (&[(A::Isolation, G::Open)], T::Unverified),
+            (&[(A::Source, G::Dirty)], T::Unverified),
+            (&[(A::Metadata, G::MetadataDiffers)], T::Unverified),
+            (&[(A::Reproducibility, G::Unattempted)], T::Unverified),
+            (&[(A::Reproducibility, G::Differs)], T::Irreproducible),
+        ] {
+            assert_eq!(with(changes), tier, "{changes:?}");
+        }
+        assert_eq!(rule_table().tier(&Vector::lowest()), T::Unverified);
+    }
+
+    #[test]
+    fn a_worse_grade_never_raises_a_tier() {
+        let table = rule_table();
+        // Every vector of the axes that bear on a tier.
+        let mut vectors = vec![Vector::lowest()];
+        for axis in Axis::ALL {
+            vectors = vectors
+                .into_iter()
+                .flat_map(|vector| {
+                    axis.grades().iter().map(move |grade| {
+                        let mut next = vector.clone();
+                        next.set(*axis, *grade);
+                        next
+                    })
+                })
+                .collect();
+        }
+        for vector in &vectors {
+            for axis in Axis::ALL {
+                let grades = axis.grades();
+                let at = grades
+                    .iter()
+                    .position(|grade| *grade == vector.get(*axis))
+                    .expect("a grade of the axis");
+                if at == 0 || (*axis == Axis::Reproducibility && at == 1) {
+                    // `unattempted` is no worse a finding than `differs`; it is no finding.
+                    continue;
+                }
+                let mut worse = vector.clone();
+                worse.set(*axis, grades[at - 1]);
+                assert!(
+                    table.tier(&worse) <= table.tier(vector),
+                    "{axis} {vector:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_would_raise_a_label_does_raise_it() {
+        let mut vector = best();
+        vector.set(Axis::Interface, Grade::Signed);
+        let raises = rule_table().raised_by(&vector);
+        assert_eq!(raises.len(), 1);
+        assert_eq!(
+            (raises[0].axis, raises[0].to),
+            (Axis::Interface, Grade::Traced)
+        );
+        assert!(rule_table().raised_by(&best()).is_empty());
+    }
+}

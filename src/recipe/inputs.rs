@@ -1,0 +1,46 @@
+//! Everything that decides what a cell's build can produce, as one value with one digest.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256Digest;
+use crate::name::{ModuleName, PackageName, Target};
+use crate::recipe::Limits;
+
+/// The version of this recipe. It changes whenever the same inputs would be built in another way,
+/// so that results of an older recipe are never taken for results of this one.
+pub const RECIPE: u32 = 1;
+
+/// The inputs of one cell. The digest of the canonical form is the cell's identity in the ledger:
+/// a cell whose inputs have been built and rebuilt is not built again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CellInputs {
+    pub recipe: u32,
+    pub module: ModuleName,
+    pub target: Target,
+    pub source_tree: Sha256Digest,
+    /// The builder image, by the digest of its configuration.
+    pub image: Sha256Digest,
+    /// The header packages by name and digest, ordered.
+    pub packages: Vec<(PackageName, Sha256Digest)>,
+    /// What of the packages is mounted (globs of directories).
+    pub mounts: Vec<String>,
+    /// The kernel's build directory, absolute.
+    pub build_directory: String,
+    /// The prefix of the cross tools, such as `aarch64-linux-gnu-`; `None` for a native build.
+    pub cross: Option<String>,
+    /// Extra make variables, as the matrix gives them.
+    pub make: Vec<String>,
+    /// The modules that the build must make, by their paths below the source; empty means
+    /// whichever it makes, at least one.
+    pub produces: Vec<String>,
+    pub limits: Limits,
+}
+
+impl CellInputs {
+    /// Returns the digest of the canonical form: this value as JSON without white space, the fields
+    /// in the order of their declaration.
+    pub fn digest(&self) -> Sha256Digest {
+        Sha256Digest::of(&serde_json::to_vec(self).expect("plain values serialise"))
+    }
+}

@@ -1,0 +1,192 @@
+//! The build as a value: what any engine needs to run it, and nothing about a particular one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256Digest;
+use crate::recipe::{CellInputs, Variation};
+
+/// Where the module's source is mounted, read-only.
+pub const SOURCE_AT: &str = "/kmatrix/source";
+/// The writable directory that an attempt has for itself; nothing else of it outlives the attempt.
+pub const WORK_AT: &str = "/build";
+
+const SCRIPT: &str = include_str!("build.sh");
+
+/// One attempt, ready to run. In-container paths are part of the bits, so they are fixed here for
+/// every engine; the environment is complete, so an image's own is never relied on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BuildSpec {
+    pub schema_version: u32,
+    pub image: Sha256Digest,
+    /// Read-only input trees, ordered by where they are mounted.
+    pub inputs: Vec<Input>,
+    pub command: Vec<String>,
+    pub environment: BTreeMap<String, String>,
+    pub host_name: String,
+    pub domain_name: String,
+    pub user: u32,
+    pub group: u32,
+    /// The CPUs that the attempt may use; zero stands for all of the machine's.
+    pub cpus: u32,
+    pub limits: Limits,
+    pub expected: Expected,
+    pub variation: Variation,
+}
+
+/// One input tree.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    /// The absolute path at which it stands during the build.
+    pub at: String,
+    pub tree: Sha256Digest,
+}
+
+/// A part of an unpacked package that stands at the same absolute path during the build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// Relative to the package's root, such as `usr/src/linux-headers-6.1.0-56-common`.
+    pub path: String,
+    pub tree: Sha256Digest,
+}
+
+/// What an attempt may use at most.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    pub memory_bytes: u64,
+    pub processes: u32,
+    pub seconds: u64,
+    /// The work directory, which lives in memory and counts as memory too.
+    pub disk_bytes: u64,
+    pub log_bytes: u64,
+    pub output_bytes: u64,
+}
+
+impl Default for Limits {
+    /// Enough for a large module; what a build that runs wild can take from its machine.
+    fn default() -> Self {
+        Self {
+            memory_bytes: 2 << 30,
+            processes: 512,
+            seconds: 600,
+            disk_bytes: 1 << 30,
+            log_bytes: 16 << 20,
+            output_bytes: 256 << 20,
+        }
+    }
+}
+
+/// What a build has to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Expected {
+    /// Paths below the source; empty means whichever modules are made, at least one.
+    pub modules: Vec<String>,
+    /// The first word of each module's vermagic.
+    pub kernel_release: String,
+    /// ELF's `e_machine`.
+    pub machine: u16,
+}
+
+impl BuildSpec {
+    /// Returns the digest of the canonical form: this value as JSON without white space, the fields
+    /// in the order of their declaration. It is the identity of an attempt's inputs.
+    pub fn digest(&self) -> Sha256Digest {
+        Sha256Digest::of(&serde_json::to_vec(self).expect("plain values serialise"))
+    }
+
+    /// Returns the build path of this attempt.
+    pub fn build_path(&self) -> String {
+        format!("{WORK_AT}/{}", self.variation.build_path)
+    }
+}
+
+/// Makes the spec of one attempt.
+///
+/// The determinism profile: paths below the build directory are mapped away in file names and debug
+/// information (GCC manual, "Overall Options", `-ffile-prefix-map`), and the kernel build system's
+/// own stamps are pinned (Linux, `Documentation/kbuild/reproducible-builds.rst`). A set
+/// `KBUILD_BUILD_TIMESTAMP` also keeps Debian's `Makefile.btf` from running `pahole -j`, whose output
+/// order is not stable before pahole 1.29.
+pub fn build_spec(inputs: &CellInputs, mounts: &[Mount], variation: Variation) -> BuildSpec {
+    let mut trees: Vec<Input> = mounts
+        .iter()
+        .map(|mount| Input {
+            at: format!("/{}", mount.path),
+            tree: mount.tree,
+        })
+        .collect();
+    trees.push(Input {
+        at: SOURCE_AT.to_owned(),
+        tree: inputs.source_tree,
+    });
+    trees.sort();
+
+    let build_path = format!("{WORK_AT}/{}", variation.build_path);
+    let mut command: Vec<String> = [
+        "/bin/sh",
+        "-c",
+        SCRIPT,
+        "kmatrix-build",
+        SOURCE_AT,
+        &build_path,
+        &inputs.build_directory,
+        &variation.umask,
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    if let Some(prefix) = &inputs.cross {
+        command.push(format!("ARCH={}", inputs.target.arch.kbuild()));
+        command.push(format!("CROSS_COMPILE={prefix}"));
+    }
+    command.extend(inputs.make.iter().cloned());
+
+    let home = format!("{WORK_AT}/home");
+    let mut environment: BTreeMap<String, String> = [
+        (
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ),
+        ("HOME", &home),
+        ("TMPDIR", "/tmp"),
+        ("SHELL", "/bin/sh"),
+        ("USER", &variation.user_name),
+        ("LOGNAME", &variation.user_name),
+        ("LC_ALL", &variation.locale),
+        ("TZ", &variation.time_zone),
+        ("SOURCE_DATE_EPOCH", "0"),
+        ("KBUILD_BUILD_TIMESTAMP", "@0"),
+        ("KBUILD_BUILD_USER", "kmatrix"),
+        ("KBUILD_BUILD_HOST", "kmatrix"),
+        ("KCFLAGS", &format!("-ffile-prefix-map={build_path}=.")),
+        ("KAFLAGS", &format!("-ffile-prefix-map={build_path}=.")),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect();
+    environment.extend(variation.noise.iter().cloned());
+
+    BuildSpec {
+        schema_version: 1,
+        image: inputs.image,
+        inputs: trees,
+        command,
+        environment,
+        host_name: variation.host_name.clone(),
+        domain_name: variation.domain_name.clone(),
+        user: variation.user,
+        group: variation.group,
+        cpus: variation.cpus,
+        limits: inputs.limits.clone(),
+        expected: Expected {
+            modules: inputs.produces.clone(),
+            kernel_release: inputs.target.kernel_release.to_string(),
+            machine: inputs.target.arch.elf_machine(),
+        },
+        variation,
+    }
+}
