@@ -19,6 +19,7 @@ pub mod engine;
 pub mod image;
 pub mod ko;
 pub mod label;
+pub mod ledger;
 pub mod name;
 pub mod outcome;
 pub mod recipe;

@@ -1,0 +1,101 @@
+//! What the ledger keeps, as it is written.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{PackageRef, SuiteRecord};
+use crate::digest::Sha256Digest;
+use crate::engine::{EngineIdentity, Observed, Steps};
+use crate::image::ImageRecord;
+use crate::name::CellId;
+use crate::outcome::Outcome;
+use crate::recipe::toolchain::KernelToolchain;
+use crate::recipe::{CellInputs, Variation};
+use crate::source::SourceRecord;
+
+/// One execution of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRecord {
+    pub id: String,
+    pub started: Timestamp,
+    pub ended: Option<Timestamp>,
+    pub status: RunStatus,
+    /// The matrix file as it was named.
+    pub matrix: String,
+    pub plan: Sha256Digest,
+    pub rebuilds: u32,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RunStatus {
+    Running,
+    /// Every cell was attempted.
+    Finished,
+    /// The engine was lost or the disk was full; the rest was not attempted.
+    Abandoned,
+    Interrupted,
+}
+
+impl RunStatus {
+    /// Returns the word that the ledger has for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Abandoned => "abandoned",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// One cell as a run promised it: its inputs, and what is known of each of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CellRecord {
+    pub id: CellId,
+    pub inputs: CellInputs,
+    pub source: SourceRecord,
+    pub packages: Vec<PackageRef>,
+    /// The states of the suites that the packages came from.
+    pub vouched: Vec<SuiteRecord>,
+    pub image: ImageRecord,
+    pub rebuilds: u32,
+    /// How old the image's archive state may be at build time.
+    pub stale_after: SignedDuration,
+}
+
+/// One build of one cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttemptRecord {
+    pub number: u32,
+    pub run: String,
+    /// The digest of the build spec; the store has its bytes.
+    pub spec: Sha256Digest,
+    pub variation: Variation,
+    pub started: Timestamp,
+    pub wall: Duration,
+    pub steps: Steps,
+    pub engine: EngineIdentity,
+    pub observed: Option<Observed>,
+    /// What the kernel's headers say of the tools that it was built with.
+    pub toolchain: KernelToolchain,
+    pub outcome: Outcome,
+    /// The digest of what the build printed; the store has its bytes.
+    pub log: Sha256Digest,
+}
+
+impl AttemptRecord {
+    /// Returns `built` or the class of the failure.
+    pub fn outcome_word(&self) -> &'static str {
+        match &self.outcome {
+            Outcome::Built { .. } => "built",
+            Outcome::Failed { failure } => failure.class(),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The tables, and the way from every older version of them to this one.
+
+use rusqlite::{Connection, Result};
+
+/// Each entry brings the schema from its index to the next version. Entries are never changed once
+/// they have been released; a change is a new entry.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE run (
+        id TEXT PRIMARY KEY,
+        started TEXT NOT NULL,
+        status TEXT NOT NULL,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE cell (
+        run TEXT NOT NULL REFERENCES run (id),
+        id TEXT NOT NULL,
+        inputs TEXT NOT NULL,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX cell_by_id ON cell (id);
+    CREATE INDEX cell_by_run ON cell (run);
+    CREATE TABLE attempt (
+        inputs TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        run TEXT NOT NULL REFERENCES run (id),
+        spec TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX attempt_by_inputs ON attempt (inputs, number);
+    CREATE TABLE comparison (
+        inputs TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        same INTEGER NOT NULL,
+        record TEXT NOT NULL,
+        PRIMARY KEY (inputs, number)
+    ) STRICT;
+"];
+
+/// The version that this program writes.
+pub const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Applies what is missing and returns the version that the file then has, which is higher than
+/// [`VERSION`] if a newer program wrote it; such a file is left alone.
+pub fn bring_up_to_date(connection: &mut Connection) -> Result<i64> {
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > VERSION {
+        return Ok(found);
+    }
+    // Readers go on while a run writes; a power cut loses no committed transaction.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    if found == VERSION {
+        return Ok(found);
+    }
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    // Another process may have been faster since the first look.
+    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    for migration in MIGRATIONS.iter().skip(found.max(0) as usize) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(VERSION)
+}

@@ -1,0 +1,117 @@
+use std::time::Duration;
+
+use super::*;
+use crate::engine::{EngineIdentity, Steps};
+use crate::outcome::{Failure, Outcome};
+use crate::recipe::Variation;
+use crate::recipe::toolchain::KernelToolchain;
+
+fn run(id: &str) -> RunRecord {
+    RunRecord {
+        id: id.to_owned(),
+        started: jiff::Timestamp::UNIX_EPOCH,
+        ended: None,
+        status: RunStatus::Running,
+        matrix: "matrix/m.toml".to_owned(),
+        plan: Sha256Digest::of(b"plan"),
+        rebuilds: 1,
+    }
+}
+
+fn attempt(number: u32, outcome: Outcome) -> AttemptRecord {
+    AttemptRecord {
+        number,
+        run: "r1".to_owned(),
+        spec: Sha256Digest::of(b"spec"),
+        variation: Variation::of_attempt(number),
+        started: jiff::Timestamp::UNIX_EPOCH,
+        wall: Duration::from_millis(1500),
+        steps: Steps::default(),
+        engine: EngineIdentity {
+            name: "docker".to_owned(),
+            version: "1".to_owned(),
+            api_version: "1.41".to_owned(),
+            kernel: "6.1".to_owned(),
+            cpus: 2,
+        },
+        observed: None,
+        toolchain: KernelToolchain::default(),
+        outcome,
+        log: Sha256Digest::of(b"log"),
+    }
+}
+
+fn built() -> Outcome {
+    Outcome::Built {
+        modules: Vec::new(),
+    }
+}
+
+fn failed() -> Outcome {
+    Outcome::Failed {
+        failure: Failure::Compile { code: 2 },
+    }
+}
+
+#[test]
+fn attempts_are_added_and_the_best_of_each_number_is_returned() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("ledger.sqlite");
+    let inputs = Sha256Digest::of(b"inputs");
+    let mut ledger = Ledger::open(&path).expect("a ledger");
+    ledger.begin_run(&run("r1"), []).expect("a run");
+    for record in [
+        attempt(0, failed()),
+        attempt(0, built()),
+        attempt(0, failed()),
+        attempt(1, failed()),
+    ] {
+        ledger.add_attempt(&inputs, &record).expect("an attempt");
+    }
+    drop(ledger);
+    let ledger = Ledger::open(&path).expect("a ledger");
+    let found = ledger.attempts(&inputs).expect("attempts");
+    assert_eq!(found, [attempt(0, built()), attempt(1, failed())]);
+    assert_eq!(
+        ledger.history(&inputs).expect("a history"),
+        [("built".to_owned(), 1), ("compile".to_owned(), 3)]
+    );
+}
+
+#[test]
+fn a_run_that_never_ended_is_closed_by_the_next() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut ledger = Ledger::open(&dir.path().join("l")).expect("a ledger");
+    ledger.begin_run(&run("r1"), []).expect("a run");
+    assert_eq!(ledger.close_abandoned_runs().expect("an update"), 1);
+    assert_eq!(ledger.close_abandoned_runs().expect("an update"), 0);
+    let runs = ledger.runs().expect("runs");
+    assert_eq!(runs[0].status, RunStatus::Interrupted);
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("l");
+    drop(Ledger::open(&path).expect("a ledger"));
+    let connection = Connection::open(&path).expect("a database");
+    connection
+        .pragma_update(None, "user_version", schema::VERSION + 1)
+        .expect("an update");
+    drop(connection);
+    assert!(matches!(
+        Ledger::open(&path),
+        Err(LedgerError::Newer { .. })
+    ));
+}
+
+#[test]
+fn a_file_that_is_no_database_is_an_error() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("l");
+    std::fs::write(&path, "text ".repeat(1000)).expect("a file");
+    assert!(matches!(
+        Ledger::open(&path),
+        Err(LedgerError::Database { .. })
+    ));
+}
