@@ -17,4 +17,5 @@ pub mod digest;
 pub mod image;
 pub mod name;
 pub mod package;
+pub mod store;
 pub mod tree;
