@@ -14,6 +14,8 @@ const HEADER_BYTES: usize = 60;
 pub(super) struct Ar<R> {
     source: BufReader<R>,
     member: String,
+    /// What is being read, for messages: a member or something between members.
+    part: String,
     remaining: u64,
     padded: bool,
 }
@@ -23,7 +25,8 @@ impl<R: Read> Ar<R> {
     pub(super) fn open(source: R) -> Result<Self, PackageError> {
         let mut ar = Self {
             source: BufReader::with_capacity(64 * 1024, source),
-            member: "the ar magic".to_owned(),
+            member: String::new(),
+            part: "its ar magic".to_owned(),
             remaining: MAGIC.len() as u64,
             padded: false,
         };
@@ -57,7 +60,11 @@ impl<R: Read> Ar<R> {
             return Ok(None);
         }
         let mut header = [0; HEADER_BYTES];
-        self.member = "an ar header".to_owned();
+        self.part = if self.member.is_empty() {
+            "its first ar header".to_owned()
+        } else {
+            format!("the ar header behind `{}`", self.member)
+        };
         self.remaining = HEADER_BYTES as u64;
         self.fill(&mut header)?;
         if header[58..] != *b"`\n" {
@@ -68,6 +75,7 @@ impl<R: Read> Ar<R> {
         let name = header[..16].trim_ascii_end();
         let name = name.strip_suffix(b"/").unwrap_or(name);
         self.member = shown(name);
+        self.part = format!("`{}`", self.member);
         self.remaining = size(&header[48..58])?;
         self.padded = self.remaining % 2 == 1;
         Ok(Some(self.member.clone()))
@@ -103,7 +111,7 @@ impl<R: Read> Read for Ar<R> {
             .map_err(|error| carry(error, |source| PackageError::Read { source }))?;
         if count == 0 {
             return Err(io::Error::other(PackageError::Truncated {
-                part: format!("`{}`", self.member),
+                part: self.part.clone(),
             }));
         }
         self.remaining -= count as u64;

@@ -12,12 +12,12 @@ const PART_BYTES: usize = 255;
 pub(super) fn relative(raw: &[u8], limits: &Limits) -> Result<String, PackageError> {
     let text = text(raw, limits)?;
     let name = || shown(raw);
+    if text == "." || text == "./" {
+        return Ok(String::new());
+    }
     let plain = text.strip_prefix("./").unwrap_or(text);
     if plain.starts_with('/') {
         return Err(PackageError::Absolute { name: name() });
-    }
-    if plain.is_empty() && text == "./" || plain == "." {
-        return Ok(String::new());
     }
     let plain = plain.strip_suffix('/').unwrap_or(plain);
     let mut depth = 0;

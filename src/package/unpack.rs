@@ -108,7 +108,15 @@ impl Unpacking<'_> {
             }
             Kind::HardLink { target } => self.link(&name, target)?,
         };
-        self.entries.insert(name, written);
+        self.record(name, written)
+    }
+
+    fn record(&mut self, name: String, entry: Entry) -> Result<(), PackageError> {
+        let limit = self.limits.entries;
+        if self.entries.len() == limit {
+            return Err(PackageError::TooManyEntries { limit });
+        }
+        self.entries.insert(name, entry);
         Ok(())
     }
 
@@ -131,13 +139,8 @@ impl Unpacking<'_> {
                 }
                 None => {
                     self.make_directory(parent)?;
-                    self.entries.insert(parent.to_owned(), Entry::Directory);
+                    self.record(parent.to_owned(), Entry::Directory)?;
                 }
-            }
-            if self.entries.len() > self.limits.entries {
-                return Err(PackageError::TooManyEntries {
-                    limit: self.limits.entries,
-                });
             }
         }
         Ok(())
