@@ -110,6 +110,11 @@ impl<T> Hashing<T> {
         self.bytes
     }
 
+    /// Returns what was wrapped. Bytes that are read or written there are not hashed.
+    pub fn get_ref(&self) -> &T {
+        &self.inner
+    }
+
     /// Returns what was wrapped, the digest, and the number of bytes that passed.
     pub fn finish(self) -> (T, Sha256Digest, u64) {
         (

@@ -1,0 +1,184 @@
+//! Blobs: bytes under the name of their digest.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::NamedTempFile;
+
+use super::error::{StoreError, failed};
+use super::scratch::Scratch;
+use super::{Store, disk};
+use crate::digest::{Hashing, Sha256Digest};
+
+impl Store {
+    /// Returns where a blob is, or `None` if the store has not got it. Whoever reads the file must
+    /// hash it again; [`Store::open_blob`] does.
+    pub fn blob_path(&self, digest: &Sha256Digest) -> Option<PathBuf> {
+        let path = blob_place(&self.root, digest);
+        path.is_file().then_some(path)
+    }
+
+    /// Starts a blob whose bytes come in pieces.
+    pub fn blob_writer(&self) -> Result<BlobWriter, StoreError> {
+        Ok(BlobWriter {
+            root: self.root.clone(),
+            file: Hashing::new(self.scratch.file()?),
+            _scratch: Arc::clone(&self.scratch),
+        })
+    }
+
+    /// Stores bytes that are in memory.
+    pub fn put(&self, bytes: &[u8]) -> Result<Sha256Digest, StoreError> {
+        let mut writer = self.blob_writer()?;
+        let path = writer.path();
+        writer.write_all(bytes).map_err(failed("write", path))?;
+        Ok(writer.commit(None)?.0)
+    }
+
+    /// Opens a blob for reading; the reader's end is an error if the bytes were not the digest's.
+    pub fn open_blob(&self, digest: &Sha256Digest) -> Result<BlobReader, StoreError> {
+        let path = blob_place(&self.root, digest);
+        match File::open(&path) {
+            Ok(file) => Ok(BlobReader {
+                expected: *digest,
+                path,
+                state: Some(Hashing::new(file)),
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(StoreError::NoBlob { digest: *digest })
+            }
+            Err(error) => Err(failed("open", path)(error)),
+        }
+    }
+
+    /// Reads a blob of at most `limit` bytes and refuses it if it is corrupt.
+    pub fn read_blob(&self, digest: &Sha256Digest, limit: u64) -> Result<Vec<u8>, StoreError> {
+        let mut reader = self.open_blob(digest)?;
+        let path = reader.path.clone();
+        let mut bytes = Vec::new();
+        (&mut reader)
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| unreadable(error, path))?;
+        if bytes.len() as u64 > limit {
+            return Err(StoreError::TooLarge {
+                digest: *digest,
+                limit,
+            });
+        }
+        Ok(bytes)
+    }
+}
+
+/// A blob that is being written: nobody sees it before [`BlobWriter::commit`], and dropping it
+/// removes it.
+pub struct BlobWriter {
+    root: PathBuf,
+    file: Hashing<NamedTempFile>,
+    _scratch: Arc<Scratch>,
+}
+
+impl BlobWriter {
+    /// Returns where the bytes go for now, for messages.
+    pub fn path(&self) -> PathBuf {
+        self.file.get_ref().path().to_owned()
+    }
+
+    /// Makes the blob visible and returns its digest and size, unless another digest or size was
+    /// expected; then nothing stays.
+    pub fn commit(
+        self,
+        expected: Option<(Sha256Digest, u64)>,
+    ) -> Result<(Sha256Digest, u64), StoreError> {
+        let (file, found, found_bytes) = self.file.finish();
+        if let Some((expected, expected_bytes)) = expected
+            && (expected, expected_bytes) != (found, found_bytes)
+        {
+            return Err(StoreError::Mismatch {
+                expected,
+                expected_bytes,
+                found,
+                found_bytes,
+            });
+        }
+        let place = blob_place(&self.root, &found);
+        if let Some(directory) = place.parent() {
+            disk::make_directories(directory)?;
+        }
+        file.as_file()
+            .set_permissions(fs::Permissions::from_mode(0o444))
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(failed("flush", file.path()))?;
+        // A blob that is there already is replaced by the same bytes, which mends a corrupt one.
+        let file = file.into_temp_path();
+        disk::publish(&file, &place)?;
+        Ok((found, found_bytes))
+    }
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.file.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Reads a blob and checks at its end that the bytes were those of its digest.
+pub struct BlobReader {
+    expected: Sha256Digest,
+    path: PathBuf,
+    /// `None` once the end was seen and good.
+    state: Option<Hashing<File>>,
+}
+
+impl Read for BlobReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(hashing) = &mut self.state else {
+            return Ok(0);
+        };
+        let count = hashing.read(buffer)?;
+        if count == 0 && !buffer.is_empty() {
+            self.check_end()?;
+        }
+        Ok(count)
+    }
+}
+
+impl BlobReader {
+    fn check_end(&mut self) -> io::Result<()> {
+        let Some(hashing) = self.state.take() else {
+            return Ok(());
+        };
+        let (_, found, _) = hashing.finish();
+        if found == self.expected {
+            return Ok(());
+        }
+        Err(io::Error::other(StoreError::CorruptBlob {
+            path: self.path.clone(),
+            found,
+        }))
+    }
+
+    /// Returns the blob's file, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Takes the store's own error back out of a [`BlobReader`]'s.
+fn unreadable(error: io::Error, path: PathBuf) -> StoreError {
+    error
+        .downcast::<StoreError>()
+        .unwrap_or_else(failed("read", path))
+}
+
+fn blob_place(root: &Path, digest: &Sha256Digest) -> PathBuf {
+    let hex = digest.to_hex();
+    root.join("blobs/sha256").join(&hex[..2]).join(hex)
+}

@@ -1,0 +1,69 @@
+//! The store: blobs and trees by their content, below one root directory.
+//!
+//! ```text
+//! blobs/sha256/<2 hex>/<64 hex>    bytes, named by their digest
+//! trees/<key>/root/                an unpacked package (`deb1-<hex>`) or a source tree (`src1-<hex>`)
+//! trees/<key>/tree.json            the tree's digest, and what package it is
+//! trees/<key>/entries.json         every entry of the tree
+//! tmp/<process>/                   what a running process is still making
+//! lock                             held for a moment by a process that opens the store
+//! ```
+//!
+//! What holds at every moment, whatever number of processes use the store and wherever one is
+//! killed:
+//!
+//! 1. What stands in `blobs/` or `trees/` is complete. It was written in `tmp/`, hashed on its way,
+//!    flushed to the disk, and then renamed, which is the only step that others can see.
+//! 2. Nothing in `blobs/` or `trees/` is changed or replaced by anything else than the same content.
+//! 3. A directory in `tmp/` belongs to the process that holds a lock on it. The system lets go of
+//!    the lock when the process ends, in whatever way, and the next process that opens the store
+//!    removes the directory. No process id or time is looked at, so neither a reboot nor a reused
+//!    id can make a dead process look alive.
+//! 4. A blob's bytes are hashed again whenever they are used. An existing tree is trusted by its
+//!    manifest without a walk, so what it is mounted into must not be able to write to it.
+//!
+//! The file system must have `flock` and atomic renames across the root directory; a key in `trees/`
+//! carries the version of the code that made the tree, so a change to unpacking makes new trees.
+
+mod blobs;
+mod disk;
+mod error;
+mod manifest;
+mod scratch;
+mod sources;
+mod trees;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use blobs::{BlobReader, BlobWriter};
+pub use error::StoreError;
+pub use trees::{PackageTree, TreeRecord};
+
+use scratch::Scratch;
+
+/// An open store. Clones share one scratch directory, which is removed with the last of them.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+    scratch: Arc<Scratch>,
+}
+
+impl Store {
+    /// Opens the store at `root`, makes it if it is not there, and removes what processes that have
+    /// died left half made.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        for directory in ["blobs/sha256", "trees", "tmp"] {
+            disk::make_directories(&root.join(directory))?;
+        }
+        Ok(Self {
+            root: root.to_owned(),
+            scratch: Arc::new(Scratch::claim(root)?),
+        })
+    }
+
+    /// Returns the directory that the store was opened at.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}

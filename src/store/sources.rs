@@ -1,0 +1,139 @@
+//! Source trees: what a directory held when it was read, copied so that it stays that.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use super::Store;
+use super::error::{StoreError, failed};
+use super::manifest::{self, TreeFile};
+use super::trees::make_root;
+use crate::digest::{Hashing, Sha256Digest};
+use crate::tree::{self, Entries, Entry};
+
+/// The version of how source trees are copied.
+const SRC: &str = "src1";
+
+impl Store {
+    /// Copies a directory that was read as `entries` (by `tree::read_directory`) into the store and
+    /// returns the copy's root. A tree that is there already is not copied, and `from` not looked at.
+    ///
+    /// Files are hashed again on their way; one that is not what `entries` says is an error.
+    pub fn source_tree(&self, entries: &Entries, from: &Path) -> Result<PathBuf, StoreError> {
+        let digest = tree::digest(entries);
+        let place = self.tree_place(SRC, &digest);
+        if manifest::read::<TreeFile>(&place)?.is_none() {
+            let making = self.scratch.directory()?;
+            let root = make_root(making.path())?;
+            for (name, entry) in entries {
+                check_name(name)?;
+                copy_entry(entry, &from.join(name), &root.join(name))?;
+            }
+            let file = TreeFile::new(digest, None);
+            self.publish_tree(making, &file, entries.clone(), &place)?;
+        }
+        Ok(place.join("root"))
+    }
+}
+
+/// Refuses a name that is no relative path of plain parts.
+fn check_name(name: &str) -> Result<(), StoreError> {
+    let plain = Path::new(name)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    if plain && !name.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::BadEntry {
+        name: name.to_owned(),
+    })
+}
+
+/// Copies one entry. Parents come first in the order of names; those that are implied are made.
+fn copy_entry(entry: &Entry, from: &Path, to: &Path) -> Result<(), StoreError> {
+    match entry {
+        Entry::Directory => make_parents(to),
+        Entry::File {
+            digest,
+            bytes,
+            executable,
+        } => {
+            to.parent().map_or(Ok(()), make_parents)?;
+            let found = copy_file(from, to, *executable)?;
+            unchanged(from, found == (*digest, *bytes, *executable))
+        }
+        Entry::Symlink { target } => {
+            to.parent().map_or(Ok(()), make_parents)?;
+            let found = fs::read_link(from);
+            unchanged(from, found.is_ok_and(|found| found == Path::new(target)))?;
+            std::os::unix::fs::symlink(target, to).map_err(failed("create the link", to))
+        }
+    }
+}
+
+fn unchanged(path: &Path, same: bool) -> Result<(), StoreError> {
+    if same {
+        return Ok(());
+    }
+    Err(StoreError::Changed {
+        path: path.to_owned(),
+    })
+}
+
+fn make_parents(path: &Path) -> Result<(), StoreError> {
+    // Without following links: a name below a link is no entry of a tree.
+    if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
+        return Ok(());
+    }
+    path.parent().map_or(Ok(()), make_parents)?;
+    fs::create_dir(path)
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o755)))
+        .map_err(failed("create the directory", path))
+}
+
+/// Copies a file and returns what it held. A file that has become a link since is not followed, and
+/// one that has become a fifo is not waited for.
+fn copy_file(
+    from: &Path,
+    to: &Path,
+    executable: bool,
+) -> Result<(Sha256Digest, u64, bool), StoreError> {
+    let reading = || failed("read", from);
+    let writing = || failed("write", to);
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let source = match File::options()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(from)
+    {
+        Ok(source) => source,
+        Err(error) => {
+            // ELOOP is what a link answers that is not to be followed.
+            let link = rustix::io::Errno::LOOP.raw_os_error();
+            let gone = error.kind() == io::ErrorKind::NotFound;
+            unchanged(from, !gone && error.raw_os_error() != Some(link))?;
+            return Err(reading()(error));
+        }
+    };
+    let metadata = source.metadata().map_err(reading())?;
+    unchanged(from, metadata.is_file())?;
+    let mode = if executable { 0o755 } else { 0o644 };
+    let mut copy = File::create_new(to).map_err(writing())?;
+    copy.set_permissions(fs::Permissions::from_mode(mode))
+        .map_err(writing())?;
+    let mut source = Hashing::new(source);
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => copy.write_all(&buffer[..count]).map_err(writing())?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(reading()(error)),
+        }
+    }
+    let (_, digest, bytes) = source.finish();
+    Ok((digest, bytes, metadata.permissions().mode() & 0o100 != 0))
+}
