@@ -14,6 +14,8 @@
 
 pub mod catalog;
 pub mod digest;
+pub mod document;
 pub mod image;
+pub mod matrix;
 pub mod name;
 pub mod tree;
