@@ -15,21 +15,13 @@
 pub mod catalog;
 pub mod compare;
 pub mod digest;
+pub mod document;
 pub mod engine;
 pub mod image;
 pub mod ko;
 pub mod label;
 pub mod ledger;
-pub mod name;
-
-pub mod catalog;
-pub mod compare;
-pub mod digest;
-pub mod engine;
-pub mod image;
-pub mod ko;
-pub mod label;
-pub mod ledger;
+pub mod matrix;
 pub mod name;
 pub mod outcome;
 pub mod package;

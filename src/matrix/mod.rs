@@ -1,0 +1,18 @@
+//! What is asked for: modules, and the kernels that they are to be built for.
+//!
+//! A matrix file is read into a valid [`Matrix`], or into every problem that it has. Nothing here
+//! knows which kernels exist; that is for the plan. `matrix/reference.toml` shows every key.
+
+mod definition;
+mod file;
+mod make_variable;
+mod module_path;
+mod settings;
+
+pub use definition::{
+    Axis, Exclude, Include, KernelPick, KernelSelector, Latest, Matrix, ModuleEntry, Produces,
+    TargetSelector,
+};
+pub use make_variable::{MakeVariable, ParseMakeVariableError};
+pub use module_path::{ModulePath, ParseModulePathError};
+pub use settings::{BuildSettings, Limits, ParseTierError, PolicySettings, RequiredTier};

@@ -1,0 +1,182 @@
+//! How cells are built, and what is asked of the results.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::document::{ByteSize, ProblemCode, Read, Table, Value};
+
+/// How every cell of a matrix is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BuildSettings {
+    /// How often a cell is built again after the reference; with 0 nothing is proven.
+    pub rebuilds: u32,
+    pub limits: Limits,
+}
+
+/// What one attempt may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub memory: ByteSize,
+    /// Processes and threads at one time.
+    pub processes: NonZeroU32,
+    /// From start to end.
+    pub time: Duration,
+    /// Summed over all processes.
+    pub cpu_time: Duration,
+    /// What the work directory may grow to, outputs included.
+    pub disk: ByteSize,
+    /// How much of the build's output is kept.
+    pub log: ByteSize,
+}
+
+/// What is asked of the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PolicySettings {
+    /// The lowest tier that a cell may have, where one is asked for.
+    pub require: Option<RequiredTier>,
+    /// The age of a builder image's archive state, at build time, from which it is stale.
+    pub stale_after: Duration,
+    pub fail_when_stale: bool,
+}
+
+/// A tier that can be asked for; nobody asks for `irreproducible`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RequiredTier {
+    Unverified,
+    Partial,
+    Constrained,
+    Full,
+}
+
+/// Says why a string is no tier that can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a tier (`full`, `constrained`, `partial`, `unverified`)")]
+pub struct ParseTierError(String);
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Default for BuildSettings {
+    fn default() -> Self {
+        Self {
+            rebuilds: 1,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize::mebibytes(2048),
+            processes: NonZeroU32::new(512).unwrap_or(NonZeroU32::MIN),
+            time: 10 * MINUTE,
+            cpu_time: 10 * MINUTE,
+            disk: ByteSize::mebibytes(1024),
+            log: ByteSize::mebibytes(8),
+        }
+    }
+}
+
+impl Default for PolicySettings {
+    fn default() -> Self {
+        Self {
+            require: None,
+            stale_after: 30 * DAY,
+            fail_when_stale: false,
+        }
+    }
+}
+
+impl RequiredTier {
+    /// Every tier that can be asked for, lowest first.
+    pub const ALL: [Self; 4] = [
+        Self::Unverified,
+        Self::Partial,
+        Self::Constrained,
+        Self::Full,
+    ];
+
+    /// Returns the tier's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unverified => "unverified",
+            Self::Partial => "partial",
+            Self::Constrained => "constrained",
+            Self::Full => "full",
+        }
+    }
+}
+
+impl fmt::Display for RequiredTier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for RequiredTier {
+    type Err = ParseTierError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|tier| tier.as_str() == text)
+            .ok_or_else(|| ParseTierError(text.chars().take(40).collect()))
+    }
+}
+
+/// Reads `[build]`.
+pub(super) fn read_build(table: &Table<'_>) -> Read<BuildSettings> {
+    let defaults = BuildSettings::default();
+    let limits = defaults.limits;
+    let rebuilds = table.or("rebuilds", defaults.rebuilds, Value::count);
+    let memory = table.or("memory", limits.memory, size);
+    let processes = table.or("processes", limits.processes, Value::positive);
+    let time = table.or("time", limits.time, duration);
+    let cpu_time = table.or("cpu-time", limits.cpu_time, duration);
+    let disk = table.or("disk", limits.disk, size);
+    let log = table.or("log", limits.log, size);
+    Ok(BuildSettings {
+        rebuilds: rebuilds?,
+        limits: Limits {
+            memory: memory?,
+            processes: processes?,
+            time: time?,
+            cpu_time: cpu_time?,
+            disk: disk?,
+            log: log?,
+        },
+    })
+}
+
+/// Reads `[policy]`.
+pub(super) fn read_policy(table: &Table<'_>) -> Read<PolicySettings> {
+    let defaults = PolicySettings::default();
+    let require = table.optional("require", Value::parse);
+    let stale_after = table.or("stale-after", defaults.stale_after, duration);
+    let fail_when_stale = table.or("fail-when-stale", defaults.fail_when_stale, Value::boolean);
+    Ok(PolicySettings {
+        require: require?,
+        stale_after: stale_after?,
+        fail_when_stale: fail_when_stale?,
+    })
+}
+
+fn size(value: Value<'_>) -> Read<ByteSize> {
+    let size: ByteSize = value.parse()?;
+    if size.bytes() > 0 {
+        return Ok(size);
+    }
+    Err(value.refuse(ProblemCode::BadValue, "a limit of 0 lets nothing run", None))
+}
+
+fn duration(value: Value<'_>) -> Read<Duration> {
+    let duration = value.duration()?;
+    if duration >= Duration::from_secs(1) {
+        return Ok(duration);
+    }
+    let message = "a duration here is at least one second";
+    Err(value.refuse(ProblemCode::BadValue, message, None))
+}
