@@ -1,0 +1,226 @@
+//! The lock: every input of a plan pinned by digest, with where it came from and who vouched for
+//! it. A value; reading and writing the file is the state's.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::facts::DistroFacts;
+use crate::catalog::{DistroKernels, PackageRef, SuiteRecord};
+use crate::digest::Sha256Digest;
+use crate::image::ImageRecord;
+use crate::ledger::CellRecord;
+use crate::matrix::{Matrix, ModuleEntry, Produces};
+use crate::name::{Arch, CellId, ImageName, ModuleName, Target};
+use crate::recipe::{CellInputs, Limits, RECIPE};
+use crate::source::SourceRecord;
+
+/// The lock of one matrix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lock {
+    pub schema_version: u32,
+    /// The digest of the plan that was locked.
+    pub plan: Sha256Digest,
+    /// The digest of the facts of each distribution release, such as `debian-12`.
+    pub facts: BTreeMap<String, Sha256Digest>,
+    pub sources: BTreeMap<ModuleName, SourceRecord>,
+    pub images: BTreeMap<ImageName, ImageRecord>,
+    /// The suites that were read, each in the state that was authenticated.
+    pub suites: Vec<SuiteRecord>,
+    pub targets: Vec<LockedTarget>,
+    pub cells: Vec<LockedCell>,
+}
+
+/// One kernel with its packages pinned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LockedTarget {
+    pub target: Target,
+    pub image: ImageName,
+    /// What of the packages is mounted (globs of directories).
+    pub mounts: Vec<String>,
+    /// The kernel's build directory, absolute.
+    pub build_directory: String,
+    pub packages: Vec<PackageRef>,
+}
+
+/// One cell by the numbers of its parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LockedCell {
+    pub id: CellId,
+    /// The index of its target in [`Lock::targets`].
+    pub target: usize,
+}
+
+/// The schema of the lock that this program reads and writes.
+pub const SCHEMA: u32 = 1;
+
+/// Says why a plan cannot be locked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LockError {
+    #[error("the cell {cell} is planned, but its kernel is in no list of kernels")]
+    NoKernel { cell: CellId },
+    #[error("there are no facts for {distro_release}")]
+    NoFacts { distro_release: String },
+}
+
+/// Pins what a plan's cells are built from. Pure: everything is handed in.
+pub fn lock<'a>(
+    plan: Sha256Digest,
+    cells: impl IntoIterator<Item = (&'a CellId, &'a Target)>,
+    facts: &[DistroFacts],
+    kernels: &[DistroKernels],
+    images: BTreeMap<ImageName, ImageRecord>,
+    sources: BTreeMap<ModuleName, SourceRecord>,
+) -> Result<Lock, LockError> {
+    let mut known = BTreeMap::new();
+    for list in kernels {
+        for kernel in &list.kernels {
+            known.insert(&kernel.target, kernel);
+        }
+    }
+    let mut at: BTreeMap<&Target, usize> = BTreeMap::new();
+    let mut targets = Vec::new();
+    let mut locked = Vec::new();
+    for (id, target) in cells {
+        let index = match at.get(target) {
+            Some(index) => *index,
+            None => {
+                let kernel = known.get(target).ok_or_else(|| LockError::NoKernel {
+                    cell: id.clone(),
+                })?;
+                let facts = facts
+                    .iter()
+                    .find(|facts| {
+                        facts.distro == target.distro
+                            && facts.distro_release == target.distro_release
+                    })
+                    .ok_or_else(|| LockError::NoFacts {
+                        distro_release: format!("{}-{}", target.distro, target.distro_release),
+                    })?;
+                targets.push(LockedTarget {
+                    target: target.clone(),
+                    image: facts.image.clone(),
+                    mounts: facts.kernel.mounts.clone(),
+                    build_directory: facts
+                        .kernel
+                        .build
+                        .replace("{release}", target.kernel_release.as_str()),
+                    packages: kernel.packages.clone(),
+                });
+                at.insert(target, targets.len() - 1);
+                targets.len() - 1
+            }
+        };
+        locked.push(LockedCell {
+            id: id.clone(),
+            target: index,
+        });
+    }
+    Ok(Lock {
+        schema_version: SCHEMA,
+        plan,
+        facts: facts
+            .iter()
+            .map(|facts| (facts.label(), facts.digest))
+            .collect(),
+        sources,
+        images,
+        suites: kernels
+            .iter()
+            .flat_map(|list| list.suites.iter().cloned())
+            .collect(),
+        targets,
+        cells: locked,
+    })
+}
+
+impl Lock {
+    /// Puts each cell's inputs together with what is known of them.
+    ///
+    /// `build_arch` is the architecture of the machine that builds. Cells whose module, image or
+    /// target the lock does not have are left out; a lock made by [`lock`] has none.
+    pub fn cells(&self, matrix: &Matrix, build_arch: Arch) -> Vec<CellRecord> {
+        self.cells
+            .iter()
+            .filter_map(|cell| {
+                let target = self.targets.get(cell.target)?;
+                let module = matrix
+                    .modules
+                    .iter()
+                    .find(|module| module.name == cell.id.module)?;
+                let source = self.sources.get(&cell.id.module)?;
+                let image = self.images.get(&target.image)?;
+                Some(CellRecord {
+                    id: cell.id.clone(),
+                    inputs: inputs(module, target, source, image, matrix, build_arch),
+                    source: source.clone(),
+                    packages: target.packages.clone(),
+                    vouched: self.vouched(target),
+                    image: image.clone(),
+                    rebuilds: matrix.build.rebuilds,
+                    stale_after: SignedDuration::try_from(matrix.policy.stale_after)
+                        .unwrap_or(SignedDuration::ZERO),
+                })
+            })
+            .collect()
+    }
+
+    fn vouched(&self, target: &LockedTarget) -> Vec<SuiteRecord> {
+        self.suites
+            .iter()
+            .filter(|suite| {
+                target
+                    .packages
+                    .iter()
+                    .any(|package| {
+                        package.archive == suite.archive && package.suite == suite.suite
+                    })
+            })
+            .cloned()
+            .collect()
+    }
+}
+
+fn inputs(
+    module: &ModuleEntry,
+    target: &LockedTarget,
+    source: &SourceRecord,
+    image: &ImageRecord,
+    matrix: &Matrix,
+    build_arch: Arch,
+) -> CellInputs {
+    let arch = target.target.arch;
+    let limits = &matrix.build.limits;
+    CellInputs {
+        recipe: RECIPE,
+        module: module.name.clone(),
+        target: target.target.clone(),
+        source_tree: source.tree,
+        image: image.id,
+        packages: target
+            .packages
+            .iter()
+            .map(|package| (package.name.clone(), package.sha256))
+            .collect(),
+        mounts: target.mounts.clone(),
+        build_directory: target.build_directory.clone(),
+        cross: (arch != build_arch).then(|| format!("{}-", arch.gnu_triplet())),
+        make: module.make.iter().map(ToString::to_string).collect(),
+        produces: match &module.produces {
+            Produces::AtLeastOne => Vec::new(),
+            Produces::Exactly(paths) => paths.iter().map(ToString::to_string).collect(),
+        },
+        limits: Limits {
+            memory_bytes: limits.memory.bytes(),
+            processes: limits.processes.get(),
+            seconds: limits.time.as_secs().max(1),
+            disk_bytes: limits.disk.bytes(),
+            log_bytes: limits.log.bytes(),
+            output_bytes: limits.output.bytes(),
+        },
+    }
+}
