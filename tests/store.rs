@@ -1,0 +1,545 @@
+//! The store under concurrency, kills, full disks and corruption.
+
+mod deb;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use deb::{Item, deb, file};
+use kmatrix::digest::{Sha256Digest, hash_file};
+use kmatrix::package::{Limits, PackageError};
+use kmatrix::store::{PackageTree, Store, StoreError};
+use kmatrix::tree::{self, Entries, Entry, WalkRules};
+
+const RULES: WalkRules<'static> = WalkRules {
+    limit: 1000,
+    skip: &[],
+};
+
+fn open(root: &Path) -> Store {
+    Store::open(root).expect("a store")
+}
+
+fn limits() -> Limits {
+    Limits::default()
+}
+
+/// A package of a few hundred files, which takes long enough to unpack to be interrupted.
+fn large_deb() -> Vec<u8> {
+    let files: Vec<Item> = (0..400)
+        .map(|n| file(format!("./usr/src/{}/{n}", n % 7), vec![b'a'; 10_000 + n]))
+        .collect();
+    deb(&files)
+}
+
+/// Every file below a directory of the store.
+fn files_below(path: &Path) -> Vec<PathBuf> {
+    walkdir::WalkDir::new(path)
+        .into_iter()
+        .map(|entry| entry.expect("an entry"))
+        .filter(|entry| !entry.file_type().is_dir())
+        .map(walkdir::DirEntry::into_path)
+        .collect()
+}
+
+fn count_in(path: &Path) -> usize {
+    fs::read_dir(path).expect("a directory").count()
+}
+
+/// Asserts that everything visible is complete: blobs have their digests, and trees their entries.
+fn assert_whole(root: &Path) {
+    for blob in files_below(&root.join("blobs")) {
+        let digest = hash_file(&blob).expect("a blob").0;
+        assert_eq!(
+            blob.file_name().and_then(|n| n.to_str()),
+            Some(&*digest.to_hex())
+        );
+    }
+    let store = open(root);
+    for tree in fs::read_dir(root.join("trees")).expect("a directory") {
+        let name = tree.expect("an entry").file_name();
+        let name = name.to_str().expect("UTF-8");
+        let digits = name.strip_prefix("deb1-").expect("a package's tree");
+        let deb = Sha256Digest::from_hex(digits).expect("a key");
+        let tree = store.package_tree(&deb, &limits()).expect("a tree");
+        let found = tree::read_directory(&tree.directory, RULES).expect("a tree");
+        assert_eq!(found, tree.entries);
+    }
+}
+
+// Other processes are this program again, with the one test that is ignored.
+
+/// Runs what `KMATRIX_STORE_CHILD` says, in a process of its own.
+#[test]
+#[ignore = "is the other process of the tests here"]
+fn child() {
+    let root = PathBuf::from(std::env::var_os("KMATRIX_STORE_ROOT").expect("a root"));
+    let store = open(&root);
+    match std::env::var("KMATRIX_STORE_CHILD")
+        .expect("a task")
+        .as_str()
+    {
+        "half-a-blob" => {
+            let mut writer = store.blob_writer().expect("a writer");
+            writer.write_all(&[7; 100_000]).expect("bytes");
+            println!("\nready");
+            thread::sleep(Duration::from_secs(600));
+        }
+        "put" => {
+            println!("\nready");
+            for n in 0..100_u8 {
+                store.put(&vec![n; 10_000]).expect("a blob");
+            }
+        }
+        "unpack" => {
+            let deb = Sha256Digest::of(&large_deb());
+            println!("\nready");
+            store.package_tree(&deb, &limits()).expect("a tree");
+        }
+        other => panic!("unknown task {other}"),
+    }
+}
+
+fn start(task: &str, root: &Path) -> Child {
+    let mut child = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "child", "--ignored", "--nocapture"])
+        .env("KMATRIX_STORE_CHILD", task)
+        .env("KMATRIX_STORE_ROOT", root)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a process");
+    let mut lines = BufReader::new(child.stdout.as_mut().expect("its output")).lines();
+    assert!(
+        lines.any(|line| line.expect("a line") == "ready"),
+        "the process never got ready"
+    );
+    child
+}
+
+fn kill(mut child: Child) {
+    child.kill().expect("a kill");
+    child.wait().expect("an end");
+}
+
+#[test]
+fn blob_put_by_many_threads_is_one_blob() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let bytes = vec![1; 100_000];
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                let digest = store.put(&bytes).expect("a blob");
+                assert_eq!(store.read_blob(&digest, 100_000).expect("a blob"), bytes);
+            });
+        }
+    });
+    assert_eq!(files_below(&root.path().join("blobs")).len(), 1);
+    assert_eq!(files_below(&root.path().join("tmp")).len(), 0);
+    assert_whole(root.path());
+}
+
+#[test]
+fn blobs_put_by_many_processes_are_whole() {
+    let root = tempfile::tempdir().expect("a directory");
+    let children: Vec<Child> = (0..3).map(|_| start("put", root.path())).collect();
+    for mut child in children {
+        assert!(child.wait().expect("an end").success());
+    }
+    assert_eq!(files_below(&root.path().join("blobs")).len(), 100);
+    assert_eq!(count_in(&root.path().join("tmp")), 0);
+    assert_whole(root.path());
+}
+
+#[test]
+fn blob_that_is_not_what_was_expected_leaves_nothing() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let good = Sha256Digest::of(b"good");
+    for (bytes, expected) in [(&b"evil"[..], (good, 4)), (b"good", (good, 5))] {
+        let mut writer = store.blob_writer().expect("a writer");
+        writer.write_all(bytes).expect("bytes");
+        let error = writer.commit(Some(expected)).expect_err("a mismatch");
+        assert!(matches!(error, StoreError::Mismatch { .. }), "{error}");
+    }
+    assert_eq!(files_below(&root.path().join("blobs")).len(), 0);
+    assert_eq!(files_below(&root.path().join("tmp")).len(), 0);
+    assert_eq!(store.blob_path(&good), None);
+    let mut writer = store.blob_writer().expect("a writer");
+    writer.write_all(b"good").expect("bytes");
+    let committed = writer.commit(Some((good, 4))).expect("a blob");
+    assert_eq!(committed, (good, 4));
+    assert!(store.blob_path(&good).is_some());
+}
+
+#[test]
+fn blob_that_is_corrupt_is_refused_and_named() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let package = deb(&[file("a", "text")]);
+    let digest = store.put(&package).expect("a blob");
+    let path = store.blob_path(&digest).expect("a blob");
+    for change in [package.len() - 600, 0] {
+        let mut corrupt = package.clone();
+        corrupt[change] ^= 1;
+        fs::remove_file(&path).expect("a blob");
+        fs::write(&path, corrupt).expect("a file");
+        for error in [
+            store.read_blob(&digest, 1 << 20).expect_err("corrupt"),
+            store.package_tree(&digest, &limits()).expect_err("corrupt"),
+        ] {
+            assert!(
+                matches!(error, StoreError::CorruptBlob { path: ref named, .. } if *named == path),
+                "{error}"
+            );
+            let hint = error.hint().expect("a hint");
+            assert!(hint.contains(path.to_str().expect("UTF-8")), "{hint}");
+        }
+    }
+    assert_eq!(count_in(&root.path().join("trees")), 0);
+    assert_eq!(store.put(&package).expect("a blob"), digest);
+    store.package_tree(&digest, &limits()).expect("mended");
+}
+
+#[test]
+fn blob_readers_check_the_end_and_the_limit() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let digest = store.put(b"text").expect("a blob");
+    assert_eq!(store.read_blob(&digest, 4).expect("a blob"), b"text");
+    let error = store.read_blob(&digest, 3).expect_err("too large");
+    assert!(
+        matches!(error, StoreError::TooLarge { limit: 3, .. }),
+        "{error}"
+    );
+    let missing = Sha256Digest::of(b"missing");
+    let error = store.read_blob(&missing, 3).expect_err("missing");
+    assert!(matches!(error, StoreError::NoBlob { .. }), "{error}");
+
+    let path = store.blob_path(&digest).expect("a blob");
+    fs::remove_file(&path).expect("a blob");
+    fs::write(&path, "evil").expect("a file");
+    let mut read = Vec::new();
+    let mut reader = store.open_blob(&digest).expect("a blob");
+    assert!(reader.read_to_end(&mut read).is_err());
+}
+
+#[test]
+fn killed_writer_leaves_nothing_that_the_next_open_keeps() {
+    let root = tempfile::tempdir().expect("a directory");
+    kill(start("half-a-blob", root.path()));
+    assert_eq!(files_below(&root.path().join("blobs")).len(), 0);
+    assert_eq!(files_below(&root.path().join("tmp")).len(), 1);
+    let store = open(root.path());
+    assert_eq!(files_below(&root.path().join("tmp")).len(), 0);
+    assert_eq!(count_in(&root.path().join("tmp")), 1);
+    drop(store);
+    assert_eq!(count_in(&root.path().join("tmp")), 0);
+}
+
+#[test]
+fn killed_unpacker_leaves_a_whole_tree_or_none() {
+    let root = tempfile::tempdir().expect("a directory");
+    let deb = open(root.path()).put(&large_deb()).expect("a blob");
+    let mut absent = 0;
+    for after in 0..12 {
+        let child = start("unpack", root.path());
+        thread::sleep(Duration::from_millis(2 * after));
+        kill(child);
+        assert_whole(root.path());
+        absent += usize::from(count_in(&root.path().join("trees")) == 0);
+        assert_eq!(count_in(&root.path().join("tmp")), 0);
+        let _ = fs::remove_dir_all(root.path().join("trees"));
+    }
+    assert!(absent > 0, "no process was killed in time");
+    open(root.path())
+        .package_tree(&deb, &limits())
+        .expect("a tree");
+}
+
+#[test]
+fn living_writer_is_never_swept() {
+    let root = tempfile::tempdir().expect("a directory");
+    let first = open(root.path());
+    let mut writer = first.blob_writer().expect("a writer");
+    writer.write_all(b"first half, ").expect("bytes");
+    drop(first);
+    let child = start("half-a-blob", root.path());
+    for _ in 0..10 {
+        open(root.path());
+    }
+    assert_eq!(files_below(&root.path().join("tmp")).len(), 2);
+    writer.write_all(b"second half").expect("bytes");
+    let (digest, _) = writer.commit(None).expect("a blob");
+    assert_eq!(digest, Sha256Digest::of(b"first half, second half"));
+    kill(child);
+}
+
+#[test]
+fn store_opened_and_dropped_by_many_threads_stays_usable() {
+    let root = tempfile::tempdir().expect("a directory");
+    thread::scope(|scope| {
+        for n in 0..8_u8 {
+            let root = root.path();
+            scope.spawn(move || {
+                for m in 0..20_u8 {
+                    open(root).put(&[n, m]).expect("a blob");
+                }
+            });
+        }
+    });
+    assert_eq!(files_below(&root.path().join("blobs")).len(), 160);
+    assert_eq!(count_in(&root.path().join("tmp")), 0);
+}
+
+#[test]
+fn package_unpacked_by_racing_threads_is_one_tree() {
+    let root = tempfile::tempdir().expect("a directory");
+    let deb = open(root.path()).put(&large_deb()).expect("a blob");
+    let barrier = Barrier::new(4);
+    let unpack = || {
+        let store = open(root.path());
+        barrier.wait();
+        store.package_tree(&deb, &limits()).expect("a tree")
+    };
+    let trees: Vec<PackageTree> = thread::scope(|scope| {
+        let started: Vec<_> = (0..4).map(|_| scope.spawn(unpack)).collect();
+        let ended = started.into_iter().map(|thread| thread.join());
+        ended.map(|tree| tree.expect("no panic")).collect()
+    });
+    assert!(trees.iter().all(|tree| *tree == trees[0]));
+    assert_eq!(count_in(&root.path().join("trees")), 1);
+    assert_eq!(count_in(&root.path().join("tmp")), 0);
+    assert_whole(root.path());
+}
+
+#[test]
+fn package_unpacked_by_racing_processes_is_one_tree() {
+    let root = tempfile::tempdir().expect("a directory");
+    open(root.path()).put(&large_deb()).expect("a blob");
+    let children: Vec<Child> = (0..3).map(|_| start("unpack", root.path())).collect();
+    for mut child in children {
+        assert!(child.wait().expect("an end").success());
+    }
+    assert_eq!(count_in(&root.path().join("trees")), 1);
+    assert_eq!(count_in(&root.path().join("tmp")), 0);
+    assert_whole(root.path());
+}
+
+#[test]
+fn package_is_unpacked_once_and_then_opened() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let deb = store.put(&deb(&[file("./usr/a", "text")])).expect("a blob");
+    assert_eq!(store.package_tree_record(&deb).expect("no error"), None);
+    let tree = store.package_tree(&deb, &limits()).expect("a tree");
+    assert_eq!(tree.digest, tree::digest(&tree.entries));
+    assert_eq!(
+        fs::read(tree.directory.join("usr/a")).expect("a file"),
+        b"text"
+    );
+    let record = store.package_tree_record(&deb).expect("no error");
+    let record = record.expect("a tree");
+    assert_eq!(record.digest, tree.digest);
+    assert_eq!(record.directory, tree.directory);
+    assert_eq!(record.identity, tree.identity);
+    fs::remove_file(store.blob_path(&deb).expect("a blob")).expect("a file");
+    assert_eq!(store.package_tree(&deb, &limits()).expect("a tree"), tree);
+}
+
+#[test]
+fn package_that_is_refused_leaves_nothing() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let bad = deb(&[file("a", "text"), file("../b", "text")]);
+    let digest = store.put(&bad).expect("a blob");
+    let error = store.package_tree(&digest, &limits()).expect_err("refused");
+    let StoreError::Package { source, .. } = error else {
+        panic!("{error}");
+    };
+    assert!(matches!(source, PackageError::Climbs { .. }), "{source}");
+    assert_eq!(count_in(&root.path().join("trees")), 0);
+    assert_eq!(files_below(&root.path().join("tmp")).len(), 0);
+}
+
+#[test]
+fn tree_with_damaged_manifest_is_refused_and_named() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let deb = store.put(&deb(&[file("a", "text")])).expect("a blob");
+    let tree = store.package_tree(&deb, &limits()).expect("a tree");
+    let place = tree.directory.parent().expect("the tree's own directory");
+    type Damage = fn(&str) -> String;
+    let damages: [(&str, Damage); 4] = [
+        ("entries.json", |text| text.replace("\"a\"", "\"b\"")),
+        ("entries.json", |text| text[..text.len() / 2].to_owned()),
+        ("tree.json", |text| {
+            text.replace("\"schemaVersion\":1", "\"schemaVersion\":9")
+        }),
+        ("tree.json", |_| String::new()),
+    ];
+    for (name, damage) in damages {
+        let path = place.join(name);
+        let good = fs::read_to_string(&path).expect("a manifest");
+        assert_ne!(damage(&good), good);
+        fs::write(&path, damage(&good)).expect("a manifest");
+        let error = store.package_tree(&deb, &limits()).expect_err("damaged");
+        assert!(
+            matches!(error, StoreError::CorruptTree { path: ref named, .. } if named == place),
+            "{error}"
+        );
+        assert!(error.hint().is_some_and(|hint| hint.contains("delete")));
+        fs::write(&path, good).expect("a manifest");
+    }
+    store.package_tree(&deb, &limits()).expect("a tree");
+}
+
+/// A file system of one MiB, which is unmounted at the end. It takes root, as the tests here do.
+struct TinyDisk {
+    mounted: tempfile::TempDir,
+}
+
+impl TinyDisk {
+    fn mount() -> Self {
+        let mounted = tempfile::tempdir().expect("a directory");
+        let status = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(mounted.path())
+            .status()
+            .expect("mount starts");
+        assert!(
+            status.success(),
+            "a tmpfs cannot be mounted: the tests need root"
+        );
+        Self { mounted }
+    }
+}
+
+impl Drop for TinyDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.mounted.path()).status();
+    }
+}
+
+#[test]
+fn full_disk_is_reported_as_that_and_leaves_nothing() {
+    let disk = TinyDisk::mount();
+    let root = disk.mounted.path().join("store");
+    let store = open(&root);
+    let error = store.put(&vec![1; 2 << 20]).expect_err("full");
+    assert!(error.is_full(), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("full")));
+    assert_eq!(files_below(&root.join("tmp")).len(), 0);
+
+    let files: Vec<Item> = (0..4)
+        .map(|n| file(format!("{n}"), vec![n; 150_000]))
+        .collect();
+    let package = store.put(&deb(&files)).expect("a blob");
+    let error = store.package_tree(&package, &limits()).expect_err("full");
+    assert!(error.is_full(), "{error}");
+    assert_eq!(files_below(&root.join("tmp")).len(), 0);
+    assert_eq!(count_in(&root.join("trees")), 0);
+    assert_whole(&root);
+
+    let source = tempfile::tempdir().expect("a directory");
+    fs::write(source.path().join("a"), vec![1; 600_000]).expect("a file");
+    let entries = tree::read_directory(source.path(), RULES).expect("a tree");
+    let error = store
+        .source_tree(&entries, source.path())
+        .expect_err("full");
+    assert!(error.is_full(), "{error}");
+
+    let small = store.put(&deb(&[file("a", "text")])).expect("a blob");
+    store.package_tree(&small, &limits()).expect("a tree");
+}
+
+/// A module's source with every kind of entry.
+fn source() -> tempfile::TempDir {
+    let source = tempfile::tempdir().expect("a directory");
+    fs::create_dir_all(source.path().join("src/empty")).expect("a directory");
+    fs::write(source.path().join("src/module.c"), "int x;\n").expect("a file");
+    fs::write(source.path().join("Makefile"), "obj-m := module.o\n").expect("a file");
+    std::os::unix::fs::symlink("src/module.c", source.path().join("link")).expect("a link");
+    source
+}
+
+#[test]
+fn source_is_copied_once_and_stays_what_it_was() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let source = source();
+    let entries = tree::read_directory(source.path(), RULES).expect("a tree");
+    let copy = store.source_tree(&entries, source.path()).expect("a copy");
+    assert_eq!(tree::read_directory(&copy, RULES).expect("a tree"), entries);
+    fs::write(source.path().join("Makefile"), "changed").expect("a file");
+    assert_eq!(
+        store.source_tree(&entries, source.path()).expect("a copy"),
+        copy
+    );
+    assert_eq!(tree::read_directory(&copy, RULES).expect("a tree"), entries);
+}
+
+#[test]
+fn source_that_changes_while_it_is_copied_is_refused() {
+    let makefile = |source: &Path| source.join("Makefile");
+    let changes: [&dyn Fn(&Path); 6] = [
+        &|source| fs::write(makefile(source), "obj-m := madule.o\n").expect("a file"),
+        &|source| fs::remove_file(makefile(source)).expect("a file"),
+        &|source| {
+            fs::rename(makefile(source), source.join("other")).expect("a file");
+            std::os::unix::fs::symlink("other", makefile(source)).expect("a link");
+        },
+        &|source| {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(makefile(source), mode).expect("a mode");
+        },
+        &|source| {
+            fs::remove_file(source.join("link")).expect("a link");
+            std::os::unix::fs::symlink("Makefile", source.join("link")).expect("a link");
+        },
+        &|source| {
+            fs::remove_file(makefile(source)).expect("a file");
+            let made = Command::new("mkfifo").arg(makefile(source)).status();
+            assert!(made.expect("mkfifo starts").success());
+        },
+    ];
+    for change in changes {
+        let root = tempfile::tempdir().expect("a directory");
+        let store = open(root.path());
+        let source = source();
+        let entries = tree::read_directory(source.path(), RULES).expect("a tree");
+        change(source.path());
+        let error = store
+            .source_tree(&entries, source.path())
+            .expect_err("changed");
+        assert!(matches!(error, StoreError::Changed { .. }), "{error}");
+        assert_eq!(count_in(&root.path().join("trees")), 0);
+        assert_eq!(files_below(&root.path().join("tmp")).len(), 0);
+    }
+}
+
+#[test]
+fn source_entries_cannot_lead_out_of_the_store() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let source = source();
+    let entry = || Entry::File {
+        digest: Sha256Digest::of(b"int x;\n"),
+        bytes: 7,
+        executable: false,
+    };
+    for name in ["../a", "/a", "a/../../b", ""] {
+        let entries = Entries::from([(name.to_owned(), entry())]);
+        let error = store.source_tree(&entries, source.path()).expect_err(name);
+        assert!(
+            matches!(error, StoreError::BadEntry { .. }),
+            "{name}: {error}"
+        );
+    }
+}
