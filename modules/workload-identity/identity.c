@@ -2,10 +2,11 @@
 /*
  * Reads the identity of the current process.
  *
- * This runs inside a tracepoint probe: with preemption disabled before Linux
- * 7.0 or so, so nothing here may sleep or allocate. The process is single
- * threaded and not yet back in user space, so what only the process itself may
- * change (credentials, nsproxy, comm) stands still and needs no lock.
+ * This runs inside a tracepoint probe. Linux 6.12 and older call it with
+ * preemption disabled, 7.2 and newer do not: nothing here may sleep or
+ * allocate. The process is single threaded and not yet back in user space, so
+ * what only the process itself may change (credentials, nsproxy, comm) stands
+ * still and needs no lock.
  */
 #include <linux/binfmts.h>
 #include <linux/cgroup.h>

@@ -19,7 +19,7 @@ struct linux_binprm;
 
 /**
  * struct wid_identity - one process, as it was when its last exec succeeded
- * @id: record number, given by the store; never reused while the module is loaded
+ * @id: record number, given by the store and never reused by it
  * @tgid: process id in the initial pid namespace, the key of a record
  * @ns_tgid: process id in the process's own pid namespace
  * @ppid: process id of the parent, in the initial pid namespace
@@ -27,7 +27,7 @@ struct linux_binprm;
  * @start_ns: when the process was forked, CLOCK_BOOTTIME
  * @exec_ns: when this record was made, CLOCK_BOOTTIME
  * @cgroup: id of its cgroup in the unified hierarchy, 0 without cgroups
- * @exe_dev: device of the file that is executed; of the interpreter for a script
+ * @exe_dev: device of the file that is executed; for a script, its interpreter
  * @exe_ino: inode number of that file
  * @flags: WID_EXE_* and WID_FILENAME_*
  * @comm: command name, not trustworthy: the process may change it later

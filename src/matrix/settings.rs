@@ -23,12 +23,12 @@ pub struct Limits {
     pub processes: NonZeroU32,
     /// From start to end.
     pub time: Duration,
-    /// Summed over all processes.
-    pub cpu_time: Duration,
     /// What the work directory may grow to, outputs included.
     pub disk: ByteSize,
-    /// How much of the build's output is kept.
+    /// How much a build may print before it is stopped.
     pub log: ByteSize,
+    /// How large all modules of a build may be together.
+    pub output: ByteSize,
 }
 
 /// What is asked of the results.
@@ -73,9 +73,9 @@ impl Default for Limits {
             memory: ByteSize::mebibytes(2048),
             processes: NonZeroU32::new(512).unwrap_or(NonZeroU32::MIN),
             time: 10 * MINUTE,
-            cpu_time: 10 * MINUTE,
             disk: ByteSize::mebibytes(1024),
             log: ByteSize::mebibytes(8),
+            output: ByteSize::mebibytes(256),
         }
     }
 }
@@ -135,18 +135,18 @@ pub(super) fn read_build(table: &Table<'_>) -> Read<BuildSettings> {
     let memory = table.or("memory", limits.memory, size);
     let processes = table.or("processes", limits.processes, Value::positive);
     let time = table.or("time", limits.time, duration);
-    let cpu_time = table.or("cpu-time", limits.cpu_time, duration);
     let disk = table.or("disk", limits.disk, size);
     let log = table.or("log", limits.log, size);
+    let output = table.or("output", limits.output, size);
     Ok(BuildSettings {
         rebuilds: rebuilds?,
         limits: Limits {
             memory: memory?,
             processes: processes?,
             time: time?,
-            cpu_time: cpu_time?,
             disk: disk?,
             log: log?,
+            output: output?,
         },
     })
 }

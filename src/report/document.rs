@@ -1,0 +1,148 @@
+//! The JSON forms of a run and of a cell: versioned types of their own, converted one way.
+
+use serde::Serialize;
+
+use crate::compare::Comparison;
+use crate::label::{Label, Rollup};
+use crate::ledger::{AttemptRecord, CellRecord, RunRecord};
+use crate::name::CellId;
+use crate::outcome::{BuiltModule, Failure};
+use crate::report::class_of;
+use crate::run::{Assessment, Standing};
+
+/// What `build --format json` prints.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BuildDocument<'a> {
+    schema_version: u32,
+    /// `null` if there was nothing to do.
+    run: Option<&'a RunRecord>,
+    plan: crate::digest::Sha256Digest,
+    exit: u8,
+    rollup: &'a Rollup,
+    cells: Vec<CellSummary<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CellSummary<'a> {
+    id: &'a CellId,
+    target: &'a crate::name::Target,
+    inputs: crate::digest::Sha256Digest,
+    standing: &'static str,
+    modules: &'a [BuiltModule],
+    comparisons: Vec<Compared<'a>>,
+    failure: Option<Failed<'a>>,
+    label: Option<&'a Label>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Compared<'a> {
+    rebuild: u32,
+    same: bool,
+    #[serde(flatten)]
+    comparison: &'a Comparison,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failed<'a> {
+    attempt: u32,
+    #[serde(flatten)]
+    failure: &'a Failure,
+    message: String,
+    hint: &'static str,
+    infrastructure: bool,
+}
+
+/// What `explain --format json` prints, and what stands beside the modules as `record.json`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CellDocument<'a> {
+    schema_version: u32,
+    cell: &'a CellRecord,
+    inputs_digest: crate::digest::Sha256Digest,
+    standing: &'static str,
+    failure: Option<Failed<'a>>,
+    label: Option<&'a Label>,
+    attempts: &'a [AttemptRecord],
+    comparisons: Vec<Compared<'a>>,
+}
+
+impl<'a> BuildDocument<'a> {
+    /// Puts the results of a run together.
+    pub fn new(
+        run: Option<&'a RunRecord>,
+        plan: crate::digest::Sha256Digest,
+        exit: crate::exit::Exit,
+        rollup: &'a Rollup,
+        assessments: &'a [Assessment],
+    ) -> Self {
+        Self {
+            schema_version: 1,
+            run,
+            plan,
+            exit: exit.code(),
+            rollup,
+            cells: assessments.iter().map(CellSummary::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Assessment> for CellSummary<'a> {
+    fn from(assessment: &'a Assessment) -> Self {
+        Self {
+            id: &assessment.cell.id,
+            target: &assessment.cell.inputs.target,
+            inputs: assessment.cell.inputs.digest(),
+            standing: class_of(&assessment.standing),
+            modules: assessment.modules(),
+            comparisons: compared(assessment),
+            failure: failed(assessment),
+            label: assessment.label(),
+        }
+    }
+}
+
+impl<'a> From<&'a Assessment> for CellDocument<'a> {
+    fn from(assessment: &'a Assessment) -> Self {
+        Self {
+            schema_version: 1,
+            cell: &assessment.cell,
+            inputs_digest: assessment.cell.inputs.digest(),
+            standing: class_of(&assessment.standing),
+            failure: failed(assessment),
+            label: assessment.label(),
+            attempts: &assessment.attempts,
+            comparisons: compared(assessment),
+        }
+    }
+}
+
+fn compared(assessment: &Assessment) -> Vec<Compared<'_>> {
+    assessment
+        .comparisons
+        .iter()
+        .map(|(rebuild, comparison)| Compared {
+            rebuild: *rebuild,
+            same: comparison.is_same(),
+            comparison,
+        })
+        .collect()
+}
+
+fn failed(assessment: &Assessment) -> Option<Failed<'_>> {
+    match &assessment.standing {
+        Standing::Failed {
+            number, failure, ..
+        } => Some(Failed {
+            attempt: *number,
+            failure,
+            message: failure.to_string(),
+            hint: failure.hint(),
+            infrastructure: failure.is_infrastructure(),
+        }),
+        Standing::Labelled(_) | Standing::Missing { .. } => None,
+    }
+}

@@ -1,0 +1,216 @@
+//! Everything about one cell, for people.
+
+use std::io::{self, Write};
+
+use crate::digest::Sha256Digest;
+use crate::label::Label;
+use crate::outcome::Outcome;
+use crate::recipe::WORK_AT;
+use crate::run::{Assessment, Standing};
+use crate::source::Revision;
+
+/// Prints inputs, who vouched for them, the attempts with their commands and logs, what was
+/// compared, and the label with its vector. `place` says where a blob is.
+pub fn explain(
+    to: &mut impl Write,
+    assessment: &Assessment,
+    history: &[(String, u32)],
+    place: impl Fn(&Sha256Digest) -> Option<String>,
+) -> io::Result<()> {
+    let cell = &assessment.cell;
+    writeln!(to, "{}", cell.id)?;
+    match &assessment.standing {
+        Standing::Labelled(label) => print_label(to, label)?,
+        Standing::Failed {
+            number,
+            failure,
+            label,
+        } => {
+            writeln!(to, "failed in attempt {number}: {failure}")?;
+            writeln!(to, "  hint: {}", failure.hint())?;
+            if let Some(label) = label {
+                print_label(to, label)?;
+            }
+        }
+        Standing::Missing { label } => {
+            writeln!(to, "not every attempt was made; run `kmatrix build` again")?;
+            if let Some(label) = label {
+                print_label(to, label)?;
+            }
+        }
+    }
+    print_inputs(to, assessment)?;
+    print_attempts(to, assessment, &place)?;
+    print_comparisons(to, assessment)?;
+    if !history.is_empty() {
+        let words: Vec<String> = history
+            .iter()
+            .map(|(outcome, count)| format!("{count} {outcome}"))
+            .collect();
+        writeln!(to, "\nattempts over all time: {}", words.join(", "))?;
+    }
+    Ok(())
+}
+
+fn print_label(to: &mut impl Write, label: &Label) -> io::Result<()> {
+    writeln!(to, "label: {}", label.word())?;
+    for reason in &label.reasons {
+        let (axis, grade) = (reason.axis, reason.grade);
+        writeln!(to, "  {axis:<15}  {grade:<18}  {}", reason.because)?;
+    }
+    writeln!(to, "  {:<15}  {}", "image", label.freshness)?;
+    match label.raised_by.as_slice() {
+        [] => writeln!(to, "  nothing would raise it")?,
+        raises => {
+            let needs: Vec<String> = raises
+                .iter()
+                .map(|raise| format!("{} from {} to {}", raise.axis, raise.from, raise.to))
+                .collect();
+            writeln!(to, "  raised to {} by: {}", raises[0].tier, needs.join(", "))?;
+        }
+    }
+    let rules = &label.rules;
+    writeln!(to, "  rules: version {}, {}", rules.version, rules.digest)
+}
+
+fn print_inputs(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> {
+    let cell = &assessment.cell;
+    writeln!(to, "\ninputs {}", cell.inputs.digest())?;
+    writeln!(to, "  source {}", cell.source.tree)?;
+    match &cell.source.revision {
+        Revision::Committed { commit } => writeln!(to, "    commit {commit}")?,
+        Revision::Archived => writeln!(to, "    from an archive")?,
+        Revision::Dirty { reason } => writeln!(to, "    not committed: {reason}")?,
+    }
+    for closed in &cell.source.closed_inputs {
+        writeln!(to, "    prebuilt: {} ({})", closed.path, closed.reason)?;
+    }
+    writeln!(to, "  image {} {}", cell.image.name, cell.image.id)?;
+    if let Some(date) = cell.image.archive_date {
+        let date = date.strftime("%Y-%m-%d %H:%M UTC");
+        let count = cell.image.packages.len();
+        writeln!(to, "    archive of {date}, {count} packages")?;
+    }
+    for (tool, version) in &cell.image.tools {
+        writeln!(to, "    {tool}: {version}")?;
+    }
+    for package in &cell.packages {
+        let (name, version) = (&package.name, &package.version);
+        writeln!(to, "  package {name} {version} ({})", package.architecture)?;
+        writeln!(to, "    {}", package.sha256)?;
+        writeln!(to, "    {}/{} {}", package.archive, package.suite, package.path)?;
+    }
+    for suite in &cell.vouched {
+        writeln!(to, "  vouched for by {}/{}", suite.archive, suite.suite)?;
+        writeln!(
+            to,
+            "    release of {}, {}",
+            suite.date.strftime("%Y-%m-%d %H:%M UTC"),
+            suite.in_release
+        )?;
+        for key in &suite.signed_by {
+            writeln!(to, "    signed by {key}")?;
+        }
+        for exception in &suite.exceptions {
+            writeln!(to, "    check turned off: {exception}")?;
+        }
+    }
+    Ok(())
+}
+
+fn print_attempts(
+    to: &mut impl Write,
+    assessment: &Assessment,
+    place: &impl Fn(&Sha256Digest) -> Option<String>,
+) -> io::Result<()> {
+    for attempt in &assessment.attempts {
+        let name = match attempt.number {
+            0 => "reference".to_owned(),
+            number => format!("rebuild {number}"),
+        };
+        let seconds = attempt.wall.as_secs_f64();
+        let engine = &attempt.engine;
+        writeln!(
+            to,
+            "\n{name}: {} in {seconds:.1} s by {} {} ({})",
+            attempt.outcome_word(),
+            engine.name,
+            engine.version,
+            attempt.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        )?;
+        let variation = &attempt.variation;
+        writeln!(
+            to,
+            "  make -C {} M={WORK_AT}/{} {} modules",
+            assessment.cell.inputs.build_directory,
+            variation.build_path,
+            assessment.cell.inputs.make.join(" "),
+        )?;
+        writeln!(
+            to,
+            "  host {}.{}, user {}:{}, locale {}, time zone {}, umask {}",
+            variation.host_name,
+            variation.domain_name,
+            variation.user,
+            variation.group,
+            variation.locale,
+            variation.time_zone,
+            variation.umask
+        )?;
+        match &attempt.observed {
+            Some(observed) => writeln!(
+                to,
+                "  {}, CPUs {}",
+                if observed.is_sealed() { "sealed" } else { "not sealed" },
+                observed.cpus
+            )?,
+            None => writeln!(to, "  how closed it was is not recorded")?,
+        }
+        writeln!(to, "  spec {}", attempt.spec)?;
+        if let Outcome::Built { modules } = &attempt.outcome {
+            for module in modules {
+                writeln!(to, "  {} {} ({} bytes)", module.path, module.digest, module.bytes)?;
+                if let Some(vermagic) = &module.facts.vermagic {
+                    writeln!(to, "    vermagic {}", vermagic.trim_end())?;
+                }
+                if let Some(srcversion) = &module.facts.srcversion {
+                    writeln!(to, "    srcversion {srcversion}")?;
+                }
+            }
+        }
+        match place(&attempt.log) {
+            Some(place) => writeln!(to, "  log {place}")?,
+            None => writeln!(to, "  log {} (not in the store)", attempt.log)?,
+        }
+    }
+    Ok(())
+}
+
+fn print_comparisons(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> {
+    for (number, comparison) in &assessment.comparisons {
+        if comparison.is_same() {
+            writeln!(to, "\nrebuild {number}: every bit is the same")?;
+            continue;
+        }
+        for difference in &comparison.differences {
+            writeln!(to, "\nrebuild {number}: {} differs", difference.path)?;
+            if let Some(note) = &difference.note {
+                writeln!(to, "  {note}")?;
+            }
+            for section in &difference.sections {
+                let bytes = |bytes: Option<u64>| match bytes {
+                    Some(bytes) => format!("{bytes} bytes"),
+                    None => "absent".to_owned(),
+                };
+                writeln!(
+                    to,
+                    "  {}: {} in the reference, {} in the rebuild",
+                    section.name,
+                    bytes(section.reference_bytes),
+                    bytes(section.rebuild_bytes)
+                )?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! What people and programs read. Nothing here decides anything: one file per form of output.
+
+mod document;
+mod explain;
+mod plan;
+mod status;
+mod table;
+
+pub use document::{BuildDocument, CellDocument};
+pub use explain::explain;
+pub use plan::print_plan;
+pub use status::{Colour, Status};
+pub use table::{class_of, print_table};

@@ -1,0 +1,128 @@
+//! The table at the end of a run, 80 columns wide.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::label::Rollup;
+use crate::run::{Assessment, Standing};
+
+/// The widest kernel release that keeps the table within 80 columns.
+const KERNEL: usize = 34;
+
+/// Prints a row per cell under a heading per distribution, architecture and module, then the
+/// roll-up. `out` is where modules, logs and records lie.
+pub fn print_table(
+    to: &mut impl Write,
+    assessments: &[Assessment],
+    rollup: &Rollup,
+    out: &Path,
+) -> io::Result<()> {
+    let width = assessments
+        .iter()
+        .map(|assessment| assessment.cell.id.kernel_release.as_str().len())
+        .max()
+        .unwrap_or(0)
+        .min(KERNEL);
+    let mut heading = String::new();
+    for assessment in assessments {
+        let id = &assessment.cell.id;
+        let cross = match assessment.cell.inputs.cross {
+            Some(_) => " (cross)",
+            None => "",
+        };
+        let next = format!(
+            "{}-{} {}{cross} {}",
+            id.distro, id.distro_release, id.arch, id.module
+        );
+        if next != heading {
+            if !heading.is_empty() {
+                writeln!(to)?;
+            }
+            writeln!(to, "{next}")?;
+            heading = next;
+        }
+        print_row(to, assessment, width)?;
+    }
+    print_rollup(to, rollup, out)
+}
+
+fn print_row(to: &mut impl Write, assessment: &Assessment, width: usize) -> io::Result<()> {
+    let kernel = &assessment.cell.id.kernel_release;
+    let digest = match assessment.modules() {
+        [] => "-".to_owned(),
+        [module] => module.digest.short(),
+        [module, rest @ ..] => format!("{}+{}", module.digest.short(), rest.len()),
+    };
+    let (same, all) = assessment.agreement();
+    let answer = match (same, all) {
+        (_, 0) => "-".to_owned(),
+        (same, all) if same == all => format!("{same}/{all} same"),
+        (same, all) => format!("{}/{all} differ", all - same),
+    };
+    let word = match &assessment.standing {
+        Standing::Labelled(label) => label.word(),
+        Standing::Failed { .. } => "failed".to_owned(),
+        Standing::Missing { .. } => "missing".to_owned(),
+    };
+    writeln!(to, "  {kernel:<width$}  {digest:<12}  {answer:<10}  {word}")?;
+    if let Standing::Failed {
+        number, failure, ..
+    } = &assessment.standing
+    {
+        let attempt = match number {
+            0 => String::new(),
+            number => format!("rebuild {number}: "),
+        };
+        writeln!(to, "    {attempt}{failure}")?;
+    }
+    for (number, comparison) in &assessment.comparisons {
+        for difference in &comparison.differences {
+            let names: Vec<&str> = difference
+                .sections
+                .iter()
+                .map(|section| section.name.as_str())
+                .collect();
+            let what = match &difference.note {
+                Some(note) => note.clone(),
+                None => format!("in {}", names.join(" ")),
+            };
+            writeln!(to, "    rebuild {number} of {} differs {what}", difference.path)?;
+        }
+    }
+    Ok(())
+}
+
+fn print_rollup(to: &mut impl Write, rollup: &Rollup, out: &Path) -> io::Result<()> {
+    let mut parts: Vec<String> = rollup
+        .tiers
+        .iter()
+        .map(|(tier, count)| format!("{count} {tier}"))
+        .collect();
+    for (count, word) in [
+        (rollup.failed, "failed"),
+        (rollup.missing, "missing"),
+        (rollup.stale, "not fresh"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    writeln!(to)?;
+    writeln!(
+        to,
+        "{} cells: {}",
+        rollup.promised,
+        parts.join(", ")
+    )?;
+    writeln!(to, "release: {} - {}", rollup.tier, rollup.because)?;
+    writeln!(to, "modules, logs and records: {}", out.display())
+}
+
+/// Returns the word for where a cell stands, for tables and documents.
+pub fn class_of(standing: &Standing) -> &'static str {
+    match standing {
+        Standing::Labelled(_) => "labelled",
+        Standing::Failed { .. } => "failed",
+        Standing::Missing { .. } => "missing",
+    }
+}

@@ -1,0 +1,295 @@
+//! From a cell's records to where it stands: the evidence, its label, or its failure. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::compare::Comparison;
+use crate::label::{
+    self, CellStanding, Evidence, Freshness, Interface, Isolation, Label, Rebuilds, Toolchain,
+};
+use crate::ledger::{AttemptRecord, CellRecord};
+use crate::outcome::{BuiltModule, Failure, Outcome};
+use crate::recipe::Axis;
+
+/// One cell with all that is recorded of it, and what that proves.
+#[derive(Debug, Clone)]
+pub struct Assessment {
+    pub cell: CellRecord,
+    /// By number: the attempt that counts for each.
+    pub attempts: Vec<AttemptRecord>,
+    pub comparisons: Vec<(u32, Comparison)>,
+    pub standing: Standing,
+}
+
+/// Where a cell stands.
+#[derive(Debug, Clone)]
+pub enum Standing {
+    /// Every attempt that was asked for was made and compared.
+    Labelled(Box<Label>),
+    /// An attempt made no module. If the reference did, its label says what is proven all the same.
+    Failed {
+        number: u32,
+        failure: Failure,
+        label: Option<Box<Label>>,
+    },
+    /// Not every attempt was made.
+    Missing { label: Option<Box<Label>> },
+}
+
+impl Assessment {
+    /// Returns the modules of the reference.
+    pub fn modules(&self) -> &[BuiltModule] {
+        self.attempts
+            .iter()
+            .find(|attempt| attempt.number == 0)
+            .map_or(&[], built)
+    }
+
+    /// Returns the label, where there is one.
+    pub fn label(&self) -> Option<&Label> {
+        match &self.standing {
+            Standing::Labelled(label) => Some(label),
+            Standing::Failed { label, .. } | Standing::Missing { label } => label.as_deref(),
+        }
+    }
+
+    /// Returns the standing for the roll-up.
+    pub fn for_roll_up(&self) -> CellStanding {
+        match &self.standing {
+            Standing::Labelled(label) => CellStanding::Labelled {
+                tier: label.tier,
+                stale: !matches!(label.freshness, Freshness::Fresh { .. }),
+            },
+            Standing::Failed { .. } => CellStanding::Failed,
+            Standing::Missing { .. } => CellStanding::Missing,
+        }
+    }
+
+    /// Returns how many rebuilds agreed and how many there were.
+    pub fn agreement(&self) -> (usize, usize) {
+        let same = self
+            .comparisons
+            .iter()
+            .filter(|(_, comparison)| comparison.is_same())
+            .count();
+        (same, self.comparisons.len())
+    }
+}
+
+/// Says what the records of a cell prove. Attempts beyond the rebuilds that the cell asks for count
+/// as well: what was observed is never left out.
+pub fn assess(
+    cell: CellRecord,
+    attempts: Vec<AttemptRecord>,
+    comparisons: Vec<(u32, Comparison)>,
+) -> Assessment {
+    let reference = attempts.iter().find(|attempt| attempt.number == 0);
+    let label = reference
+        .filter(|attempt| matches!(attempt.outcome, Outcome::Built { .. }))
+        .map(|reference| {
+            let evidence = evidence(&cell, reference, &attempts, &comparisons);
+            let freshness = label::freshness(
+                cell.image.archive_date,
+                reference.started,
+                cell.stale_after,
+            );
+            Box::new(label::label(&evidence, freshness))
+        });
+    let failed = attempts
+        .iter()
+        .filter(|attempt| attempt.number <= cell.rebuilds)
+        .find_map(|attempt| match &attempt.outcome {
+            Outcome::Built { .. } => None,
+            Outcome::Failed { failure } => Some((attempt.number, failure.clone())),
+        });
+    let complete = (1..=cell.rebuilds)
+        .all(|number| comparisons.iter().any(|(compared, _)| *compared == number));
+    let standing = match (failed, label) {
+        (Some((number, failure)), label) => Standing::Failed {
+            number,
+            failure,
+            label,
+        },
+        (None, Some(label)) if complete => Standing::Labelled(label),
+        (None, label) => Standing::Missing { label },
+    };
+    Assessment {
+        cell,
+        attempts,
+        comparisons,
+        standing,
+    }
+}
+
+fn evidence(
+    cell: &CellRecord,
+    reference: &AttemptRecord,
+    attempts: &[AttemptRecord],
+    comparisons: &[(u32, Comparison)],
+) -> Evidence {
+    let compared: Vec<&AttemptRecord> = attempts
+        .iter()
+        .filter(|attempt| {
+            attempt.number == 0
+                || comparisons
+                    .iter()
+                    .any(|(number, _)| *number == attempt.number)
+        })
+        .collect();
+    Evidence {
+        rebuilds: (!comparisons.is_empty()).then(|| rebuilds(reference, attempts, comparisons)),
+        metadata_equal: (!comparisons.is_empty()).then(|| {
+            comparisons
+                .iter()
+                .all(|(_, comparison)| comparison.metadata_equal)
+        }),
+        interface: Some(interface(cell)),
+        closed_inputs: Some(
+            cell.source
+                .closed_inputs
+                .iter()
+                .map(|input| input.path.clone())
+                .collect(),
+        ),
+        toolchain: Some(toolchain(cell, reference, &compared)),
+        isolation: Some(Isolation {
+            attempts: compared.len(),
+            sealed: compared
+                .iter()
+                .filter(|attempt| {
+                    attempt
+                        .observed
+                        .as_ref()
+                        .is_some_and(|observed| observed.is_sealed())
+                })
+                .count(),
+        }),
+        source: Some(cell.source.revision.clone()),
+    }
+}
+
+fn rebuilds(
+    reference: &AttemptRecord,
+    attempts: &[AttemptRecord],
+    comparisons: &[(u32, Comparison)],
+) -> Rebuilds {
+    let mut varied: BTreeSet<Axis> = Axis::ALL.into_iter().collect();
+    let (mut same, mut different) = (0, 0);
+    for (number, comparison) in comparisons {
+        if !comparison.is_same() {
+            different += 1;
+            continue;
+        }
+        same += 1;
+        let axes: BTreeSet<Axis> = attempts
+            .iter()
+            .find(|attempt| attempt.number == *number)
+            .map(|rebuild| observed_axes(reference, rebuild))
+            .unwrap_or_default();
+        varied = varied.intersection(&axes).copied().collect();
+    }
+    Rebuilds {
+        same,
+        different,
+        varied,
+    }
+}
+
+/// Returns the axes on which a rebuild differed from the reference: those that its spec varied, and
+/// where the engine tells how the container really was, only if it tells so too.
+fn observed_axes(reference: &AttemptRecord, rebuild: &AttemptRecord) -> BTreeSet<Axis> {
+    let (Some(first), Some(second)) = (&reference.observed, &rebuild.observed) else {
+        return BTreeSet::new();
+    };
+    rebuild
+        .variation
+        .differs_from(&reference.variation, reference.engine.cpus)
+        .into_iter()
+        .filter(|axis| match axis {
+            Axis::HostName => first.host_name != second.host_name,
+            Axis::User => first.user != second.user,
+            Axis::Cpus => first.cpus != second.cpus,
+            Axis::BuildPath
+            | Axis::Locale
+            | Axis::TimeZone
+            | Axis::Umask
+            | Axis::Environment => true,
+        })
+        .collect()
+}
+
+fn interface(cell: &CellRecord) -> Interface {
+    let mut vouched_by = BTreeSet::new();
+    let mut exceptions = BTreeSet::new();
+    let mut complete = true;
+    for package in &cell.packages {
+        let suite = cell
+            .vouched
+            .iter()
+            .find(|suite| suite.archive == package.archive && suite.suite == package.suite)
+            .filter(|suite| !suite.signed_by.is_empty());
+        let Some(suite) = suite else {
+            complete = false;
+            continue;
+        };
+        vouched_by.insert(format!(
+            "{}/{} of {} (key {})",
+            suite.archive,
+            suite.suite,
+            suite.date.strftime("%Y-%m-%d"),
+            suite.signed_by[0]
+        ));
+        exceptions.extend(suite.exceptions.iter().cloned());
+    }
+    Interface {
+        packages: cell.packages.len(),
+        vouched_by: if complete {
+            vouched_by.into_iter().collect()
+        } else {
+            Vec::new()
+        },
+        exceptions: exceptions.into_iter().collect(),
+    }
+}
+
+fn toolchain(
+    cell: &CellRecord,
+    reference: &AttemptRecord,
+    compared: &[&AttemptRecord],
+) -> Toolchain {
+    let used: BTreeSet<String> = compared
+        .iter()
+        .flat_map(|attempt| built(attempt))
+        .flat_map(|module| module.facts.compilers.iter().cloned())
+        .collect();
+    let record = &reference.toolchain;
+    let mismatch = record.makes_btf.then(|| {
+        let wanted = record.pahole.map(|n| format!("v{}.{}", n / 100, n % 100));
+        let has = cell.image.tools.get("pahole").map(String::as_str);
+        let shown = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
+        (wanted.is_none() || wanted.as_deref() != has).then(|| {
+            format!(
+                "BTF was made by pahole {}, the kernel's by {}",
+                shown(has),
+                shown(wanted.as_deref())
+            )
+        })
+    });
+    Toolchain {
+        pinned: compared.iter().all(|attempt| {
+            attempt
+                .observed
+                .as_ref()
+                .is_some_and(|observed| observed.image == Some(cell.inputs.image))
+        }),
+        recorded: record.compiler.clone(),
+        used: used.into_iter().collect(),
+        mismatch: mismatch.flatten(),
+    }
+}
+
+fn built(attempt: &AttemptRecord) -> &[BuiltModule] {
+    match &attempt.outcome {
+        Outcome::Built { modules } => modules,
+        Outcome::Failed { .. } => &[],
+    }
+}

@@ -1,0 +1,323 @@
+//! One cell's task: prepare its inputs, make the attempts that it needs, compare them.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+use crate::compare::{self, AttemptFacts, Comparison};
+use crate::digest::Sha256Digest;
+use crate::engine::{EngineFailure, Execution, Observed};
+use crate::ledger::{AttemptRecord, CellRecord};
+
+use crate::outcome::{self, BuiltModule, Failure, ModuleFile, Outcome};
+use crate::recipe::{BuildSpec, Variation, build_spec};
+use crate::run::prepare::{PrepareError, Prepared, Unpacked, blocking, prepare};
+use crate::run::{Event, Message, Workshop, needed};
+use crate::store::{Store, StoreError};
+
+/// How often an attempt is made again after the engine was lost, and how long is waited before.
+const RETRIES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// The places in which attempts run: each is given a processor of its own.
+#[derive(Clone)]
+pub(crate) struct Slots {
+    free: Arc<Semaphore>,
+    cpus: Arc<Mutex<BTreeSet<u32>>>,
+}
+
+struct Slot {
+    cpu: u32,
+    slots: Slots,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Slots {
+    pub(crate) fn new(count: u32) -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(count.max(1) as usize)),
+            cpus: Arc::new(Mutex::new((0..count.max(1)).collect())),
+        }
+    }
+
+    async fn take(&self) -> Slot {
+        let permit = self.free.clone().acquire_owned().await;
+        let cpu = self.cpus.lock().expect("no holder panics").pop_first();
+        Slot {
+            cpu: cpu.unwrap_or(0),
+            slots: self.clone(),
+            _permit: permit.expect("the semaphore is never closed"),
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut cpus = self.slots.cpus.lock().expect("no holder panics");
+        cpus.insert(self.cpu);
+    }
+}
+
+/// All that one cell's task needs.
+#[derive(Clone)]
+pub(crate) struct CellTask {
+    pub index: usize,
+    pub run: String,
+    pub cell: CellRecord,
+    pub known: Vec<AttemptRecord>,
+    /// The rebuilds that have been compared.
+    pub compared: BTreeSet<u32>,
+    pub workshop: Workshop,
+    pub preparing: Arc<Semaphore>,
+    pub slots: Slots,
+    pub unpacked: Unpacked,
+    pub lost: watch::Sender<Option<EngineFailure>>,
+    pub stop: watch::Receiver<bool>,
+    pub sender: mpsc::UnboundedSender<Message>,
+}
+
+impl CellTask {
+    pub(crate) async fn run(self) {
+        let index = self.index;
+        let sender = self.sender.clone();
+        match self.build().await {
+            Ok(()) => {}
+            Err(PrepareError::NoInput(error)) => {
+                let cell = self.cell.id.clone();
+                self.send(Message::NoInput { cell, error });
+            }
+            Err(PrepareError::Store(error)) => self.send(Message::Broken(error)),
+        }
+        // The receiver is gone only when the run has failed already.
+        let _ = sender.send(Message::CellEnded { index });
+    }
+
+    async fn build(&self) -> Result<(), PrepareError> {
+        let numbers = needed(&self.known, self.cell.rebuilds);
+        let mut made: Vec<(u32, Outcome, Option<Observed>)> = self
+            .known
+            .iter()
+            .map(|attempt| {
+                (
+                    attempt.number,
+                    attempt.outcome.clone(),
+                    attempt.observed.clone(),
+                )
+            })
+            .collect();
+        if !numbers.is_empty() && !self.is_over() {
+            let permit = self.preparing.acquire().await;
+            let prepared = Arc::new(prepare(&self.workshop, &self.unpacked, &self.cell).await?);
+            drop(permit);
+            self.event(Event::Prepared {
+                cell: self.cell.id.clone(),
+            });
+            let mut tasks = tokio::task::JoinSet::new();
+            for number in numbers {
+                let (task, prepared) = (self.clone(), prepared.clone());
+                tasks.spawn(async move { task.attempt(number, &prepared).await });
+            }
+            while let Some(joined) = tasks.join_next().await {
+                let attempt = joined.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
+                if let Some((number, outcome, observed)) = attempt.map_err(PrepareError::Store)? {
+                    made.retain(|(known, ..)| *known != number);
+                    made.push((number, outcome, observed));
+                }
+            }
+        }
+        self.compare(made).await.map_err(PrepareError::Store)
+    }
+
+    fn is_over(&self) -> bool {
+        *self.stop.borrow() || self.lost.borrow().is_some()
+    }
+
+    /// Makes one attempt; `None` if the run was over before it could begin.
+    async fn attempt(
+        &self,
+        number: u32,
+        prepared: &Prepared,
+    ) -> Result<Option<(u32, Outcome, Option<Observed>)>, StoreError> {
+        let spec = build_spec(
+            &self.cell.inputs,
+            &prepared.mounts,
+            Variation::of_attempt(number),
+        );
+        let slot = self.slots.take().await;
+        if self.is_over() {
+            return Ok(None);
+        }
+        let cell = self.cell.id.clone();
+        self.event(Event::AttemptStarted { cell, number });
+        let (started, clock) = (Timestamp::now(), Instant::now());
+        let execution = self.execute(number, &spec, prepared, slot.cpu).await;
+        drop(slot);
+        let wall = clock.elapsed();
+        let (outcome, files) = outcome::read(&spec, &execution);
+        if let Outcome::Failed {
+            failure: Failure::Engine(failure),
+        } = &outcome
+        {
+            self.lost.send_replace(Some(failure.clone()));
+        }
+        let (observed, steps) = (execution.observed.clone(), execution.steps);
+        let (store, to_keep, log) = (self.workshop.store.clone(), spec.clone(), execution.log.bytes);
+        let log = blocking(move || keep(&store, &to_keep, &log, &files)).await?;
+        let record = Box::new(AttemptRecord {
+            number,
+            run: self.run.clone(),
+            spec: spec.digest(),
+            variation: spec.variation,
+            started,
+            wall,
+            steps,
+            engine: self.workshop.docker.identity().clone(),
+            observed: observed.clone(),
+            toolchain: prepared.toolchain.clone(),
+            outcome: outcome.clone(),
+            log,
+        });
+        self.send(Message::Attempt {
+            inputs: self.cell.inputs.digest(),
+            cell: self.cell.id.clone(),
+            record,
+        });
+        Ok(Some((number, outcome, observed)))
+    }
+
+    async fn execute(
+        &self,
+        number: u32,
+        spec: &BuildSpec,
+        prepared: &Prepared,
+        cpu: u32,
+    ) -> Execution {
+        let docker = &self.workshop.docker;
+        let mut retries = RETRIES.into_iter();
+        loop {
+            let execution = docker
+                .run(spec, &prepared.locations, cpu, self.stop.clone())
+                .await;
+            let failure = match &execution.end {
+                crate::engine::End::Lost(failure) if failure.is_retryable() => failure.clone(),
+                crate::engine::End::Lost(_)
+                | crate::engine::End::Exited { .. }
+                | crate::engine::End::OutOfMemory { .. }
+                | crate::engine::End::TimedOut
+                | crate::engine::End::OutputLimit
+                | crate::engine::End::LogLimit
+                | crate::engine::End::Interrupted => return execution,
+            };
+            let Some(wait) = retries.next() else {
+                return execution;
+            };
+            if self.is_over() {
+                return execution;
+            }
+            self.event(Event::Retrying {
+                cell: self.cell.id.clone(),
+                number,
+                failure,
+            });
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Holds every rebuild that has not been compared yet against the reference.
+    async fn compare(
+        &self,
+        made: Vec<(u32, Outcome, Option<Observed>)>,
+    ) -> Result<(), StoreError> {
+        let built = |outcome: &Outcome| match outcome {
+            Outcome::Built { modules } => Some(modules.clone()),
+            Outcome::Failed { .. } => None,
+        };
+        let Some((reference, reference_observed)) = made
+            .iter()
+            .find(|(number, ..)| *number == 0)
+            .and_then(|(_, outcome, observed)| Some((built(outcome)?, observed.clone())))
+        else {
+            return Ok(());
+        };
+        let inputs = self.cell.inputs.digest();
+        for (number, outcome, observed) in made {
+            let Some(rebuild) = built(&outcome) else {
+                continue;
+            };
+            if number == 0 || self.compared.contains(&number) {
+                continue;
+            }
+            let differences = differences(&self.workshop.store, &reference, &rebuild)?;
+            let facts = |modules, observed: &Option<Observed>| {
+                compare::metadata_digest(&AttemptFacts {
+                    inputs,
+                    image: observed.as_ref().and_then(|observed| observed.image),
+                    sealed: observed.as_ref().map(Observed::is_sealed),
+                    modules,
+                })
+            };
+            let comparison = Comparison {
+                differences,
+                metadata_equal: facts(&reference, &reference_observed)
+                    == facts(&rebuild, &observed),
+            };
+            self.send(Message::Comparison {
+                inputs,
+                number,
+                comparison,
+            });
+        }
+        Ok(())
+    }
+
+    fn event(&self, event: Event) {
+        self.send(Message::Event(event));
+    }
+
+    fn send(&self, message: Message) {
+        // The receiver is gone only when the run has failed already.
+        let _ = self.sender.send(message);
+    }
+}
+
+/// Writes what an attempt leaves into the store, and returns the log's digest. The modules are
+/// there before any record names them.
+fn keep(
+    store: &Store,
+    spec: &BuildSpec,
+    log: &[u8],
+    files: &[ModuleFile],
+) -> Result<Sha256Digest, StoreError> {
+    for file in files {
+        store.put(&file.bytes)?;
+    }
+    store.put(&serde_json::to_vec(spec).expect("plain values serialise"))?;
+    store.put(log)
+}
+
+fn differences(
+    store: &Store,
+    reference: &[BuiltModule],
+    rebuild: &[BuiltModule],
+) -> Result<Vec<compare::ModuleDifference>, StoreError> {
+    let open = |path: &str, digest: Option<Sha256Digest>| {
+        digest
+            .map(|digest| {
+                Ok(ModuleFile {
+                    path: path.to_owned(),
+                    bytes: store.read_blob(&digest, crate::ko::MAX_BYTES)?,
+                })
+            })
+            .transpose()
+    };
+    compare::differing(reference, rebuild)
+        .into_iter()
+        .map(|(path, first, second)| {
+            let (a, b) = (open(path, first)?, open(path, second)?);
+            Ok(compare::explain(path, (first, second), a.as_ref(), b.as_ref()))
+        })
+        .collect()
+}
+

@@ -1,0 +1,235 @@
+//! The scheduler: one dispatcher owns the ledger and all state; tasks prepare cells and run
+//! attempts and send typed events; reporters only listen.
+//!
+//! A cell whose inputs have been built and rebuilt is not built again. An attempt that failed is
+//! made again by the next run; one that built never is, so a difference is never retried away.
+
+mod assess;
+mod attempt;
+mod prepare;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::catalog::error::CatalogError;
+use crate::compare::Comparison;
+use crate::digest::Sha256Digest;
+use crate::engine::{Docker, EngineFailure};
+use crate::ledger::{AttemptRecord, CellRecord, Ledger, LedgerError, RunRecord, RunStatus};
+use crate::name::CellId;
+use crate::outcome::{Failure, Outcome};
+use crate::store::{Store, StoreError};
+
+pub use assess::{Assessment, Standing, assess};
+pub use prepare::{PackageSource, prepare_order};
+
+/// What a run works with.
+#[derive(Clone)]
+pub struct Workshop {
+    pub store: Store,
+    pub docker: Docker,
+    pub packages: Arc<dyn PackageSource>,
+    /// Where the sources stand, by their trees' digests.
+    pub sources: Arc<BTreeMap<Sha256Digest, crate::source::Source>>,
+    /// Attempts that run at one time.
+    pub jobs: u32,
+}
+
+/// What happens during a run, in the order in which the dispatcher learns of it.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The cell's inputs are in the store and unpacked.
+    Prepared { cell: CellId },
+    AttemptStarted {
+        cell: CellId,
+        number: u32,
+    },
+    AttemptEnded {
+        cell: CellId,
+        attempt: Box<AttemptRecord>,
+    },
+    /// The engine failed, and the attempt is made again.
+    Retrying {
+        cell: CellId,
+        number: u32,
+        failure: EngineFailure,
+    },
+    /// Everything that this run can do for the cell is done.
+    CellEnded { assessment: Box<Assessment> },
+}
+
+/// Says why a run stopped before its end. Nothing that was recorded is lost.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Finished {
+    pub record: RunRecord,
+    /// In the order of the cells that were handed in.
+    pub assessments: Vec<Assessment>,
+    /// Set if the engine was lost and the rest was not attempted.
+    pub engine_lost: Option<EngineFailure>,
+    /// The inputs that could not be had, by cell.
+    pub missing_inputs: Vec<(CellId, Arc<CatalogError>)>,
+}
+
+/// What the tasks tell the dispatcher.
+pub(crate) enum Message {
+    Event(Event),
+    Attempt {
+        inputs: Sha256Digest,
+        cell: CellId,
+        record: Box<AttemptRecord>,
+    },
+    Comparison {
+        inputs: Sha256Digest,
+        number: u32,
+        comparison: Comparison,
+    },
+    CellEnded {
+        index: usize,
+    },
+    NoInput {
+        cell: CellId,
+        error: Arc<CatalogError>,
+    },
+    Broken(StoreError),
+}
+
+/// Runs whatever these cells still need, and assesses all of them.
+///
+/// `listen` is called with every event. When `stop` becomes true, what is in flight is killed and
+/// the run ends as interrupted.
+pub async fn run(
+    workshop: Workshop,
+    ledger: &mut Ledger,
+    mut record: RunRecord,
+    cells: &[CellRecord],
+    stop: &watch::Sender<bool>,
+    mut listen: impl FnMut(&Event),
+) -> Result<Finished, RunError> {
+    ledger.begin_run(&record, cells)?;
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let preparing = Arc::new(Semaphore::new(2));
+    let slots = attempt::Slots::new(workshop.jobs);
+    let unpacked = prepare::Unpacked::default();
+    let lost = watch::Sender::new(None::<EngineFailure>);
+    for (index, cell) in cells.iter().enumerate() {
+        let known = ledger.attempts(&cell.inputs.digest())?;
+        let compared = ledger.comparisons(&cell.inputs.digest())?;
+        let task = attempt::CellTask {
+            index,
+            run: record.id.clone(),
+            cell: cell.clone(),
+            known,
+            compared: compared.into_iter().map(|(number, _)| number).collect(),
+            workshop: workshop.clone(),
+            preparing: preparing.clone(),
+            slots: slots.clone(),
+            unpacked: unpacked.clone(),
+            lost: lost.clone(),
+            stop: stop.subscribe(),
+            sender: sender.clone(),
+        };
+        tokio::spawn(task.run());
+    }
+    drop(sender);
+
+    let mut missing_inputs = Vec::new();
+    while let Some(message) = receiver.recv().await {
+        match message {
+            Message::Event(event) => listen(&event),
+            Message::Attempt {
+                inputs,
+                cell,
+                record,
+            } => {
+                ledger.add_attempt(&inputs, &record)?;
+                listen(&Event::AttemptEnded {
+                    cell,
+                    attempt: record,
+                });
+            }
+            Message::Comparison {
+                inputs,
+                number,
+                comparison,
+            } => ledger.add_comparison(&inputs, number, &comparison)?,
+            Message::CellEnded { index } => {
+                let assessment = Box::new(assess_cell(ledger, &cells[index])?);
+                listen(&Event::CellEnded { assessment });
+            }
+            Message::NoInput { cell, error } => missing_inputs.push((cell, error)),
+            Message::Broken(error) => {
+                // Nothing can be recorded any more: what is in flight is stopped, not awaited.
+                stop.send_replace(true);
+                record.status = RunStatus::Abandoned;
+                record.ended = Some(jiff::Timestamp::now());
+                ledger.end_run(&record)?;
+                return Err(error.into());
+            }
+        }
+    }
+
+    let engine_lost = lost.borrow().clone();
+    record.status = if engine_lost.is_some() {
+        RunStatus::Abandoned
+    } else if *stop.borrow() {
+        RunStatus::Interrupted
+    } else {
+        RunStatus::Finished
+    };
+    record.ended = Some(jiff::Timestamp::now());
+    ledger.end_run(&record)?;
+    Ok(Finished {
+        record,
+        assessments: cells
+            .iter()
+            .map(|cell| assess_cell(ledger, cell))
+            .collect::<Result<_, _>>()?,
+        engine_lost,
+        missing_inputs,
+    })
+}
+
+/// Reads everything that the ledger knows of a cell's inputs and says what it proves.
+pub fn assess_cell(ledger: &Ledger, cell: &CellRecord) -> Result<Assessment, LedgerError> {
+    let inputs = cell.inputs.digest();
+    let attempts = ledger.attempts(&inputs)?;
+    let comparisons = ledger.comparisons(&inputs)?;
+    Ok(assess(cell.clone(), attempts, comparisons))
+}
+
+/// Returns the numbers of the attempts that a cell still needs.
+pub fn needed(known: &[AttemptRecord], rebuilds: u32) -> Vec<u32> {
+    (0..=rebuilds)
+        .filter(|number| {
+            !known
+                .iter()
+                .any(|attempt| attempt.number == *number && is_built(&attempt.outcome))
+        })
+        .collect()
+}
+
+fn is_built(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Built { .. } => true,
+        Outcome::Failed { .. } => false,
+    }
+}
+
+/// Returns the failure of an outcome.
+pub fn failure_of(outcome: &Outcome) -> Option<&Failure> {
+    match outcome {
+        Outcome::Built { .. } => None,
+        Outcome::Failed { failure } => Some(failure),
+    }
+}

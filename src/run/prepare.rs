@@ -1,0 +1,206 @@
+//! Getting a cell's inputs: packages into the store, trees unpacked, mounts and toolchain read.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use tokio::sync::OnceCell;
+
+use crate::catalog::PackageRef;
+use crate::catalog::error::CatalogError;
+use crate::digest::Sha256Digest;
+use crate::engine::Locations;
+use crate::ledger::CellRecord;
+use crate::package;
+use crate::recipe::Mount;
+use crate::recipe::toolchain::{self, KernelToolchain};
+use crate::run::Workshop;
+use crate::store::{PackageTree, Store, StoreError};
+use crate::tree::{self, Entry};
+
+/// The most bytes of a kernel configuration that are read.
+const MAX_RECORD: u64 = 16 << 20;
+
+/// Gets packages that the store does not have yet.
+pub trait PackageSource: Send + Sync {
+    /// Fetches one package into the store, verified by its digest.
+    fn fetch<'a>(
+        &'a self,
+        package: &'a PackageRef,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), CatalogError>> + Send + 'a>>;
+}
+
+/// Why a cell's inputs are not there.
+pub(crate) enum PrepareError {
+    NoInput(Arc<CatalogError>),
+    Store(StoreError),
+}
+
+/// A cell's inputs, ready.
+pub(crate) struct Prepared {
+    pub mounts: Vec<Mount>,
+    pub locations: Locations,
+    pub toolchain: KernelToolchain,
+}
+
+type Shared = Arc<OnceCell<Arc<PackageTree>>>;
+
+/// Trees that this run has opened. Cells share packages, and each is fetched, unpacked and read
+/// once.
+#[derive(Clone, Default)]
+pub(crate) struct Unpacked(Arc<Mutex<BTreeMap<Sha256Digest, Shared>>>);
+
+impl Unpacked {
+    async fn tree(
+        &self,
+        workshop: &Workshop,
+        package: &PackageRef,
+    ) -> Result<Arc<PackageTree>, PrepareError> {
+        let shared = {
+            let mut known = self.0.lock().expect("no holder panics");
+            known.entry(package.sha256).or_default().clone()
+        };
+        shared
+            .get_or_try_init(|| open(workshop, package))
+            .await
+            .cloned()
+    }
+}
+
+async fn open(
+    workshop: &Workshop,
+    package: &PackageRef,
+) -> Result<Arc<PackageTree>, PrepareError> {
+    if workshop.store.blob_path(&package.sha256).is_none() {
+        workshop
+            .packages
+            .fetch(package)
+            .await
+            .map_err(|error| PrepareError::NoInput(Arc::new(error)))?;
+    }
+    let store = workshop.store.clone();
+    let digest = package.sha256;
+    let opened = blocking(move || store.package_tree(&digest, &package::Limits::default())).await;
+    Ok(Arc::new(opened.map_err(PrepareError::Store)?))
+}
+
+/// Fetches, unpacks and reads what a cell is built from.
+pub(crate) async fn prepare(
+    workshop: &Workshop,
+    unpacked: &Unpacked,
+    cell: &CellRecord,
+) -> Result<Prepared, PrepareError> {
+    let mut mounts = Vec::new();
+    let mut locations = Locations::new();
+    let mut record = None;
+    let globs = globs(&cell.inputs.mounts);
+    for package in &cell.packages {
+        let tree = unpacked.tree(workshop, package).await?;
+        for (name, entry) in &tree.entries {
+            let mounted = match entry {
+                Entry::Directory => globs.is_match(name),
+                Entry::File { .. } | Entry::Symlink { .. } => false,
+            };
+            if !mounted {
+                continue;
+            }
+            let digest = tree::digest(&tree::below(&tree.entries, name));
+            locations.insert(digest, tree.directory.join(name));
+            mounts.push(Mount {
+                path: name.clone(),
+                tree: digest,
+            });
+        }
+        if record.is_none() {
+            record = read_toolchain(&workshop.store, cell, &tree).map_err(PrepareError::Store)?;
+        }
+    }
+    mounts.sort_by(|a, b| a.path.cmp(&b.path));
+    let source = workshop.sources.get(&cell.inputs.source_tree);
+    if let Some(source) = source {
+        let (store, source) = (workshop.store.clone(), source.clone());
+        let place = blocking(move || store.source_tree(&source.entries, &source.directory))
+            .await
+            .map_err(PrepareError::Store)?;
+        locations.insert(cell.inputs.source_tree, place);
+    }
+    Ok(Prepared {
+        mounts,
+        locations,
+        toolchain: record.unwrap_or_default(),
+    })
+}
+
+/// Reads the kernel's record of its tools from the header tree that the build is pointed at.
+fn read_toolchain(
+    _store: &Store,
+    cell: &CellRecord,
+    tree: &PackageTree,
+) -> Result<Option<KernelToolchain>, StoreError> {
+    let Some(root) = header_root(cell, tree) else {
+        return Ok(None);
+    };
+    let read = |name: &str| -> Result<Option<String>, StoreError> {
+        let relative = format!("{root}/{name}");
+        match tree.entries.get(&relative) {
+            Some(Entry::File { bytes, .. }) if *bytes <= MAX_RECORD => {
+                let path: PathBuf = tree.directory.join(&relative);
+                let text = std::fs::read(&path).map_err(|source| StoreError::Io {
+                    doing: "read",
+                    path,
+                    source,
+                })?;
+                Ok(Some(String::from_utf8_lossy(&text).into_owned()))
+            }
+            Some(Entry::File { .. } | Entry::Directory | Entry::Symlink { .. }) | None => Ok(None),
+        }
+    };
+    let Some(config) = read(".config")? else {
+        return Ok(None);
+    };
+    let variables = read(".kernelvariables")?;
+    let has_vmlinux = tree.entries.contains_key(&format!("{root}/vmlinux"));
+    Ok(Some(toolchain::read_record(
+        &config,
+        variables.as_deref(),
+        has_vmlinux,
+    )))
+}
+
+/// Finds the directory of a package's tree that the cell's build directory is or links to.
+fn header_root(cell: &CellRecord, tree: &PackageTree) -> Option<String> {
+    let build = cell.inputs.build_directory.trim_start_matches('/');
+    let alternatives = [build.to_owned(), format!("usr/{build}")];
+    let place = alternatives
+        .iter()
+        .find(|place| tree.entries.contains_key(*place))?;
+    match tree.entries.get(place)? {
+        Entry::Directory => Some(place.clone()),
+        Entry::Symlink { target } => Some(target.trim_start_matches('/').to_owned()),
+        Entry::File { .. } => None,
+    }
+}
+
+fn globs(patterns: &[String]) -> GlobSet {
+    let mut builder = GlobSetBuilder::new();
+    for pattern in patterns {
+        // The facts' reader has refused patterns that are none.
+        if let Ok(glob) = Glob::new(pattern).map(|_| pattern).and_then(|text| {
+            globset::GlobBuilder::new(text)
+                .literal_separator(true)
+                .build()
+        }) {
+            builder.add(glob);
+        }
+    }
+    builder.build().unwrap_or_else(|_| GlobSet::empty())
+}
+
+/// Runs work that blocks on the thread pool that is there for it.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
