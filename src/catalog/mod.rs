@@ -1,7 +1,12 @@
 //! Where kernels come from: facts about distributions, archives that are authenticated, and the
 //! list of kernels that they hold.
 
+mod apt_sources;
+pub mod archive_path;
+pub mod deb822;
 pub mod facts;
+pub mod mirror;
+pub mod site;
 
 use serde::{Deserialize, Serialize};
 
