@@ -16,4 +16,5 @@ pub mod catalog;
 pub mod digest;
 pub mod image;
 pub mod name;
+pub mod store;
 pub mod tree;

@@ -5,7 +5,10 @@ mod apt_sources;
 pub mod archive_path;
 pub mod deb822;
 pub mod facts;
+pub mod fetch;
+pub mod fetch_error;
 pub mod mirror;
+mod redirect;
 pub mod site;
 
 use serde::{Deserialize, Serialize};
