@@ -8,6 +8,7 @@ pub mod facts;
 pub mod fetch;
 pub mod fetch_error;
 pub mod mirror;
+pub mod openpgp;
 mod redirect;
 pub mod site;
 
