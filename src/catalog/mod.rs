@@ -4,12 +4,15 @@
 mod apt_sources;
 pub mod archive_path;
 pub mod deb822;
+pub mod dependency;
 pub mod facts;
 pub mod fetch;
 pub mod fetch_error;
 pub mod mirror;
 pub mod openpgp;
+pub mod packages_index;
 mod redirect;
+pub mod release_file;
 pub mod site;
 
 use serde::{Deserialize, Serialize};
