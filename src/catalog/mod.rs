@@ -1,12 +1,33 @@
 //! Where kernels come from: facts about distributions, archives that are authenticated, and the
 //! list of kernels that they hold.
 
+pub mod apt;
+mod apt_sources;
+pub mod archive_path;
+pub mod deb822;
+pub mod dependency;
+pub mod error;
 pub mod facts;
+pub mod fetch;
+pub mod fetch_error;
+pub mod kernels;
+pub mod mirror;
+pub mod openpgp;
+pub mod package;
+pub mod packages_index;
+mod redirect;
+pub mod release_file;
+pub mod site;
+mod suite;
+pub mod surroundings;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
-use crate::name::{ArchiveName, Distro, DistroRelease, PackageName, PackageVersion, Suite, Target};
+use crate::name::{
+    Arch, ArchiveName, Distro, DistroRelease, KernelRelease, PackageName, PackageVersion, Suite,
+    Target,
+};
 
 /// An OpenPGP v4 fingerprint: 40 upper-case hex digits (RFC 9580, section 5.5.4.2).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -58,6 +79,18 @@ pub struct DistroKernels {
     pub suites: Vec<SuiteRecord>,
     /// Ordered by target.
     pub kernels: Vec<Kernel>,
+    /// Kernels that the archives name but whose packages they do not all hold, ordered.
+    pub unresolved: Vec<UnresolvedKernel>,
+}
+
+/// A kernel that is left out because a package that it is built against cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnresolvedKernel {
+    pub arch: Arch,
+    pub kernel_release: KernelRelease,
+    pub package_version: PackageVersion,
+    pub reason: String,
 }
 
 /// One authenticated state of one suite of an archive: what it said and who signed it.

@@ -39,4 +39,6 @@ pub struct Bootstrap {
     pub archives: Vec<ArchiveFacts>,
     /// Packages beyond the minimal system.
     pub packages: Vec<String>,
+    /// Locales to compile, such as `tr_TR.UTF-8`; rebuilds run in other ones than the reference.
+    pub locales: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! Builder images: how they are made, what is in them, and how old they are.
 
 pub mod archive;
+mod bootstrap;
 pub mod definition;
 mod inventory;
 
@@ -13,6 +14,7 @@ use crate::catalog::SuiteRecord;
 use crate::digest::Sha256Digest;
 use crate::name::{ImageName, PackageVersion};
 
+pub use bootstrap::{BootstrapError, bootstrap};
 pub use inventory::{InventoryError, installed_packages};
 
 /// One builder image as it is: every fact that a label or a reader may ask for.

@@ -2,12 +2,10 @@
 
 mod document;
 mod explain;
-mod plan;
 mod status;
 mod table;
 
 pub use document::{BuildDocument, CellDocument};
 pub use explain::explain;
-pub use plan::print_plan;
 pub use status::{Colour, Status};
 pub use table::{class_of, print_table};

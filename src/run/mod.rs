@@ -23,7 +23,7 @@ use crate::outcome::{Failure, Outcome};
 use crate::store::{Store, StoreError};
 
 pub use assess::{Assessment, Standing, assess};
-pub use prepare::{PackageSource, prepare_order};
+pub use prepare::PackageSource;
 
 /// What a run works with.
 #[derive(Clone)]

@@ -1,0 +1,104 @@
+//! Archives of Debian's kind: from facts to the kernels that the archives hold today.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+
+use super::error::CatalogError;
+use super::facts::{ArchiveFacts, DistroFacts, SuiteFacts};
+use super::kernels::{Discovery, KernelPatterns, Offer, discover};
+use super::mirror::Mirror;
+use super::openpgp::PinnedKeys;
+use super::suite::authenticate;
+use super::surroundings::Surroundings;
+use super::{DistroKernels, SuiteRecord};
+use crate::name::Arch;
+
+/// Reads every suite of a distribution release and returns its kernels for `archs`, as they are
+/// built on a machine of `build_arch`.
+///
+/// # Errors
+///
+/// Any suite that cannot be read, authenticated or understood is an error of the whole: a list that
+/// silently lacks a suite would read as kernels having gone.
+pub async fn read_distro(
+    facts: &DistroFacts,
+    archs: &BTreeSet<Arch>,
+    build_arch: Arch,
+    at: &Surroundings<'_>,
+) -> Result<DistroKernels, CatalogError> {
+    let patterns = KernelPatterns::new(&facts.kernel).map_err(|error| CatalogError::Pattern {
+        pattern: error.pattern,
+        reason: error.reason,
+    })?;
+    let patterns = Arc::new(patterns);
+    let mut indexed = archs.clone();
+    indexed.insert(build_arch);
+    let mut places = Vec::new();
+    for archive in &facts.archives {
+        let keys = PinnedKeys::read(&archive.keyrings, &archive.keys).map_err(|source| {
+            CatalogError::Keys {
+                archive: archive.name.clone(),
+                source,
+            }
+        })?;
+        places.push((archive, keys, at.site.resolve(&archive.name)?));
+    }
+    let suites = places.iter().flat_map(|(archive, keys, mirrors)| {
+        archive
+            .suites
+            .iter()
+            .map(|suite| read_suite(archive, suite, keys, mirrors, &indexed, &patterns, at))
+    });
+    let mut records = Vec::new();
+    let mut offers = Vec::new();
+    for (record, of_suite) in try_join_all(suites).await? {
+        records.push(record);
+        offers.extend(of_suite);
+    }
+    let Discovery {
+        kernels,
+        unresolved,
+    } = discover(
+        &facts.distro,
+        &facts.distro_release,
+        &patterns,
+        &offers,
+        archs,
+        build_arch,
+    );
+    for kernel in &unresolved {
+        tracing::warn!(arch = %kernel.arch, kernel = %kernel.kernel_release, reason = kernel.reason, "left out a kernel");
+    }
+    Ok(DistroKernels {
+        distro: facts.distro.clone(),
+        distro_release: facts.distro_release.clone(),
+        facts: facts.digest,
+        suites: records,
+        kernels,
+        unresolved,
+    })
+}
+
+async fn read_suite(
+    archive: &ArchiveFacts,
+    suite: &SuiteFacts,
+    keys: &PinnedKeys,
+    mirrors: &[Mirror],
+    archs: &BTreeSet<Arch>,
+    patterns: &Arc<KernelPatterns>,
+    at: &Surroundings<'_>,
+) -> Result<(SuiteRecord, Vec<Offer>), CatalogError> {
+    let authentic = authenticate(archive, suite, keys, mirrors, at).await?;
+    let offers = archs.iter().map(|arch| async {
+        Ok::<_, CatalogError>(Offer {
+            archive: archive.name.clone(),
+            suite: suite.suite.clone(),
+            arch: *arch,
+            packages: authentic.packages(*arch, patterns, at).await?,
+        })
+    });
+    let offers = try_join_all(offers).await?;
+    Ok((authentic.record, offers))
+}

@@ -1,0 +1,240 @@
+//! Why the list of a distribution's kernels, or one of their packages, cannot be had.
+
+use super::fetch_error::FetchError;
+use super::openpgp::OpenPgpError;
+use super::packages_index::IndexError;
+use super::release_file::{ReleaseFileError, ReleaseRefused};
+use super::site::SiteError;
+use crate::name::{Arch, ArchiveName, PackageName, PackageVersion, Suite};
+use crate::store::StoreError;
+
+/// Why the catalog cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    #[error("cannot find the archive")]
+    Site(#[from] SiteError),
+    #[error("cannot tell kernels by the facts: the pattern `{pattern}` is not valid")]
+    Pattern { pattern: String, reason: String },
+    #[error("cannot read the keys of the archive `{archive}`")]
+    Keys {
+        archive: ArchiveName,
+        source: OpenPgpError,
+    },
+    #[error("cannot fetch `{path}` from the archive `{archive}`")]
+    Unreachable {
+        archive: ArchiveName,
+        path: String,
+        source: Box<FetchError>,
+    },
+    #[error("the archive `{archive}` has no `{path}`")]
+    NoSuchFile {
+        archive: ArchiveName,
+        path: String,
+        source: Box<FetchError>,
+    },
+    #[error("the archive `{archive}` gives other bytes for `{path}` than it promised")]
+    WrongHash {
+        archive: ArchiveName,
+        path: String,
+        source: Box<FetchError>,
+    },
+    #[error("cannot authenticate the suite `{suite}` of `{archive}`")]
+    NotAuthenticated {
+        archive: ArchiveName,
+        suite: Suite,
+        source: OpenPgpError,
+    },
+    #[error("the Release file of `{suite}` in `{archive}` is expired")]
+    Expired {
+        archive: ArchiveName,
+        suite: Suite,
+        source: ReleaseRefused,
+    },
+    #[error("the Release file of `{suite}` in `{archive}` is rolled back")]
+    RolledBack {
+        archive: ArchiveName,
+        suite: Suite,
+        source: ReleaseRefused,
+    },
+    #[error("the Release file of `{suite}` in `{archive}` cannot be taken")]
+    NotPresentState {
+        archive: ArchiveName,
+        suite: Suite,
+        source: ReleaseRefused,
+    },
+    #[error("the Release file of `{suite}` in `{archive}` is malformed")]
+    MalformedRelease {
+        archive: ArchiveName,
+        suite: Suite,
+        source: ReleaseFileError,
+    },
+    #[error("the suite `{suite}` of `{archive}` has no component `{component}`")]
+    NoComponent {
+        archive: ArchiveName,
+        suite: Suite,
+        component: String,
+    },
+    #[error("the suite `{suite}` of `{archive}` has no package index for {arch}")]
+    NoIndex {
+        archive: ArchiveName,
+        suite: Suite,
+        arch: Arch,
+    },
+    #[error("the package index `{path}` of `{archive}` is malformed")]
+    MalformedIndex {
+        archive: ArchiveName,
+        path: String,
+        source: Box<IndexError>,
+    },
+    #[error("the package `{name}` {version} has vanished from the archive `{archive}`")]
+    Vanished {
+        archive: ArchiveName,
+        name: PackageName,
+        version: PackageVersion,
+        source: Box<FetchError>,
+    },
+    #[error("cannot keep the Release file of `{suite}`")]
+    Keep {
+        suite: Suite,
+        source: std::io::Error,
+    },
+    #[error("cannot use the store")]
+    Store(#[source] Box<StoreError>),
+    #[error("a worker thread ended early: {reason}")]
+    Internal { reason: String },
+}
+
+impl From<StoreError> for CatalogError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Box::new(error))
+    }
+}
+
+impl CatalogError {
+    /// Places a fetch that failed.
+    pub(super) fn of_fetch(archive: &ArchiveName, path: &str, source: FetchError) -> Self {
+        let archive = archive.clone();
+        let path = path.to_owned();
+        let source = Box::new(source);
+        if source.is_not_found() {
+            Self::NoSuchFile {
+                archive,
+                path,
+                source,
+            }
+        } else if source.is_wrong_bytes() {
+            Self::WrongHash {
+                archive,
+                path,
+                source,
+            }
+        } else {
+            Self::Unreachable {
+                archive,
+                path,
+                source,
+            }
+        }
+    }
+
+    /// Places a Release file that is refused.
+    pub(super) fn of_refusal(archive: &ArchiveName, suite: &Suite, source: ReleaseRefused) -> Self {
+        let archive = archive.clone();
+        let suite = suite.clone();
+        match source {
+            ReleaseRefused::Expired { .. } => Self::Expired {
+                archive,
+                suite,
+                source,
+            },
+            ReleaseRefused::RolledBack { .. } => Self::RolledBack {
+                archive,
+                suite,
+                source,
+            },
+            ReleaseRefused::OtherSuite { .. }
+            | ReleaseRefused::FromTheFuture { .. }
+            | ReleaseRefused::NoValidUntil => Self::NotPresentState {
+                archive,
+                suite,
+                source,
+            },
+        }
+    }
+
+    /// Returns what to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Site(error) => Some(error.hint()),
+            Self::Pattern { .. } => {
+                Some("patterns are globs; see the facts file's `[kernel]` table".to_owned())
+            }
+            Self::Keys { .. } => Some(
+                "`keys` and `keyrings` of the facts file have to name the same certificates"
+                    .to_owned(),
+            ),
+            Self::Unreachable { archive, .. } => Some(format!(
+                "name another mirror with `--mirror {archive}=URL`, or try again later"
+            )),
+            Self::NoSuchFile { archive, .. } => Some(format!(
+                "check that the mirror of `{archive}` carries this suite and component"
+            )),
+            Self::WrongHash { archive, .. } => Some(format!(
+                "the mirror may be in the middle of an update, or a proxy may answer for it; try again, or name another with `--mirror {archive}=URL`"
+            )),
+            Self::NotAuthenticated { source, .. } => Some(match source {
+                OpenPgpError::UnknownKeys { .. } => {
+                    "if the archive has new keys, check them and pin them in the facts file".to_owned()
+                }
+                OpenPgpError::UnusableKey { .. } => {
+                    "update the keyring that the facts file names, or pin the archive's newer key"
+                        .to_owned()
+                }
+                OpenPgpError::NotClearSigned { .. }
+                | OpenPgpError::TextOutside
+                | OpenPgpError::Malformed { .. }
+                | OpenPgpError::NoSignature
+                | OpenPgpError::BadSignature { .. } => {
+                    "the mirror or a proxy before it may be broken; name another with `--mirror`"
+                        .to_owned()
+                }
+                OpenPgpError::Keyring { .. } | OpenPgpError::PinnedKeyMissing { .. } => {
+                    "`keys` and `keyrings` of the facts file have to name the same certificates"
+                        .to_owned()
+                }
+            }),
+            Self::Expired { .. } => Some(
+                "name a mirror that is up to date, or accept this with a reason and a last day in the facts file (`accept-expired`)"
+                    .to_owned(),
+            ),
+            Self::RolledBack { .. } => Some(
+                "the mirror holds an older state than the lock; name one that is up to date".to_owned(),
+            ),
+            Self::NotPresentState { source, .. } => match source {
+                ReleaseRefused::FromTheFuture { .. } => {
+                    Some("set this machine's clock".to_owned())
+                }
+                ReleaseRefused::OtherSuite { .. } => {
+                    Some("name suites by codename in the facts file".to_owned())
+                }
+                ReleaseRefused::NoValidUntil => Some(
+                    "if the archive never says so, set `valid-until-required = false` in the facts file"
+                        .to_owned(),
+                ),
+                ReleaseRefused::Expired { .. } | ReleaseRefused::RolledBack { .. } => None,
+            },
+            Self::MalformedRelease { .. } | Self::MalformedIndex { .. } => Some(
+                "it is signed as it is, so tell the archive's maintainers".to_owned(),
+            ),
+            Self::NoComponent { .. } | Self::NoIndex { .. } => Some(
+                "leave the suite or the architecture out of the facts file, if the archive no longer has it"
+                    .to_owned(),
+            ),
+            Self::Vanished { .. } => Some(
+                "archives drop old kernels within weeks; lock afresh with `kmatrix lock --update`"
+                    .to_owned(),
+            ),
+            Self::Keep { .. } | Self::Store(_) | Self::Internal { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,597 @@
+//! Which kernels a set of packages holds, and what each is built against (pure).
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use globset::{Glob, GlobMatcher, GlobSet, GlobSetBuilder};
+
+use super::dependency::{Dependency, compare_versions};
+use super::facts::{FlavourFacts, KernelFacts};
+use super::packages_index::IndexedPackage;
+use super::{Kernel, PackageRef, UnresolvedKernel};
+use crate::name::{
+    Arch, ArchiveName, Distro, DistroRelease, Flavour, KernelRelease, PackageName, Suite, Target,
+};
+
+/// How kernels are recognised, ready to be matched.
+pub struct KernelPatterns {
+    before_release: String,
+    after_release: String,
+    requires: GlobMatcher,
+    follow: GlobSet,
+    host: GlobSet,
+    flavours: Vec<FlavourFacts>,
+}
+
+/// Says which pattern of the facts is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the pattern `{pattern}` is not valid: {reason}")]
+pub struct PatternError {
+    pub pattern: String,
+    pub reason: String,
+}
+
+/// What one suite offers for one architecture, in the order of the facts.
+#[derive(Debug)]
+pub struct Offer {
+    pub archive: ArchiveName,
+    pub suite: Suite,
+    pub arch: Arch,
+    pub packages: Vec<IndexedPackage>,
+}
+
+/// What was found: the kernels, and those that lack a package.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Discovery {
+    /// Ordered by target.
+    pub kernels: Vec<Kernel>,
+    /// Ordered.
+    pub unresolved: Vec<UnresolvedKernel>,
+}
+
+impl KernelPatterns {
+    /// Compiles the patterns of the facts.
+    pub fn new(facts: &KernelFacts) -> Result<Self, PatternError> {
+        let (before, after) =
+            facts
+                .headers
+                .split_once("{release}")
+                .ok_or_else(|| PatternError {
+                    pattern: facts.headers.clone(),
+                    reason: "it has no `{release}`".to_owned(),
+                })?;
+        Ok(Self {
+            before_release: before.to_owned(),
+            after_release: after.to_owned(),
+            requires: glob(&facts.requires)?.compile_matcher(),
+            follow: glob_set(&facts.follow)?,
+            host: glob_set(&facts.host)?,
+            flavours: facts.flavours.clone(),
+        })
+    }
+
+    /// Returns true if a package of this name may be a kernel's headers or belong to them.
+    pub fn wants(&self, name: &str) -> bool {
+        self.release_in(name).is_some() || self.follow.is_match(name) || self.host.is_match(name)
+    }
+
+    fn release_in<'a>(&self, name: &'a str) -> Option<&'a str> {
+        name.strip_prefix(self.before_release.as_str())?
+            .strip_suffix(self.after_release.as_str())
+    }
+
+    /// Returns the kernel release and flavour if this is a real kernel's header package.
+    fn kernel_of(&self, package: &IndexedPackage, arch: Arch) -> Option<(KernelRelease, &Flavour)> {
+        let release = self.release_in(package.name.as_str())?;
+        let flavour = self
+            .flavours
+            .iter()
+            .filter(|flavour| flavour.arch == arch && release.ends_with(&flavour.ending))
+            .max_by_key(|flavour| flavour.ending.len())?;
+        let real = package
+            .depends
+            .iter()
+            .flat_map(|dependency| &dependency.alternatives)
+            .any(|alternative| self.requires.is_match(alternative.name.as_str()));
+        let release = release.parse().ok().filter(|_| real)?;
+        Some((release, &flavour.flavour))
+    }
+}
+
+fn glob(pattern: &str) -> Result<Glob, PatternError> {
+    Glob::new(pattern).map_err(|error| PatternError {
+        pattern: pattern.to_owned(),
+        reason: error.kind().to_string(),
+    })
+}
+
+fn glob_set(patterns: &[String]) -> Result<GlobSet, PatternError> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        set.add(glob(pattern)?);
+    }
+    set.build().map_err(|error| PatternError {
+        pattern: patterns.join(" "),
+        reason: error.kind().to_string(),
+    })
+}
+
+/// A package and where it is offered; `order` counts through the suites of the facts.
+#[derive(Clone, Copy)]
+struct Candidate<'a> {
+    offer: &'a Offer,
+    order: usize,
+    package: &'a IndexedPackage,
+}
+
+impl Candidate<'_> {
+    /// Orders by version, and of one version the suite that the facts name first is the greatest.
+    fn preference(&self, other: &Self) -> Ordering {
+        compare_versions(&self.package.version, &other.package.version)
+            .then(other.order.cmp(&self.order))
+    }
+
+    fn to_ref(self) -> PackageRef {
+        PackageRef {
+            name: self.package.name.clone(),
+            version: self.package.version.clone(),
+            architecture: self.package.architecture.clone(),
+            archive: self.offer.archive.clone(),
+            suite: self.offer.suite.clone(),
+            path: self.package.path.clone(),
+            bytes: self.package.bytes,
+            sha256: self.package.sha256,
+        }
+    }
+}
+
+/// Finds the kernels for `archs`, each with every package that it is built against on a machine of
+/// `build_arch`.
+///
+/// Of several uploads of one kernel release the newest counts, and of one upload in several suites
+/// the first suite.
+pub fn discover(
+    distro: &Distro,
+    distro_release: &DistroRelease,
+    patterns: &KernelPatterns,
+    offers: &[Offer],
+    archs: &BTreeSet<Arch>,
+    build_arch: Arch,
+) -> Discovery {
+    let mut by_name: BTreeMap<(Arch, &PackageName), Vec<Candidate>> = BTreeMap::new();
+    let mut headers: BTreeMap<(Arch, KernelRelease), (Candidate, &Flavour)> = BTreeMap::new();
+    for (order, offer) in offers.iter().enumerate() {
+        for package in &offer.packages {
+            let candidate = Candidate {
+                offer,
+                order,
+                package,
+            };
+            by_name
+                .entry((offer.arch, &package.name))
+                .or_default()
+                .push(candidate);
+            if !archs.contains(&offer.arch) {
+                continue;
+            }
+            let Some((release, flavour)) = patterns.kernel_of(package, offer.arch) else {
+                continue;
+            };
+            let newest = headers
+                .entry((offer.arch, release))
+                .or_insert((candidate, flavour));
+            if candidate.preference(&newest.0).is_gt() {
+                *newest = (candidate, flavour);
+            }
+        }
+    }
+    let mut discovery = Discovery::default();
+    for ((arch, kernel_release), (header, flavour)) in headers {
+        match follow(header, arch, patterns, &by_name, build_arch) {
+            Ok(packages) => discovery.kernels.push(Kernel {
+                target: Target {
+                    distro: distro.clone(),
+                    distro_release: distro_release.clone(),
+                    arch,
+                    kernel_release,
+                    package_version: header.package.version.clone(),
+                    flavour: flavour.clone(),
+                },
+                packages,
+            }),
+            Err(reason) => discovery.unresolved.push(UnresolvedKernel {
+                arch,
+                kernel_release,
+                package_version: header.package.version.clone(),
+                reason,
+            }),
+        }
+    }
+    discovery.kernels.sort_by(|a, b| a.target.cmp(&b.target));
+    discovery.unresolved.sort();
+    discovery
+}
+
+/// Returns the header package and everything that it needs and the facts say to follow, ordered, or
+/// why something of that cannot be had.
+fn follow(
+    header: Candidate,
+    arch: Arch,
+    patterns: &KernelPatterns,
+    by_name: &BTreeMap<(Arch, &PackageName), Vec<Candidate>>,
+    build_arch: Arch,
+) -> Result<Vec<PackageRef>, String> {
+    let mut taken = BTreeSet::from([header.to_ref()]);
+    let mut open = vec![(header, arch)];
+    while let Some((needing, arch)) = open.pop() {
+        for dependency in &needing.package.depends {
+            match satisfy(dependency, arch, patterns, by_name, build_arch) {
+                Satisfied::NotFollowed => {}
+                Satisfied::By(candidate, arch) => {
+                    if taken.insert(candidate.to_ref()) {
+                        open.push((candidate, arch));
+                    }
+                }
+                Satisfied::Not(why) => {
+                    return Err(format!(
+                        "`{}` needs `{dependency}`, but {why}",
+                        needing.package.name
+                    ));
+                }
+            }
+        }
+    }
+    Ok(taken.into_iter().collect())
+}
+
+enum Satisfied<'a> {
+    /// The dependency is none of the kernel interface's.
+    NotFollowed,
+    By(Candidate<'a>, Arch),
+    Not(String),
+}
+
+/// Takes the first alternative that is followed and can be had, in the newest version that will do.
+fn satisfy<'a>(
+    dependency: &Dependency,
+    arch: Arch,
+    patterns: &KernelPatterns,
+    by_name: &BTreeMap<(Arch, &PackageName), Vec<Candidate<'a>>>,
+    build_arch: Arch,
+) -> Satisfied<'a> {
+    let mut missing = Vec::new();
+    for alternative in &dependency.alternatives {
+        if !patterns.follow.is_match(alternative.name.as_str()) {
+            continue;
+        }
+        let arch = if patterns.host.is_match(alternative.name.as_str()) {
+            build_arch
+        } else {
+            arch
+        };
+        let offered = by_name
+            .get(&(arch, &alternative.name))
+            .map_or(&[][..], Vec::as_slice);
+        let admitted = offered.iter().filter(|candidate| {
+            alternative
+                .constraint
+                .as_ref()
+                .is_none_or(|constraint| constraint.admits(&candidate.package.version))
+        });
+        match admitted.max_by(|a, b| a.preference(b)) {
+            Some(candidate) => return Satisfied::By(*candidate, arch),
+            None if offered.is_empty() => {
+                missing.push(format!("no suite has `{}` for {arch}", alternative.name));
+            }
+            None => {
+                let versions: Vec<&str> = offered
+                    .iter()
+                    .map(|candidate| candidate.package.version.as_str())
+                    .collect();
+                missing.push(format!(
+                    "the suites have `{}` for {arch} in {} only",
+                    alternative.name,
+                    versions.join(", ")
+                ));
+            }
+        }
+    }
+    if missing.is_empty() {
+        Satisfied::NotFollowed
+    } else {
+        Satisfied::Not(missing.join(", and "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::dependency::parse_depends;
+    use crate::digest::Sha256Digest;
+
+    fn facts() -> KernelFacts {
+        let flavour = |arch, flavour: &str, ending: &str| FlavourFacts {
+            arch,
+            flavour: flavour.parse().expect("a flavour"),
+            ending: ending.to_owned(),
+        };
+        KernelFacts {
+            headers: "linux-headers-{release}".to_owned(),
+            requires: "linux-kbuild-*".to_owned(),
+            follow: vec![
+                "linux-headers-*-common*".to_owned(),
+                "linux-kbuild-*".to_owned(),
+            ],
+            host: vec!["linux-kbuild-*".to_owned()],
+            mounts: Vec::new(),
+            build: String::new(),
+            flavours: vec![
+                flavour(Arch::Amd64, "generic", "-amd64"),
+                flavour(Arch::Amd64, "cloud", "-cloud-amd64"),
+                flavour(Arch::Arm64, "generic", "-arm64"),
+            ],
+        }
+    }
+
+    fn package(name: &str, version: &str, arch: &str, depends: &str) -> IndexedPackage {
+        IndexedPackage {
+            name: name.parse().expect(name),
+            version: version.parse().expect(version),
+            source: "linux".parse().expect("a name"),
+            architecture: arch.to_owned(),
+            depends: parse_depends(depends).expect(depends),
+            path: format!("pool/{name}_{version}_{arch}.deb"),
+            bytes: 1,
+            sha256: Sha256Digest::of(format!("{name} {version} {arch}").as_bytes()),
+        }
+    }
+
+    fn offer(suite: &str, arch: Arch, packages: Vec<IndexedPackage>) -> Offer {
+        Offer {
+            archive: "debian".parse().expect("an archive"),
+            suite: suite.parse().expect("a suite"),
+            arch,
+            packages,
+        }
+    }
+
+    /// The packages of one kernel of one version.
+    fn kernel(abi: &str, version: &str, arch: Arch) -> Vec<IndexedPackage> {
+        let depends = format!(
+            "linux-headers-{abi}-common (= {version}), linux-kbuild-6.1 (>= {version}), gcc-12, \
+             linux-image-{abi}-{arch} (= {version}) | linux-image-{abi}-{arch}-unsigned"
+        );
+        vec![
+            package(
+                &format!("linux-headers-{abi}-{arch}"),
+                version,
+                arch.as_str(),
+                &depends,
+            ),
+            package(&format!("linux-headers-{abi}-common"), version, "all", ""),
+            package("linux-kbuild-6.1", version, arch.as_str(), "libc6"),
+        ]
+    }
+
+    fn found(offers: &[Offer], archs: &[Arch]) -> Discovery {
+        discover(
+            &"debian".parse().expect("a distro"),
+            &"12".parse().expect("a release"),
+            &KernelPatterns::new(&facts()).expect("patterns"),
+            offers,
+            &archs.iter().copied().collect(),
+            Arch::Amd64,
+        )
+    }
+
+    fn packages(kernel: &Kernel) -> Vec<String> {
+        let of =
+            |p: &PackageRef| format!("{} {} {} {}", p.name, p.version, p.architecture, p.suite);
+        kernel.packages.iter().map(of).collect()
+    }
+
+    #[test]
+    fn a_kernel_comes_with_the_packages_it_is_built_against() {
+        let discovery = found(
+            &[offer(
+                "bookworm",
+                Arch::Amd64,
+                kernel("6.1.0-1", "6.1.1-1", Arch::Amd64),
+            )],
+            &[Arch::Amd64],
+        );
+        assert_eq!(discovery.unresolved, []);
+        let [kernel] = &discovery.kernels[..] else {
+            panic!("one kernel, not {}", discovery.kernels.len());
+        };
+        assert_eq!(kernel.target.kernel_release.as_str(), "6.1.0-1-amd64");
+        assert_eq!(kernel.target.flavour.as_str(), "generic");
+        assert_eq!(
+            packages(kernel),
+            [
+                "linux-headers-6.1.0-1-amd64 6.1.1-1 amd64 bookworm",
+                "linux-headers-6.1.0-1-common 6.1.1-1 all bookworm",
+                "linux-kbuild-6.1 6.1.1-1 amd64 bookworm",
+            ]
+        );
+    }
+
+    #[test]
+    fn programs_that_run_during_the_build_are_the_build_machines() {
+        let discovery = found(
+            &[
+                offer(
+                    "bookworm",
+                    Arch::Amd64,
+                    kernel("6.1.0-1", "6.1.1-1", Arch::Amd64),
+                ),
+                offer(
+                    "bookworm",
+                    Arch::Arm64,
+                    kernel("6.1.0-1", "6.1.1-1", Arch::Arm64),
+                ),
+            ],
+            &[Arch::Arm64],
+        );
+        let [kernel] = &discovery.kernels[..] else {
+            panic!("one kernel, not {}", discovery.kernels.len());
+        };
+        assert_eq!(
+            packages(kernel),
+            [
+                "linux-headers-6.1.0-1-arm64 6.1.1-1 arm64 bookworm",
+                "linux-headers-6.1.0-1-common 6.1.1-1 all bookworm",
+                "linux-kbuild-6.1 6.1.1-1 amd64 bookworm",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_newest_version_that_will_do_is_taken_and_of_one_version_the_first_suite() {
+        let discovery = found(
+            &[
+                offer(
+                    "bookworm",
+                    Arch::Amd64,
+                    kernel("6.1.0-1", "6.1.9-1", Arch::Amd64),
+                ),
+                offer(
+                    "bookworm-security",
+                    Arch::Amd64,
+                    kernel("6.1.0-1", "6.1.9-1", Arch::Amd64),
+                ),
+                offer(
+                    "backports",
+                    Arch::Amd64,
+                    kernel("6.1.0-2", "6.1.10-1", Arch::Amd64),
+                ),
+            ],
+            &[Arch::Amd64],
+        );
+        assert_eq!(discovery.kernels.len(), 2);
+        assert_eq!(
+            packages(&discovery.kernels[0]),
+            [
+                "linux-headers-6.1.0-1-amd64 6.1.9-1 amd64 bookworm",
+                "linux-headers-6.1.0-1-common 6.1.9-1 all bookworm",
+                "linux-kbuild-6.1 6.1.10-1 amd64 backports",
+            ]
+        );
+    }
+
+    #[test]
+    fn of_two_uploads_of_one_kernel_the_newest_counts() {
+        let discovery = found(
+            &[
+                offer(
+                    "bookworm",
+                    Arch::Amd64,
+                    kernel("6.1.0-1", "6.1.9-1", Arch::Amd64),
+                ),
+                offer(
+                    "bookworm-security",
+                    Arch::Amd64,
+                    kernel("6.1.0-1", "6.1.10-1", Arch::Amd64),
+                ),
+            ],
+            &[Arch::Amd64],
+        );
+        assert_eq!(discovery.kernels.len(), 1);
+        assert_eq!(
+            discovery.kernels[0].target.package_version.as_str(),
+            "6.1.10-1"
+        );
+    }
+
+    #[test]
+    fn the_longest_ending_decides_the_flavour_and_meta_packages_are_left_out() {
+        let mut all = kernel("6.1.0-1", "6.1.1-1", Arch::Amd64);
+        let mut cloud = all[0].clone();
+        cloud.name = "linux-headers-6.1.0-1-cloud-amd64".parse().expect("a name");
+        all.push(cloud);
+        all.push(package(
+            "linux-headers-cloud-amd64",
+            "6.1.1-1",
+            "amd64",
+            "linux-headers-6.1.0-1-cloud-amd64 (= 6.1.1-1)",
+        ));
+        all.push(package(
+            "linux-headers-6.1.0-1-riscv64",
+            "6.1.1-1",
+            "amd64",
+            "linux-kbuild-6.1",
+        ));
+        let discovery = found(&[offer("bookworm", Arch::Amd64, all)], &[Arch::Amd64]);
+        let flavours: Vec<&str> = discovery
+            .kernels
+            .iter()
+            .map(|kernel| kernel.target.flavour.as_str())
+            .collect();
+        assert_eq!(flavours, ["generic", "cloud"]);
+    }
+
+    #[test]
+    fn a_kernel_that_lacks_a_package_is_told_of() {
+        let mut without = kernel("6.1.0-1", "6.1.1-1", Arch::Amd64);
+        without.remove(1);
+        let mut older = kernel("6.1.0-2", "6.1.2-1", Arch::Amd64);
+        older.remove(2);
+        without.extend(older);
+        let discovery = found(&[offer("bookworm", Arch::Amd64, without)], &[Arch::Amd64]);
+        assert_eq!(discovery.kernels, []);
+        let reasons: Vec<&str> = discovery
+            .unresolved
+            .iter()
+            .map(|u| u.reason.as_str())
+            .collect();
+        assert_eq!(
+            reasons,
+            [
+                "`linux-headers-6.1.0-1-amd64` needs `linux-headers-6.1.0-1-common (= 6.1.1-1)`, \
+                 but no suite has `linux-headers-6.1.0-1-common` for amd64",
+                "`linux-headers-6.1.0-2-amd64` needs `linux-kbuild-6.1 (>= 6.1.2-1)`, \
+                 but the suites have `linux-kbuild-6.1` for amd64 in 6.1.1-1 only",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_order_of_suites_packages_and_architectures_does_not_show() {
+        let mut amd64 = kernel("6.1.0-1", "6.1.1-1", Arch::Amd64);
+        amd64.extend(kernel("6.1.0-2", "6.1.2-1", Arch::Amd64));
+        let arm64 = kernel("6.1.0-2", "6.1.2-1", Arch::Arm64);
+        let mut reversed = amd64.clone();
+        reversed.reverse();
+        let one = found(
+            &[
+                offer("s", Arch::Amd64, amd64),
+                offer("s", Arch::Arm64, arm64.clone()),
+            ],
+            &Arch::ALL,
+        );
+        let other = found(
+            &[
+                offer("s", Arch::Arm64, arm64),
+                offer("s", Arch::Amd64, reversed),
+            ],
+            &Arch::ALL,
+        );
+        assert_eq!(one, other);
+        assert_eq!(one.kernels.len(), 3);
+    }
+
+    #[test]
+    fn patterns_that_are_none_are_named() {
+        let broken = |change: fn(&mut KernelFacts)| {
+            let mut facts = facts();
+            change(&mut facts);
+            KernelPatterns::new(&facts).err().expect("an error").pattern
+        };
+        assert_eq!(
+            broken(|f| f.headers = "linux-headers".to_owned()),
+            "linux-headers"
+        );
+        assert_eq!(broken(|f| f.requires = "a[".to_owned()), "a[");
+        assert_eq!(broken(|f| f.follow = vec!["b[".to_owned()]), "b[");
+    }
+}

@@ -1,0 +1,44 @@
+//! Fetching one package that a lock or a catalog names.
+
+use super::PackageRef;
+use super::error::CatalogError;
+use super::fetch::{ExpectedFile, Fetcher};
+use super::site::Site;
+use crate::store::Store;
+
+/// Brings one package into the store.
+///
+/// # Errors
+///
+/// [`CatalogError::Vanished`] if every mirror answers and none has it any more.
+pub async fn fetch_package(
+    store: &Store,
+    site: &Site,
+    fetcher: &Fetcher,
+    package: &PackageRef,
+) -> Result<(), CatalogError> {
+    if store.blob_path(&package.sha256).is_some() {
+        return Ok(());
+    }
+    let mirrors = site.resolve(&package.archive)?;
+    let file = ExpectedFile {
+        path: &package.path,
+        sha256: package.sha256,
+        bytes: package.bytes,
+    };
+    fetcher
+        .fetch_blob(store, &mirrors, &file)
+        .await
+        .map_err(|source| {
+            if source.is_not_found() {
+                CatalogError::Vanished {
+                    archive: package.archive.clone(),
+                    name: package.name.clone(),
+                    version: package.version.clone(),
+                    source: Box::new(source),
+                }
+            } else {
+                CatalogError::of_fetch(&package.archive, &package.path, source)
+            }
+        })
+}
