@@ -1,7 +1,9 @@
 //! Where kernels come from: facts about distributions, archives that are authenticated, and the
 //! list of kernels that they hold.
 
+pub(crate) mod archive_file;
 pub mod facts;
+mod facts_file;
 
 use serde::{Deserialize, Serialize};
 
