@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::catalog::Fingerprint;
+pub use crate::catalog::facts_file::{find, read_all};
 use crate::digest::Sha256Digest;
 use crate::name::{Arch, ArchiveName, Distro, DistroRelease, Flavour, ImageName, Suite};
 

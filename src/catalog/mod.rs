@@ -3,11 +3,13 @@
 
 pub mod apt;
 mod apt_sources;
+pub(crate) mod archive_file;
 pub mod archive_path;
 pub mod deb822;
 pub mod dependency;
 pub mod error;
 pub mod facts;
+mod facts_file;
 pub mod fetch;
 pub mod fetch_error;
 pub mod kernels;

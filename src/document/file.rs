@@ -10,6 +10,7 @@ use crate::digest::Sha256Digest;
 use crate::document::problem::{Problem, ProblemCode, Problems};
 use crate::document::report::{Read, Report};
 use crate::document::table::Table;
+use crate::document::value::Value;
 
 /// The most bytes that a file of ours may have.
 pub const MOST_BYTES: u64 = 1024 * 1024;
@@ -70,6 +71,15 @@ impl Document {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
+    /// Refuses a name that is not the file's own, so that a thing is found where it is looked for.
+    pub fn expect_stem(&self, value: Value<'_>, name: &str) -> Read<()> {
+        if self.path.file_stem().is_some_and(|stem| stem == name) {
+            return Ok(());
+        }
+        let message = format!("the file of `{name}` must be called `{name}.toml`");
+        Err(value.refuse(ProblemCode::BadValue, message, None))
+    }
+
     /// Reads the whole document, or returns every problem in it.
     ///
     /// A text that is not TOML gets its syntax errors alone: what else a broken text seems to lack
@@ -101,6 +111,25 @@ impl Document {
     }
 }
 
+/// Lists the TOML files of a folder, ordered by name.
+pub fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
+    let list = || -> io::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for entry in folder.read_dir()? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ending| ending == "toml") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    };
+    list().map_err(|error| {
+        let message = format!("cannot list `{}`: {error}", folder.display());
+        unplaced(ProblemCode::Unreadable, message, folder.to_owned())
+    })
+}
+
 fn collected(report: Report<'_>) -> Problems {
     Problems::from_vec(report.into_problems()).expect("a problem was written down")
 }
@@ -127,7 +156,6 @@ fn read_within_limit(path: &Path) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Value;
 
     fn problems(text: &str) -> String {
         Document::from_bytes("dir/x.toml", text.as_bytes())

@@ -22,9 +22,9 @@ mod report;
 mod table;
 mod value;
 
-pub use file::{Document, MOST_BYTES};
+pub use file::{Document, MOST_BYTES, toml_files};
 pub use problem::{Place, Placed, Problem, ProblemCode, Problems, print_problem};
 pub use quantity::{ByteSize, ParseByteSizeError};
 pub use report::{Read, Reported};
 pub use table::{Table, suggest};
-pub use value::{Key, Value};
+pub use value::Value;

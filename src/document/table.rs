@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use crate::document::problem::{Place, ProblemCode};
 use crate::document::report::{Read, Report, Reported};
-use crate::document::value::{Key, Value};
+use crate::document::value::Value;
 
 /// A table that remembers the keys it was asked for, so that the others can be called unknown.
 ///
@@ -18,7 +18,7 @@ pub struct Table<'d> {
     table: &'d DeTable<'d>,
     offset: usize,
     report: &'d Report<'d>,
-    asked: RefCell<Vec<&'static str>>,
+    asked: RefCell<Vec<&'d str>>,
 }
 
 impl<'d> Table<'d> {
@@ -88,10 +88,7 @@ impl<'d> Table<'d> {
     }
 
     /// Reads a table whose keys are names of one kind, ordered by key.
-    pub fn entries<K, T>(
-        &self,
-        mut read: impl FnMut(Key<'d>, Value<'d>) -> Read<T>,
-    ) -> Read<Vec<(K, T)>>
+    pub fn entries<K, T>(&self, mut read: impl FnMut(&K, Value<'d>) -> Read<T>) -> Read<Vec<(K, T)>>
     where
         K: FromStr<Err: Display>,
     {
@@ -99,10 +96,22 @@ impl<'d> Table<'d> {
         let mut reported = None;
         for (key, value) in self.table {
             let name: &'d str = key.get_ref();
-            let key = Key::new(name, key.span().start, self.report);
-            match (key.parse(), read(key, Value::new(value, name, self.report))) {
-                (Ok(key), Ok(value)) => entries.push((key, value)),
-                (Err(why), _) | (_, Err(why)) => reported = Some(why),
+            self.asked.borrow_mut().push(name);
+            let entry = match name.parse() {
+                Ok(key) => {
+                    let value = read(&key, Value::new(value, name, self.report));
+                    value.map(|value| (key, value))
+                }
+                Err(error) => Err(self.report.refuse(
+                    key.span().start,
+                    ProblemCode::BadValue,
+                    K::Err::to_string(&error),
+                    None,
+                )),
+            };
+            match entry {
+                Ok(entry) => entries.push(entry),
+                Err(why) => reported = Some(why),
             }
         }
         reported.map_or(Ok(entries), Err)

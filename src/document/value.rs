@@ -27,14 +27,6 @@ pub struct Value<'d> {
     report: &'d Report<'d>,
 }
 
-/// A key of a table whose keys are names.
-#[derive(Clone, Copy)]
-pub struct Key<'d> {
-    name: &'d str,
-    offset: usize,
-    report: &'d Report<'d>,
-}
-
 impl<'d> Value<'d> {
     pub(super) fn new(
         value: &'d Spanned<DeValue<'d>>,
@@ -160,15 +152,7 @@ impl<'d> Value<'d> {
         })
     }
 
-    /// Reads a list, every member the same way; a list has members, and none of them twice.
-    pub fn list<T: PartialEq + Display>(
-        self,
-        read: impl FnMut(Value<'d>) -> Read<T>,
-    ) -> Read<Vec<T>> {
-        self.members(self.elements("a list")?, read)
-    }
-
-    /// Reads one value or a list of them.
+    /// Reads one value or a list of them; a list has members, and none of them twice.
     pub fn one_or_list<T: PartialEq + Display>(
         self,
         mut read: impl FnMut(Value<'d>) -> Read<T>,
@@ -272,24 +256,6 @@ impl<'d> Value<'d> {
         };
         let message = format!("`{}`: expected {wanted}, found {found}", self.key);
         self.refuse(ProblemCode::WrongType, message, hint)
-    }
-}
-
-impl<'d> Key<'d> {
-    pub(super) fn new(name: &'d str, offset: usize, report: &'d Report<'d>) -> Self {
-        Self {
-            name,
-            offset,
-            report,
-        }
-    }
-
-    /// Reads the key as a name.
-    pub fn parse<T: FromStr<Err: Display>>(self) -> Read<T> {
-        self.name.parse().map_err(|error: T::Err| {
-            self.report
-                .refuse(self.offset, ProblemCode::BadValue, error.to_string(), None)
-        })
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod archive;
 mod bootstrap;
 pub mod definition;
+mod definition_file;
 mod inventory;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,273 @@
+//! Reading `kernels/*.toml`.
+
+use std::path::{Path, PathBuf};
+
+use crate::catalog::archive_file::read_archives;
+use crate::catalog::facts::{DistroFacts, FlavourFacts, KernelFacts};
+use crate::document::{Document, Problem, ProblemCode, Problems, Read, Table, Value, toml_files};
+use crate::name::{Arch, DistroRelease, Flavour};
+
+/// The version of the file format that this program reads.
+const SCHEMA: u32 = 1;
+
+/// What stands for the kernel release in a pattern.
+const RELEASE: &str = "{release}";
+
+impl DistroFacts {
+    /// Reads one facts file, or returns every problem that it has.
+    pub fn read(path: impl Into<PathBuf>) -> Result<Self, Problems> {
+        let document = Document::read(path)?;
+        document.decode(|table| read_facts(&document, table))
+    }
+
+    /// Returns the name that the facts go by, such as `debian-12`.
+    pub fn name(&self) -> String {
+        format!("{}-{}", self.distro, self.distro_release)
+    }
+}
+
+/// Reads every facts file of a folder, ordered by file name, or returns every problem of them all.
+pub fn read_all(folder: &Path) -> Result<Vec<DistroFacts>, Problems> {
+    let mut all = Vec::new();
+    let mut problems = Vec::new();
+    for path in toml_files(folder)? {
+        match DistroFacts::read(path) {
+            Ok(facts) => all.push(facts),
+            Err(more) => problems.extend(more.into_vec()),
+        }
+    }
+    if all.is_empty() && problems.is_empty() {
+        problems.push(Problem {
+            code: ProblemCode::Empty,
+            message: format!("`{}` has no facts of any distribution", folder.display()),
+            path: folder.to_owned(),
+            place: None,
+            hint: Some("add a file such as `debian-12.toml`".to_owned()),
+        });
+    }
+    Problems::from_vec(problems).map_or(Ok(all), Err)
+}
+
+/// Finds the facts that go by a name such as `debian-12`.
+pub fn find<'f>(all: &'f [DistroFacts], name: &str) -> Option<&'f DistroFacts> {
+    all.iter().find(|facts| facts.name() == name)
+}
+
+fn read_facts(document: &Document, table: &Table<'_>) -> Read<DistroFacts> {
+    let schema = table.schema(SCHEMA);
+    let distro = table.required("distro", Value::parse);
+    let distro_release = table.required("release", |value| {
+        let release: DistroRelease = value.parse()?;
+        if let Ok(distro) = &distro {
+            document.expect_stem(value, &format!("{distro}-{release}"))?;
+        }
+        Ok(release)
+    });
+    let image = table.required("image", Value::parse);
+    let checked = table.required("checked", Value::date);
+    let archives = read_archives(table, document.folder());
+    let kernel = table.required("kernel", |value| value.table(read_kernel));
+    schema?;
+    Ok(DistroFacts {
+        distro: distro?,
+        distro_release: distro_release?,
+        image: image?,
+        checked: checked?,
+        archives: archives?,
+        kernel: kernel?,
+        digest: document.digest(),
+    })
+}
+
+fn read_kernel(table: &Table<'_>) -> Read<KernelFacts> {
+    let headers = table.required("headers", pattern);
+    let requires = table.required("requires", glob);
+    let follow = table.required("follow", |value| value.one_or_list(glob));
+    let host = table.or("host", Vec::new(), |value| value.one_or_list(glob));
+    let mounts = table.required("mounts", |value| value.one_or_list(mount));
+    let build = table.required("build", build);
+    let flavours = table.required("flavours", |value| value.table(read_flavours));
+    Ok(KernelFacts {
+        headers: headers?,
+        requires: requires?,
+        follow: follow?,
+        host: host?,
+        mounts: mounts?,
+        build: build?,
+        flavours: flavours?,
+    })
+}
+
+fn read_flavours(table: &Table<'_>) -> Read<Vec<FlavourFacts>> {
+    let by_arch: Vec<(Arch, Vec<FlavourFacts>)> =
+        table.entries(|arch, value| value.table(|table| read_flavours_of(*arch, table)))?;
+    if by_arch.is_empty() {
+        return Err(table.refuse(ProblemCode::Empty, "no architecture has a flavour", None));
+    }
+    Ok(by_arch.into_iter().flat_map(|(_, facts)| facts).collect())
+}
+
+fn read_flavours_of(arch: Arch, table: &Table<'_>) -> Read<Vec<FlavourFacts>> {
+    let mut endings: Vec<String> = Vec::new();
+    let flavours: Vec<(Flavour, String)> = table.entries(|_, value| {
+        let ending = ending(value)?;
+        if endings.contains(&ending) {
+            let message = format!("two flavours end in `{ending}`");
+            return Err(value.refuse(ProblemCode::Duplicate, message, None));
+        }
+        endings.push(ending.clone());
+        Ok(ending)
+    })?;
+    let facts = flavours.into_iter().map(|(flavour, ending)| FlavourFacts {
+        arch,
+        flavour,
+        ending,
+    });
+    Ok(facts.collect())
+}
+
+/// Reads the ending of a kernel release.
+fn ending(value: Value<'_>) -> Read<String> {
+    let text = value.text()?;
+    if text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"._+~:-".contains(&b))
+    {
+        return Ok(text);
+    }
+    let message = format!("`{text}` cannot end a kernel release");
+    Err(value.refuse(ProblemCode::BadValue, message, None))
+}
+
+/// Reads a text that has `{release}` in it once.
+fn pattern(value: Value<'_>) -> Read<String> {
+    let text = value.text()?;
+    if text.matches(RELEASE).count() == 1 {
+        return Ok(text);
+    }
+    let message = format!("`{text}` must have `{RELEASE}` in it once");
+    let hint = "it stands for what `uname -r` prints".to_owned();
+    Err(value.refuse(ProblemCode::BadValue, message, Some(hint)))
+}
+
+/// Reads the directory that a build is pointed at.
+fn build(value: Value<'_>) -> Read<String> {
+    let text = pattern(value)?;
+    if is_plain_path(text.strip_prefix('/')) {
+        return Ok(text);
+    }
+    let message = format!("`{text}` is not an absolute path without `.` and `..`");
+    Err(value.refuse(ProblemCode::BadValue, message, None))
+}
+
+fn glob(value: Value<'_>) -> Read<String> {
+    Ok(value.glob()?.glob().to_owned())
+}
+
+/// Reads a glob of directories below the root of an unpacked package.
+fn mount(value: Value<'_>) -> Read<String> {
+    let glob = glob(value)?;
+    if is_plain_path(Some(&glob)) {
+        return Ok(glob);
+    }
+    let message = format!("`{glob}` is not a relative path without `.` and `..`");
+    Err(value.refuse(ProblemCode::BadValue, message, None))
+}
+
+fn is_plain_path(relative: Option<&str>) -> bool {
+    relative.is_some_and(|path| path.split('/').all(|part| !matches!(part, "" | "." | "..")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn committed() -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("kernels")
+    }
+
+    fn problems(text: &str) -> String {
+        let document =
+            Document::from_bytes("kernels/debian-12.toml", text.as_bytes()).expect("text");
+        document
+            .decode(|table| read_facts(&document, table))
+            .expect_err("problems")
+            .to_string()
+    }
+
+    #[test]
+    fn the_committed_facts_are_valid() {
+        let all = read_all(&committed()).unwrap_or_else(|problems| panic!("{problems}"));
+        let names: Vec<String> = all.iter().map(DistroFacts::name).collect();
+        assert_eq!(names, ["debian-11", "debian-12", "debian-13"]);
+        let facts = find(&all, "debian-12").expect("debian-12");
+        assert_eq!(facts.image.as_str(), "debian-12");
+        assert!(
+            facts
+                .archives
+                .iter()
+                .all(|archive| !archive.keys.is_empty())
+        );
+        assert!(facts.archives[0].keyrings[0].is_absolute());
+        let cloud = facts
+            .kernel
+            .flavours
+            .iter()
+            .find(|facts| facts.arch == Arch::Arm64 && facts.flavour.as_str() == "cloud");
+        assert_eq!(
+            cloud.map(|facts| facts.ending.as_str()),
+            Some("-cloud-arm64")
+        );
+        assert!(find(&all, "debian-1").is_none());
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        insta::assert_snapshot!(problems(
+            r#"schema = 1
+distro = "debian"
+release = "13"
+image = "debian-12"
+checked = 2026-11-30T00:00:00
+
+[[archive]]
+name = "debian"
+component = "../main"
+keys = ["B8B80B5B"]
+keyrings = []
+[[archive.suite]]
+name = "bookworm"
+[[archive.suite]]
+name = "bookworm"
+accept-expired = { until = 2027-01-01 }
+
+[kernel]
+headers = "linux-headers"
+requires = "linux-headers-["
+follow = "linux-kbuild-*"
+mounts = ["/usr/src/*", "lib/../etc"]
+build = "lib/modules/{release}/build"
+[kernel.flavours.amd64]
+generic = "-amd64"
+other = "-amd64"
+[kernel.flavours.sparc]
+generic = "-sparc"
+"#
+        ));
+    }
+
+    #[test]
+    fn a_folder_without_facts_says_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let problems = read_all(folder.path()).expect_err("nothing there");
+        assert_eq!(
+            problems.iter().next().map(|p| p.code),
+            Some(ProblemCode::Empty)
+        );
+        let problems = read_all(&folder.path().join("x")).expect_err("no folder");
+        assert_eq!(
+            problems.iter().next().map(|p| p.code),
+            Some(ProblemCode::Unreadable)
+        );
+    }
+}
