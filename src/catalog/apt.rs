@@ -15,6 +15,30 @@ use super::surroundings::Surroundings;
 use super::{DistroKernels, SuiteRecord};
 use crate::name::Arch;
 
+/// Authenticates every suite of these archives and returns their states, in the order of the facts.
+pub async fn read_suites(
+    archives: &[ArchiveFacts],
+    at: &Surroundings<'_>,
+) -> Result<Vec<SuiteRecord>, CatalogError> {
+    let mut records = Vec::new();
+    for archive in archives {
+        let keys = read_keys(archive)?;
+        let mirrors = at.site.resolve(&archive.name)?;
+        for suite in &archive.suites {
+            let authentic = authenticate(archive, suite, &keys, &mirrors, at).await?;
+            records.push(authentic.record);
+        }
+    }
+    Ok(records)
+}
+
+fn read_keys(archive: &ArchiveFacts) -> Result<PinnedKeys, CatalogError> {
+    PinnedKeys::read(&archive.keyrings, &archive.keys).map_err(|source| CatalogError::Keys {
+        archive: archive.name.clone(),
+        source,
+    })
+}
+
 /// Reads every suite of a distribution release and returns its kernels for `archs`, as they are
 /// built on a machine of `build_arch`.
 ///
@@ -37,13 +61,7 @@ pub async fn read_distro(
     indexed.insert(build_arch);
     let mut places = Vec::new();
     for archive in &facts.archives {
-        let keys = PinnedKeys::read(&archive.keyrings, &archive.keys).map_err(|source| {
-            CatalogError::Keys {
-                archive: archive.name.clone(),
-                source,
-            }
-        })?;
-        places.push((archive, keys, at.site.resolve(&archive.name)?));
+        places.push((archive, read_keys(archive)?, at.site.resolve(&archive.name)?));
     }
     let suites = places.iter().flat_map(|(archive, keys, mirrors)| {
         archive

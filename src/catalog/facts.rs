@@ -22,13 +22,6 @@ pub struct DistroFacts {
     pub digest: Sha256Digest,
 }
 
-impl DistroFacts {
-    /// Returns the name that people and files use, such as `debian-12`.
-    pub fn label(&self) -> String {
-        format!("{}-{}", self.distro, self.distro_release)
-    }
-}
-
 /// One archive and the suites that are read from it.
 #[derive(Debug, Clone)]
 pub struct ArchiveFacts {

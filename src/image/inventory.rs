@@ -35,12 +35,13 @@ pub fn installed_packages(tar: impl Read + Seek) -> Result<Vec<InstalledPackage>
         }
         let mut text = String::new();
         entry.take(MAX_STATUS).read_to_string(&mut text)?;
-        return parse(&text);
+        return parse_packages(&text);
     }
     Err(InventoryError::NoDatabase)
 }
 
-fn parse(status: &str) -> Result<Vec<InstalledPackage>, InventoryError> {
+/// Reads the list of installed packages out of the text of a package database.
+pub fn parse_packages(status: &str) -> Result<Vec<InstalledPackage>, InventoryError> {
     let mut packages = Vec::new();
     for stanza in status.split("\n\n").filter(|text| !text.trim().is_empty()) {
         let field = |name: &str| {
@@ -81,11 +82,11 @@ mod tests {
         let text = "Package: make\nStatus: install ok installed\nArchitecture: amd64\n\
                     Version: 4.3-4.1\nDescription: x\n y\n\nPackage: gone\n\
                     Status: deinstall ok config-files\nArchitecture: all\nVersion: 1\n\n";
-        let packages = parse(text).expect("a database");
+        let packages = parse_packages(text).expect("a database");
         assert_eq!(packages.len(), 1);
         assert_eq!(packages[0].name, "make");
         assert!(matches!(
-            parse("Package: a\nStatus: install ok installed\nVersion: 1\n"),
+            parse_packages("Package: a\nStatus: install ok installed\nVersion: 1\n"),
             Err(InventoryError::Malformed(_))
         ));
         assert!(matches!(

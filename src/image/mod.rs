@@ -5,6 +5,7 @@ mod bootstrap;
 pub mod definition;
 mod definition_file;
 mod inventory;
+mod make;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,8 @@ use crate::digest::Sha256Digest;
 use crate::name::{ImageName, PackageVersion};
 
 pub use bootstrap::{BootstrapError, bootstrap};
-pub use inventory::{InventoryError, installed_packages};
+pub use inventory::{InventoryError, installed_packages, parse_packages};
+pub use make::{ImageError, have, make};
 
 /// One builder image as it is: every fact that a label or a reader may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -125,7 +125,7 @@ pub fn lock<'a>(
         plan,
         facts: facts
             .iter()
-            .map(|facts| (facts.label(), facts.digest))
+            .map(|facts| (facts.name(), facts.digest))
             .collect(),
         sources,
         images,

@@ -69,6 +69,25 @@ pub enum RunError {
     Store(#[from] StoreError),
 }
 
+/// Why one cell's inputs are not there. Cells share packages, and so they share this.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum InputError {
+    #[error(transparent)]
+    Catalog(Arc<CatalogError>),
+    #[error(transparent)]
+    Store(Arc<StoreError>),
+}
+
+impl InputError {
+    /// Says what to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Catalog(error) => error.hint(),
+            Self::Store(error) => error.hint(),
+        }
+    }
+}
+
 /// What came of a run.
 #[derive(Debug)]
 pub struct Finished {
@@ -78,7 +97,7 @@ pub struct Finished {
     /// Set if the engine was lost and the rest was not attempted.
     pub engine_lost: Option<EngineFailure>,
     /// The inputs that could not be had, by cell.
-    pub missing_inputs: Vec<(CellId, Arc<CatalogError>)>,
+    pub missing_inputs: Vec<(CellId, InputError)>,
 }
 
 /// What the tasks tell the dispatcher.
@@ -99,7 +118,7 @@ pub(crate) enum Message {
     },
     NoInput {
         cell: CellId,
-        error: Arc<CatalogError>,
+        error: InputError,
     },
     Broken(StoreError),
 }

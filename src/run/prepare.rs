@@ -15,8 +15,8 @@ use crate::ledger::CellRecord;
 use crate::package;
 use crate::recipe::Mount;
 use crate::recipe::toolchain::{self, KernelToolchain};
-use crate::run::Workshop;
-use crate::store::{PackageTree, Store, StoreError};
+use crate::run::{InputError, Workshop};
+use crate::store::{PackageTree, StoreError};
 use crate::tree::{self, Entry};
 
 /// The most bytes of a kernel configuration that are read.
@@ -31,10 +31,21 @@ pub trait PackageSource: Send + Sync {
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), CatalogError>> + Send + 'a>>;
 }
 
-/// Why a cell's inputs are not there.
+/// Why a cell's inputs are not there, and whether any other cell can go on.
 pub(crate) enum PrepareError {
-    NoInput(Arc<CatalogError>),
+    NoInput(InputError),
+    /// The store cannot be written.
     Store(StoreError),
+}
+
+impl From<StoreError> for PrepareError {
+    fn from(error: StoreError) -> Self {
+        if error.is_full() {
+            Self::Store(error)
+        } else {
+            Self::NoInput(InputError::Store(Arc::new(error)))
+        }
+    }
 }
 
 /// A cell's inputs, ready.
@@ -77,12 +88,12 @@ async fn open(
             .packages
             .fetch(package)
             .await
-            .map_err(|error| PrepareError::NoInput(Arc::new(error)))?;
+            .map_err(|error| PrepareError::NoInput(InputError::Catalog(Arc::new(error))))?;
     }
     let store = workshop.store.clone();
     let digest = package.sha256;
     let opened = blocking(move || store.package_tree(&digest, &package::Limits::default())).await;
-    Ok(Arc::new(opened.map_err(PrepareError::Store)?))
+    Ok(Arc::new(opened?))
 }
 
 /// Fetches, unpacks and reads what a cell is built from.
@@ -113,7 +124,7 @@ pub(crate) async fn prepare(
             });
         }
         if record.is_none() {
-            record = read_toolchain(&workshop.store, cell, &tree).map_err(PrepareError::Store)?;
+            record = read_toolchain(cell, &tree)?;
         }
     }
     mounts.sort_by(|a, b| a.path.cmp(&b.path));
@@ -121,8 +132,7 @@ pub(crate) async fn prepare(
     if let Some(source) = source {
         let (store, source) = (workshop.store.clone(), source.clone());
         let place = blocking(move || store.source_tree(&source.entries, &source.directory))
-            .await
-            .map_err(PrepareError::Store)?;
+            .await?;
         locations.insert(cell.inputs.source_tree, place);
     }
     Ok(Prepared {
@@ -134,7 +144,6 @@ pub(crate) async fn prepare(
 
 /// Reads the kernel's record of its tools from the header tree that the build is pointed at.
 fn read_toolchain(
-    _store: &Store,
     cell: &CellRecord,
     tree: &PackageTree,
 ) -> Result<Option<KernelToolchain>, StoreError> {
