@@ -18,4 +18,5 @@ pub mod document;
 pub mod image;
 pub mod matrix;
 pub mod name;
+pub mod plan;
 pub mod tree;
