@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn what_the_recipe_owns_cannot_be_set() {
         for text in [
-            "M=/tmp",
+            "M=/x",
             "ARCH=arm64",
             "CC=clang",
             "O=out",
