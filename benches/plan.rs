@@ -91,6 +91,7 @@ fn catalog() -> Result<DistroKernels, ParseNameError> {
         facts: Sha256Digest::of(b"bench"),
         suites: Vec::new(),
         kernels: kernels?,
+        unresolved: Vec::new(),
     })
 }
 

@@ -13,11 +13,13 @@
 //! ```
 
 pub mod catalog;
+pub mod cli;
 pub mod compare;
 pub mod digest;
 pub mod document;
 pub mod engine;
 pub mod exit;
+pub mod export;
 pub mod image;
 pub mod ko;
 pub mod label;
@@ -27,6 +29,7 @@ pub mod matrix;
 pub mod name;
 pub mod outcome;
 pub mod package;
+pub mod plan;
 pub mod recipe;
 pub mod report;
 pub mod run;

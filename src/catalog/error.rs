@@ -11,6 +11,11 @@ use crate::store::StoreError;
 /// Why the catalog cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
+    #[error("the package {name} {version} is not in the store, and `--offline` was given")]
+    Offline {
+        name: PackageName,
+        version: PackageVersion,
+    },
     #[error("cannot find the archive")]
     Site(#[from] SiteError),
     #[error("cannot tell kernels by the facts: the pattern `{pattern}` is not valid")]
@@ -165,6 +170,7 @@ impl CatalogError {
     /// Returns what to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Offline { .. } => Some("run without `--offline` once".to_owned()),
             Self::Site(error) => Some(error.hint()),
             Self::Pattern { .. } => {
                 Some("patterns are globs; see the facts file's `[kernel]` table".to_owned())

@@ -125,6 +125,17 @@ words!(
     }
 );
 
+impl From<crate::matrix::RequiredTier> for Tier {
+    fn from(tier: crate::matrix::RequiredTier) -> Self {
+        match tier {
+            crate::matrix::RequiredTier::Unverified => Self::Unverified,
+            crate::matrix::RequiredTier::Partial => Self::Partial,
+            crate::matrix::RequiredTier::Constrained => Self::Constrained,
+            crate::matrix::RequiredTier::Full => Self::Full,
+        }
+    }
+}
+
 impl Axis {
     /// Returns the axis's grades, worst first.
     ///

@@ -16,7 +16,7 @@ pub use evidence::{Evidence, Interface, Isolation, Rebuilds, Toolchain, grade};
 pub use freshness::{Freshness, freshness};
 pub use grade::{Axis, Grade, Tier, Vector};
 pub use rollup::{CellStanding, Rollup, roll_up};
-pub use rules::{RuleTable, rule_table};
+pub use rules::{RuleTable, rule_table, text as rules_text};
 
 /// What is said of one cell. Never stored or printed without its vector and reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

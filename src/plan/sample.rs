@@ -32,6 +32,7 @@ pub(super) fn catalog(distro_release: &str, targets: Vec<Target>) -> DistroKerne
         distro_release: distro_release.parse().expect("a distro release"),
         facts: Sha256Digest::of(b"facts"),
         suites: Vec::new(),
+        unresolved: Vec::new(),
         kernels: kernels.collect(),
     }
 }

@@ -2,10 +2,14 @@
 
 mod document;
 mod explain;
+mod lock;
+mod plan;
 mod status;
 mod table;
 
 pub use document::{BuildDocument, CellDocument};
 pub use explain::explain;
+pub use lock::print_lock;
+pub use plan::print_plan;
 pub use status::{Colour, Status};
 pub use table::{class_of, print_table};

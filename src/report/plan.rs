@@ -13,7 +13,7 @@ pub fn print_plan(to: &mut impl Write, plan: &Plan) -> io::Result<()> {
         writeln!(to)?;
     }
     for exclusion in &plan.exclusions {
-        write!(to, "excluded {}: {}", exclusion.cell, exclusion.reason)?;
+        write!(to, "excluded {}: {}", exclusion.id, exclusion.reason)?;
         if let Some(ticket) = &exclusion.ticket {
             write!(to, " ({ticket})")?;
         }

@@ -1,0 +1,290 @@
+//! `kmatrix build`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::cli::prepare::{Inputs, Renewal, build_arch, by_tree, read_matrix};
+use crate::cli::{Common, Format, Refusal, answer, answer_json};
+use crate::digest::Sha256Digest;
+use crate::engine::Docker;
+use crate::exit::Exit;
+use crate::export;
+use crate::label::{Rollup, Tier, roll_up};
+use crate::ledger::{CellRecord, Ledger, RunRecord, RunStatus};
+use crate::matrix::Matrix;
+use crate::report::{BuildDocument, Status, print_table};
+use crate::run::{self, Assessment, Finished, Standing, Workshop, needed};
+use crate::state::State;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The matrix file
+    matrix: PathBuf,
+    /// How often each cell is built again after the reference [default: the matrix's]
+    #[arg(long, value_name = "N")]
+    rebuilds: Option<u32>,
+    /// How many attempts run at one time [default: the engine's CPUs]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
+    /// Refuse if the lock is missing or out of date
+    #[arg(long, conflicts_with = "update")]
+    locked: bool,
+    /// Ask the archives again, and make new images
+    #[arg(long)]
+    update: bool,
+    /// The tier that every cell must reach [default: the matrix's]
+    #[arg(long, value_name = "TIER")]
+    require: Option<Tier>,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+pub(crate) async fn run(
+    common: &Common,
+    arguments: Arguments,
+    status: &Status,
+) -> Result<Exit, Refusal> {
+    let mut matrix = read_matrix(&arguments.matrix)?;
+    if let Some(rebuilds) = arguments.rebuilds {
+        matrix.build.rebuilds = rebuilds;
+    }
+    let inputs = Inputs::open(common, status)?;
+    let _claim = inputs.state.claim()?;
+    let docker = Docker::connect(&inputs.state.id()?).await?;
+    let renewal = match (arguments.update, arguments.locked) {
+        (true, _) => Renewal::Update,
+        (false, true) => Renewal::Locked,
+        (false, false) => Renewal::Missing,
+    };
+    let (plan, lock, sources) = inputs.lock(&matrix, &docker, renewal).await?;
+    let cells = lock.cells(&matrix, build_arch()?);
+
+    let mut ledger = Ledger::open(&inputs.state.ledger())?;
+    ledger.close_abandoned_runs()?;
+    let swept = docker.sweep().await?;
+    if swept > 0 {
+        status.busy("Swept", &format!("{swept} containers of an earlier run"));
+    }
+
+    let to_do = attempts_to_do(&ledger, &cells)?;
+    let finished = if to_do == 0 {
+        None
+    } else {
+        status.begin_bar(to_do);
+        let workshop = Workshop {
+            store: inputs.store.clone(),
+            jobs: arguments
+                .jobs
+                .unwrap_or_else(|| docker.identity().cpus.max(1)),
+            docker,
+            packages: inputs.packages(),
+            sources: Arc::new(by_tree(sources)),
+        };
+        let record = new_run(&arguments.matrix, plan.digest, matrix.build.rebuilds);
+        let finished = watched(workshop, &mut ledger, record, &cells, status).await?;
+        export_all(&inputs, &finished, status)?;
+        Some(finished)
+    };
+    let assessments = match &finished {
+        Some(finished) => finished.assessments.clone(),
+        None => cells
+            .iter()
+            .map(|cell| run::assess_cell(&ledger, cell))
+            .collect::<Result<_, _>>()?,
+    };
+    conclude(
+        &arguments,
+        &matrix,
+        plan.digest,
+        &inputs.state,
+        finished.as_ref(),
+        &assessments,
+        status,
+    )
+}
+
+fn new_run(matrix: &std::path::Path, plan: Sha256Digest, rebuilds: u32) -> RunRecord {
+    let started = Timestamp::now();
+    RunRecord {
+        id: format!(
+            "{}-{}",
+            started.strftime("%Y%m%dT%H%M%S"),
+            std::process::id()
+        ),
+        started,
+        ended: None,
+        status: RunStatus::Running,
+        matrix: matrix.display().to_string(),
+        plan,
+        rebuilds,
+    }
+}
+
+fn attempts_to_do(ledger: &Ledger, cells: &[CellRecord]) -> Result<u64, Refusal> {
+    let mut count = 0;
+    for cell in cells {
+        let known = ledger.attempts(&cell.inputs.digest())?;
+        count += needed(&known, cell.rebuilds).len() as u64;
+    }
+    Ok(count)
+}
+
+/// Runs, and stops when the process is asked to.
+async fn watched(
+    workshop: Workshop,
+    ledger: &mut Ledger,
+    record: RunRecord,
+    cells: &[CellRecord],
+    status: &Status,
+) -> Result<Finished, Refusal> {
+    let (stop, _) = watch::channel(false);
+    let asked = stop.clone();
+    let told = status.clone();
+    let waiting = tokio::spawn(async move {
+        if signal().await {
+            told.bad("Stopping", "what is in flight; run the same command to go on");
+            asked.send_replace(true);
+        }
+    });
+    let result = run::run(workshop, ledger, record, cells, &stop, |event| {
+        status.event(event);
+    })
+    .await;
+    waiting.abort();
+    status.end_bar();
+    Ok(result?)
+}
+
+/// Waits for the first of the signals that ask a program to end.
+async fn signal() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    ) else {
+        return false;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => true,
+        _ = terminate.recv() => true,
+        _ = hang_up.recv() => true,
+    }
+}
+
+fn export_all(inputs: &Inputs<'_>, finished: &Finished, status: &Status) -> Result<(), Refusal> {
+    for assessment in &finished.assessments {
+        let is_new = assessment
+            .attempts
+            .iter()
+            .any(|attempt| attempt.run == finished.record.id);
+        if is_new {
+            export::export(assessment, &inputs.store, &inputs.state.out())?;
+        }
+    }
+    for (cell, error) in &finished.missing_inputs {
+        status.bad("Missing", &format!("{cell}: {}", chain(error)));
+        if let Some(hint) = error.hint() {
+            status.bad("hint", &hint);
+        }
+    }
+    Ok(())
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+fn conclude(
+    arguments: &Arguments,
+    matrix: &Matrix,
+    plan: Sha256Digest,
+    state: &State,
+    finished: Option<&Finished>,
+    assessments: &[Assessment],
+    status: &Status,
+) -> Result<Exit, Refusal> {
+    let rollup: Rollup = roll_up(
+        assessments
+            .iter()
+            .map(|assessment| (&assessment.cell.id, assessment.for_roll_up())),
+    );
+    let require = arguments
+        .require
+        .or_else(|| matrix.policy.require.map(Tier::from));
+    let exit = judge(assessments, finished, require, matrix.policy.fail_when_stale);
+    match arguments.format {
+        Format::Human => answer(|out| print_table(out, assessments, &rollup, &state.out()))?,
+        Format::Json => answer_json(&BuildDocument::new(
+            finished.map(|finished| &finished.record),
+            plan,
+            exit,
+            &rollup,
+            assessments,
+        ))?,
+    }
+    match finished {
+        None => status.done("Finished", "nothing had to be done"),
+        Some(finished) => {
+            if let Some(failure) = &finished.engine_lost {
+                status.bad("Abandoned", &format!("{failure}"));
+                status.bad("hint", failure.hint());
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// Says how a build ended: the first of all that applies, in the order of precedence.
+fn judge(
+    assessments: &[Assessment],
+    finished: Option<&Finished>,
+    require: Option<Tier>,
+    fail_when_stale: bool,
+) -> Exit {
+    let mut exit = Exit::Success;
+    if let Some(finished) = finished {
+        if finished.record.status == RunStatus::Interrupted {
+            exit = exit.or(Exit::Interrupted);
+        }
+        if finished.engine_lost.is_some() {
+            exit = exit.or(Exit::EngineUnavailable);
+        }
+        if !finished.missing_inputs.is_empty() {
+            exit = exit.or(Exit::InputUnavailable);
+        }
+    }
+    for assessment in assessments {
+        match &assessment.standing {
+            Standing::Failed { .. } => exit = exit.or(Exit::CellsFailed),
+            Standing::Missing { .. } | Standing::Labelled(_) => {}
+        }
+        let (same, all) = assessment.agreement();
+        if same < all {
+            exit = exit.or(Exit::RebuildDiffers);
+        }
+        let tier = assessment.label().map(|label| label.tier);
+        if let Some(require) = require
+            && tier.is_none_or(|tier| tier < require)
+        {
+            exit = exit.or(Exit::BelowTier);
+        }
+        let not_fresh = assessment
+            .label()
+            .is_some_and(|label| label.freshness.qualifier().is_some());
+        if fail_when_stale && not_fresh {
+            exit = exit.or(Exit::Stale);
+        }
+    }
+    exit
+}

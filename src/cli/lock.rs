@@ -1,0 +1,50 @@
+//! `kmatrix lock`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::prepare::{Inputs, Renewal, read_matrix};
+use crate::cli::{Common, Format, Refusal, answer, answer_json};
+use crate::engine::Docker;
+use crate::exit::Exit;
+use crate::report::{Status, print_lock};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The matrix file
+    matrix: PathBuf,
+    /// Ask the archives again, and make new images
+    #[arg(long, conflicts_with = "check")]
+    update: bool,
+    /// Change nothing; refuse if the lock is missing or out of date
+    #[arg(long)]
+    check: bool,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+pub(crate) async fn run(
+    common: &Common,
+    arguments: Arguments,
+    status: &Status,
+) -> Result<Exit, Refusal> {
+    let matrix = read_matrix(&arguments.matrix)?;
+    let inputs = Inputs::open(common, status)?;
+    let _claim = inputs.state.claim()?;
+    let docker = Docker::connect(&inputs.state.id()?).await?;
+    let renewal = match (arguments.update, arguments.check) {
+        (true, _) => Renewal::Update,
+        (false, true) => Renewal::Locked,
+        (false, false) => Renewal::Missing,
+    };
+    let (_, lock, _) = inputs.lock(&matrix, &docker, renewal).await?;
+    match arguments.format {
+        Format::Human => {
+            let place = inputs.state.lock(&matrix.path);
+            answer(|out| print_lock(out, &lock, &place))?;
+        }
+        Format::Json => answer_json(&lock)?,
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,199 @@
+//! The command line: arguments, calls, exit status. One file per command, and none decides anything
+//! that a stage could.
+
+mod build;
+mod explain;
+mod images;
+mod kernels;
+mod label;
+mod lock;
+mod plan;
+mod prepare;
+mod refusal;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::catalog::site::MirrorFlag;
+use crate::exit::Exit;
+use crate::report::Status;
+
+pub use refusal::Refusal;
+
+/// Builds a kernel module for every kernel, rebuilds each in a clean environment, compares the
+/// bytes, and says how much of the result is proven.
+#[derive(Debug, Parser)]
+#[command(name = "kmatrix", version, max_term_width = 100, after_help = EXITS)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXITS: &str = "\
+Exit status: 0 all that was asked for holds, 2 usage or state in use, 10 a file is invalid, 11 no \
+cells, 20 engine unavailable, 21 an input cannot be had or authenticated, 30 cells failed, 31 a \
+rebuild differs, 32 below the required tier, 33 stale, 70 internal error, 130 interrupted. \
+docs/exit-status.md has the order of precedence.";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// Where everything that is learnt and made is kept
+    #[arg(
+        long,
+        global = true,
+        env = "KMATRIX_STATE",
+        default_value = ".kmatrix",
+        value_name = "DIR"
+    )]
+    state: PathBuf,
+
+    /// Where the facts about distribution releases are
+    #[arg(
+        long,
+        global = true,
+        env = "KMATRIX_KERNELS",
+        default_value = "kernels",
+        value_name = "DIR"
+    )]
+    kernels: PathBuf,
+
+    /// Where the definitions of builder images are
+    #[arg(
+        long,
+        global = true,
+        env = "KMATRIX_IMAGES",
+        default_value = "images",
+        value_name = "DIR"
+    )]
+    images: PathBuf,
+
+    /// Where an archive is, before the environment (KMATRIX_MIRROR_<NAME>), the site file and the
+    /// machine's own apt configuration; may be given several times
+    #[arg(long, global = true, value_name = "NAME=URL")]
+    mirror: Vec<MirrorFlag>,
+
+    /// The site file [default: /etc/kmatrix/site.toml]
+    #[arg(long, global = true, env = "KMATRIX_SITE", value_name = "FILE")]
+    site: Option<PathBuf>,
+
+    /// Never use the network
+    #[arg(long, global = true)]
+    offline: bool,
+
+    /// Print only what somebody must look at
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the cells that a matrix asks for, and what it leaves out and why
+    Plan(plan::Arguments),
+    /// Pin every input of a matrix by digest
+    Lock(lock::Arguments),
+    /// Build, rebuild, compare and label every cell of a matrix
+    Build(build::Arguments),
+    /// Show everything that is known of one cell
+    Explain(explain::Arguments),
+    /// List or make builder images
+    #[command(subcommand)]
+    Images(images::Command),
+    /// List the kernels that the archives hold
+    #[command(subcommand)]
+    Kernels(kernels::Command),
+    /// Show how labels are made
+    #[command(subcommand)]
+    Label(label::Command),
+}
+
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Human,
+    Json,
+}
+
+/// Runs the program and returns how it ended.
+pub fn main() -> Exit {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("KMATRIX_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error")),
+        )
+        .with_writer(io::stderr)
+        .init();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; everything else is a usage error.
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Success
+            };
+            // A closed output is no reason for another status.
+            let _ = error.print();
+            return exit;
+        }
+    };
+    let status = Status::new(cli.common.quiet);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return Refusal::new(Exit::Internal, "cannot start the runtime")
+                .caused_by(&error)
+                .print();
+        }
+    };
+    let result = runtime.block_on(call(cli, &status));
+    // A task that still waits for a lost engine must not keep the process.
+    runtime.shutdown_background();
+    match result {
+        Ok(exit) => exit,
+        Err(refusal) => {
+            status.end_bar();
+            refusal.print()
+        }
+    }
+}
+
+async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
+    let common = &cli.common;
+    match cli.command {
+        Command::Plan(arguments) => plan::run(common, arguments, status).await,
+        Command::Lock(arguments) => lock::run(common, arguments, status).await,
+        Command::Build(arguments) => build::run(common, arguments, status).await,
+        Command::Explain(arguments) => explain::run(common, &arguments),
+        Command::Images(command) => images::run(common, command, status).await,
+        Command::Kernels(command) => kernels::run(common, command, status).await,
+        Command::Label(command) => label::run(&command),
+    }
+}
+
+/// Writes an answer to standard output.
+///
+/// A reader that has gone away (`kmatrix plan ... | head`) has had enough, which is no error.
+fn answer(
+    write: impl FnOnce(&mut io::BufWriter<io::StdoutLock<'static>>) -> io::Result<()>,
+) -> Result<(), Refusal> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => {
+            Err(Refusal::new(Exit::Internal, "cannot write the answer").caused_by(&error))
+        }
+    }
+}
+
+fn answer_json(value: &impl serde::Serialize) -> Result<(), Refusal> {
+    answer(|out| {
+        serde_json::to_writer_pretty(&mut *out, value)?;
+        writeln!(out)
+    })
+}

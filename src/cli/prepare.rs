@@ -1,0 +1,369 @@
+//! What several commands need first: kernels listed, a plan, images, sources, a lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::catalog::apt::read_distro;
+use crate::catalog::error::CatalogError;
+use crate::catalog::facts::{self, DistroFacts};
+use crate::catalog::fetch::{FetchBounds, Fetcher};
+use crate::catalog::package::fetch_package;
+use crate::catalog::site::Site;
+use crate::catalog::surroundings::Surroundings;
+use crate::catalog::{DistroKernels, PackageRef};
+use crate::cli::{Common, Refusal};
+use crate::digest::Sha256Digest;
+use crate::engine::Docker;
+use crate::exit::Exit;
+use crate::image::definition::ImageDefinition;
+use crate::image::{self, ImageRecord};
+use crate::lock::{self, Lock};
+use crate::matrix::Matrix;
+use crate::name::{Arch, ImageName, ModuleName};
+use crate::plan::{Plan, plan};
+use crate::report::Status;
+use crate::run::PackageSource;
+use crate::source::{self, Source};
+use crate::state::{self, State};
+use crate::store::Store;
+
+/// How new the inputs are to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// Take what is recorded, and look for the rest.
+    Missing,
+    /// Ask the archives again.
+    Update,
+    /// Take what is recorded, and refuse if anything is missing.
+    Locked,
+}
+
+/// What commands that look at inputs work with.
+pub(crate) struct Inputs<'a> {
+    pub state: State,
+    pub store: Store,
+    site: Site,
+    fetcher: Fetcher,
+    common: &'a Common,
+    status: &'a Status,
+}
+
+impl<'a> Inputs<'a> {
+    pub(crate) fn open(common: &'a Common, status: &'a Status) -> Result<Self, Refusal> {
+        let state = State::open(&common.state)?;
+        let store = Store::open(&state.store())?;
+        let counting = status.clone();
+        let fetcher = Fetcher::new(FetchBounds::default())
+            .map_err(|error| {
+                Refusal::new(Exit::Internal, "cannot set up fetching").caused_by(&error)
+            })?
+            .with_progress(Arc::new(move |bytes| counting.fetched(bytes)));
+        Ok(Self {
+            state,
+            store,
+            site: Site::of_this_machine(common.mirror.clone(), common.site.clone()),
+            fetcher,
+            common,
+            status,
+        })
+    }
+
+    fn surroundings<'s>(&'s self, previous: Option<&'s DistroKernels>) -> Surroundings<'s> {
+        Surroundings {
+            site: &self.site,
+            store: &self.store,
+            fetcher: &self.fetcher,
+            now: Timestamp::now(),
+            previous,
+        }
+    }
+
+    fn online(&self, what: &str) -> Result<(), Refusal> {
+        if self.common.offline {
+            return Err(Refusal::new(
+                Exit::InputUnavailable,
+                format!("{what} is not in `{}`", self.state.root().display()),
+            )
+            .hint("run without `--offline` once".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Reads the facts of every distribution release.
+    pub(crate) fn facts(&self) -> Result<Vec<DistroFacts>, Refusal> {
+        Ok(facts::read_all(&self.common.kernels)?)
+    }
+
+    /// Lists the kernels of one distribution release, from the record or from its archives.
+    pub(crate) async fn kernels(
+        &self,
+        facts: &DistroFacts,
+        renewal: Renewal,
+    ) -> Result<DistroKernels, Refusal> {
+        let name = facts.name();
+        let place = self.state.kernels(&name);
+        let known: Option<DistroKernels> = state::read_json(&place)?;
+        let usable = known
+            .as_ref()
+            .filter(|known| known.facts == facts.digest && renewal != Renewal::Update);
+        if let Some(known) = usable {
+            return Ok(known.clone());
+        }
+        if renewal == Renewal::Locked {
+            return Err(locked(&format!("the list of kernels of {name}")));
+        }
+        self.online(&format!("the list of kernels of {name}"))?;
+        self.status.busy("Listing", &format!("kernels of {name}"));
+        let archs: BTreeSet<Arch> = Arch::ALL.into_iter().collect();
+        let build_arch = build_arch()?;
+        let at = self.surroundings(known.as_ref());
+        let kernels = read_distro(facts, &archs, build_arch, &at).await?;
+        for unresolved in &kernels.unresolved {
+            tracing::warn!(kernel = %unresolved.kernel_release, reason = unresolved.reason,
+                "a kernel cannot be built for");
+        }
+        self.warn_of_fewer(&name, known.as_ref(), &kernels);
+        state::write_json(&place, &kernels)?;
+        Ok(kernels)
+    }
+
+    fn warn_of_fewer(&self, name: &str, known: Option<&DistroKernels>, now: &DistroKernels) {
+        let Some(known) = known else {
+            return;
+        };
+        let gone: Vec<String> = known
+            .kernels
+            .iter()
+            .filter(|kernel| !now.kernels.iter().any(|new| new.target == kernel.target))
+            .map(|kernel| kernel.target.kernel_release.to_string())
+            .collect();
+        if !gone.is_empty() {
+            self.status.warn(&format!(
+                "{} kernels of {name} have gone since the last look: {}",
+                gone.len(),
+                gone.join(", ")
+            ));
+        }
+    }
+
+    /// Expands a matrix over the kernels of the distribution releases that it names.
+    pub(crate) async fn plan(
+        &self,
+        matrix: &Matrix,
+        renewal: Renewal,
+    ) -> Result<(Plan, Vec<DistroFacts>, Vec<DistroKernels>), Refusal> {
+        let wanted = wanted(matrix);
+        let mut all_facts = Vec::new();
+        let mut kernels = Vec::new();
+        for facts in self.facts()? {
+            if !wanted.contains(&facts.name()) {
+                continue;
+            }
+            kernels.push(self.kernels(&facts, renewal).await?);
+            all_facts.push(facts);
+        }
+        let today = jiff::Zoned::now().date();
+        let plan = plan(matrix, &kernels, today)?;
+        Ok((plan, all_facts, kernels))
+    }
+
+    /// Reads the source of every module of a matrix.
+    pub(crate) fn sources(
+        &self,
+        matrix: &Matrix,
+    ) -> Result<BTreeMap<ModuleName, Source>, Refusal> {
+        matrix
+            .modules
+            .iter()
+            .map(|module| {
+                let source = source::read(&module.name, &module.source)?;
+                Ok((module.name.clone(), source))
+            })
+            .collect()
+    }
+
+    /// Has every image that these facts name: recorded, loaded again, or made.
+    pub(crate) async fn images(
+        &self,
+        names: &BTreeSet<ImageName>,
+        docker: &Docker,
+        renewal: Renewal,
+    ) -> Result<BTreeMap<ImageName, ImageRecord>, Refusal> {
+        let mut records = BTreeMap::new();
+        for name in names {
+            let path = self.common.images.join(format!("{name}.toml"));
+            let definition = ImageDefinition::read(&path)?;
+            records.insert(
+                name.clone(),
+                self.image(&definition, docker, renewal).await?,
+            );
+        }
+        Ok(records)
+    }
+
+    async fn image(
+        &self,
+        definition: &ImageDefinition,
+        docker: &Docker,
+        renewal: Renewal,
+    ) -> Result<ImageRecord, Refusal> {
+        let place = self.state.image(&definition.name);
+        let known: Option<ImageRecord> = state::read_json(&place)?;
+        if let Some(record) = known
+            && renewal != Renewal::Update
+            && let Some(record) = image::have(definition, record, docker, &self.store).await?
+        {
+            return Ok(record);
+        }
+        if renewal == Renewal::Locked {
+            return Err(locked(&format!("the image {}", definition.name)));
+        }
+        self.online(&format!("the image {}", definition.name))?;
+        self.status
+            .begin_spinner("Making", &format!("image {}", definition.name));
+        let made = image::make(definition, docker, &self.surroundings(None)).await;
+        self.status.end_bar();
+        let record = made?;
+        state::write_json(&place, &record)?;
+        self.status.done(
+            "Made",
+            &format!(
+                "image {} {} ({} packages)",
+                record.name,
+                record.id.short(),
+                record.packages.len()
+            ),
+        );
+        Ok(record)
+    }
+
+    /// Returns the lock of a matrix: the recorded one if it still says what is wanted, or a new one.
+    pub(crate) async fn lock(
+        &self,
+        matrix: &Matrix,
+        docker: &Docker,
+        renewal: Renewal,
+    ) -> Result<(Plan, Lock, BTreeMap<ModuleName, Source>), Refusal> {
+        let sources = self.sources(matrix)?;
+        let (plan, facts, kernels) = self.plan(matrix, renewal).await?;
+        let names: BTreeSet<ImageName> = facts
+            .iter()
+            .filter(|facts| {
+                plan.cells.iter().any(|cell| {
+                    cell.id.distro == facts.distro
+                        && cell.id.distro_release == facts.distro_release
+                })
+            })
+            .map(|facts| facts.image.clone())
+            .collect();
+        let images = self.images(&names, docker, renewal).await?;
+        let records = sources
+            .iter()
+            .map(|(name, source)| (name.clone(), source.record.clone()))
+            .collect();
+        let cells = plan.cells.iter().map(|cell| (&cell.id, &*cell.target));
+        let new = lock::lock(plan.digest, cells, &facts, &kernels, images, records)?;
+        let place = self.state.lock(&matrix.path);
+        let known: Option<Lock> = state::read_json(&place)?;
+        if known.as_ref() != Some(&new) {
+            if renewal == Renewal::Locked {
+                return Err(locked(&format!("the lock of `{}`", matrix.path.display())));
+            }
+            state::write_json(&place, &new)?;
+            self.status.done(
+                "Locked",
+                &format!("{} cells, {} kernels", new.cells.len(), new.targets.len()),
+            );
+        }
+        Ok((plan, new, sources))
+    }
+
+    /// Returns what fetches packages during a run.
+    pub(crate) fn packages(&self) -> Arc<dyn PackageSource> {
+        Arc::new(Archives {
+            site: self.site.clone(),
+            fetcher: self.fetcher.clone(),
+            store: self.store.clone(),
+            offline: self.common.offline,
+        })
+    }
+}
+
+/// Fetches packages from where the site says that their archives are.
+struct Archives {
+    site: Site,
+    fetcher: Fetcher,
+    store: Store,
+    offline: bool,
+}
+
+impl PackageSource for Archives {
+    fn fetch<'a>(
+        &'a self,
+        package: &'a PackageRef,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), CatalogError>> + Send + 'a>> {
+        Box::pin(async move {
+            if self.offline {
+                return Err(CatalogError::Offline {
+                    name: package.name.clone(),
+                    version: package.version.clone(),
+                });
+            }
+            fetch_package(&self.store, &self.site, &self.fetcher, package).await
+        })
+    }
+}
+
+/// Returns the names of the distribution releases that a matrix asks for.
+fn wanted(matrix: &Matrix) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for target in &matrix.targets {
+        for release in &target.distro_releases {
+            names.insert(format!("{}-{}", target.distro.value, release.value));
+        }
+    }
+    for include in &matrix.includes {
+        names.insert(format!(
+            "{}-{}",
+            include.distro.value, include.distro_release.value
+        ));
+    }
+    names
+}
+
+/// Returns the architecture that builds run on.
+pub(crate) fn build_arch() -> Result<Arch, Refusal> {
+    Arch::of_this_machine().ok_or_else(|| {
+        Refusal::new(
+            Exit::EngineUnavailable,
+            format!(
+                "modules cannot be built on `{}` machines",
+                std::env::consts::ARCH
+            ),
+        )
+    })
+}
+
+/// Reads a matrix file.
+pub(crate) fn read_matrix(path: &Path) -> Result<Matrix, Refusal> {
+    Ok(Matrix::read(path)?)
+}
+
+/// Returns the digests of all sources, for looking one up by its tree.
+pub(crate) fn by_tree(sources: BTreeMap<ModuleName, Source>) -> BTreeMap<Sha256Digest, Source> {
+    sources
+        .into_values()
+        .map(|source| (source.record.tree, source))
+        .collect()
+}
+
+fn locked(what: &str) -> Refusal {
+    Refusal::new(
+        Exit::InputUnavailable,
+        format!("{what} is missing or out of date, and `--locked` was given"),
+    )
+    .hint("run `kmatrix lock` first".to_owned())
+}

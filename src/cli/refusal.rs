@@ -1,0 +1,227 @@
+//! Why a command does not do what it was asked: one message, its causes, what to do next, and the
+//! exit status.
+
+use std::error::Error;
+use std::io::Write;
+
+use crate::catalog::error::CatalogError;
+use crate::document::Problems;
+use crate::engine::EngineFailure;
+use crate::exit::Exit;
+use crate::export::ExportError;
+use crate::image::ImageError;
+use crate::ledger::LedgerError;
+use crate::lock::LockError;
+use crate::plan::PlanError;
+use crate::run::RunError;
+use crate::source::SourceError;
+use crate::state::StateError;
+use crate::store::StoreError;
+
+/// What is printed when a command is refused.
+#[derive(Debug)]
+pub struct Refusal {
+    exit: Exit,
+    /// Printed as they are if they are whole reports, and after `error: ` otherwise.
+    message: String,
+    is_report: bool,
+    causes: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Refusal {
+    /// Says what could not be done.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            is_report: false,
+            causes: Vec::new(),
+            hint: None,
+        }
+    }
+
+    /// Adds an error and its chain of causes.
+    pub fn caused_by(mut self, error: &dyn Error) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let text = error.to_string();
+            if !self.causes.contains(&text) && text != self.message {
+                self.causes.push(text);
+            }
+            next = error.source();
+        }
+        self
+    }
+
+    /// Says what to do next.
+    pub fn hint(mut self, hint: impl Into<Option<String>>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// Prints to standard error and returns the status.
+    pub fn print(&self) -> Exit {
+        let mut text = if self.is_report {
+            self.message.clone()
+        } else {
+            format!("error: {}", self.message)
+        };
+        for cause in &self.causes {
+            text.push_str(&format!("\n  caused by: {cause}"));
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("\n\nhint: {hint}"));
+        }
+        // A closed standard error is no reason for another status.
+        let _ = writeln!(std::io::stderr(), "{text}");
+        self.exit
+    }
+
+    fn of(exit: Exit, error: &(dyn Error + 'static), hint: impl Into<Option<String>>) -> Self {
+        let refusal = Self::new(exit, error.to_string()).hint(hint);
+        match error.source() {
+            Some(source) => refusal.caused_by(source),
+            None => refusal,
+        }
+    }
+
+    fn report(exit: Exit, message: String) -> Self {
+        Self {
+            is_report: true,
+            ..Self::new(exit, message)
+        }
+    }
+}
+
+impl From<Problems> for Refusal {
+    fn from(problems: Problems) -> Self {
+        Self::report(Exit::Invalid, problems.to_string())
+    }
+}
+
+impl From<PlanError> for Refusal {
+    fn from(error: PlanError) -> Self {
+        let exit = match &error {
+            PlanError::Invalid(_) => Exit::Invalid,
+            PlanError::NoCells(_) => Exit::NoCells,
+        };
+        let texts: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+        Self::report(exit, texts.join("\n\n"))
+    }
+}
+
+impl From<CatalogError> for Refusal {
+    fn from(error: CatalogError) -> Self {
+        Self::of(Exit::InputUnavailable, &error, error.hint())
+    }
+}
+
+impl From<SourceError> for Refusal {
+    fn from(error: SourceError) -> Self {
+        Self::of(Exit::Invalid, &error, error.hint())
+    }
+}
+
+impl From<LockError> for Refusal {
+    fn from(error: LockError) -> Self {
+        Self::of(
+            Exit::InputUnavailable,
+            &error,
+            "run `kmatrix lock --update`".to_owned(),
+        )
+    }
+}
+
+impl From<EngineFailure> for Refusal {
+    fn from(error: EngineFailure) -> Self {
+        Self::of(
+            Exit::EngineUnavailable,
+            &error,
+            error.hint().to_owned(),
+        )
+    }
+}
+
+impl From<StateError> for Refusal {
+    fn from(error: StateError) -> Self {
+        let exit = match &error {
+            StateError::Busy { .. } => Exit::Usage,
+            StateError::Io { .. } | StateError::Malformed { .. } => Exit::Internal,
+        };
+        Self::of(exit, &error, error.hint().to_owned())
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        let exit = if error.is_full() {
+            Exit::Internal
+        } else {
+            Exit::InputUnavailable
+        };
+        Self::of(exit, &error, error.hint())
+    }
+}
+
+impl From<LedgerError> for Refusal {
+    fn from(error: LedgerError) -> Self {
+        let hint = if error.is_full() {
+            "the disk is full: make room, and run the same command again"
+        } else {
+            "use the program that wrote it, or name another directory with `--state`"
+        };
+        Self::of(Exit::Internal, &error, hint.to_owned())
+    }
+}
+
+impl From<RunError> for Refusal {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Ledger(error) => error.into(),
+            RunError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExportError> for Refusal {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::State(error) => error.into(),
+            ExportError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ImageError> for Refusal {
+    fn from(error: ImageError) -> Self {
+        let hint = match &error {
+            ImageError::Catalog(error) => error.hint(),
+            ImageError::Bootstrap(error) => Some(error.hint().to_owned()),
+            ImageError::Engine(error) => Some(error.hint().to_owned()),
+            ImageError::Store(error) => error.hint(),
+            ImageError::OtherDigest { .. } => Some(
+                "the engine must keep images by the digest of their configuration (the `overlay2` \
+                 storage driver does)"
+                    .to_owned(),
+            ),
+            ImageError::Inventory(_)
+            | ImageError::Root { .. }
+            | ImageError::WrongPlatform { .. }
+            | ImageError::Probe(_) => {
+                Some("correct the image's definition under `images/`".to_owned())
+            }
+        };
+        let exit = match &error {
+            ImageError::Engine(_) | ImageError::OtherDigest { .. } => Exit::EngineUnavailable,
+            ImageError::Catalog(_)
+            | ImageError::Bootstrap(_)
+            | ImageError::Inventory(_)
+            | ImageError::Root { .. }
+            | ImageError::Store(_)
+            | ImageError::WrongPlatform { .. }
+            | ImageError::Probe(_) => Exit::InputUnavailable,
+        };
+        Self::of(exit, &error, hint)
+    }
+}

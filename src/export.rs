@@ -1,0 +1,52 @@
+//! Modules, logs and records by cell, laid out for people and their scripts:
+//!
+//! ```text
+//! out/debian-12/amd64/6.1.0-56-amd64/workload-identity/
+//!   workload_identity.ko   the reference's module
+//!   reference.log          what each attempt printed
+//!   rebuild-1.log
+//!   record.json            everything that is recorded, as `kmatrix explain --format json` prints it
+//! ```
+
+use std::path::Path;
+
+use crate::ko;
+use crate::report::CellDocument;
+use crate::run::Assessment;
+use crate::state::{self, StateError};
+use crate::store::{Store, StoreError};
+
+/// The most bytes of a log that are laid out.
+const MAX_LOG: u64 = 1 << 30;
+
+/// Says why a cell's results could not be laid out. They are in the store and the ledger all the
+/// same.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Writes one cell's results below `out`, each file whole or not at all.
+pub fn export(assessment: &Assessment, store: &Store, out: &Path) -> Result<(), ExportError> {
+    let directory = out.join(assessment.cell.id.to_string());
+    for module in assessment.modules() {
+        let bytes = store.read_blob(&module.digest, ko::MAX_BYTES)?;
+        state::write_atomically(&directory.join(&module.path), &bytes)?;
+    }
+    for attempt in &assessment.attempts {
+        let name = match attempt.number {
+            0 => "reference.log".to_owned(),
+            number => format!("rebuild-{number}.log"),
+        };
+        let bytes = store.read_blob(&attempt.log, MAX_LOG)?;
+        state::write_atomically(&directory.join(name), &bytes)?;
+    }
+    state::write_json(
+        &directory.join("record.json"),
+        &CellDocument::from(assessment),
+    )?;
+    Ok(())
+}
