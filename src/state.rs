@@ -69,7 +69,9 @@ impl StateError {
                 "the disk is full: make room, and run the same command again"
             }
             Self::Io { .. } => "name another directory with `--state`, or correct its permissions",
-            Self::Busy { .. } => "wait for it, or give this run a directory of its own with `--state`",
+            Self::Busy { .. } => {
+                "wait for it, or give this run a directory of its own with `--state`"
+            }
             Self::Malformed { .. } => "remove the file; it is made again",
         }
     }
@@ -169,7 +171,9 @@ impl State {
 
     /// Returns where the kernels of a distribution release are listed, such as `debian-12`.
     pub fn kernels(&self, distro_release: &str) -> PathBuf {
-        self.root.join("kernels").join(format!("{distro_release}.json"))
+        self.root
+            .join("kernels")
+            .join(format!("{distro_release}.json"))
     }
 
     /// Returns where the record of a builder image is.
@@ -243,10 +247,8 @@ mod tests {
         let state = State::open(dir.path()).expect("a state");
         let claim = state.claim().expect("a claim");
         let refused = state.claim().expect_err("the second is refused");
-        assert!(
-            matches!(&refused, StateError::Busy { holder, .. }
-                if *holder == std::process::id().to_string())
-        );
+        assert!(matches!(&refused, StateError::Busy { holder, .. }
+                if *holder == std::process::id().to_string()));
         drop(claim);
         state.claim().expect("free again");
     }

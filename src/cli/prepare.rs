@@ -171,10 +171,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// Reads the source of every module of a matrix.
-    pub(crate) fn sources(
-        &self,
-        matrix: &Matrix,
-    ) -> Result<BTreeMap<ModuleName, Source>, Refusal> {
+    pub(crate) fn sources(&self, matrix: &Matrix) -> Result<BTreeMap<ModuleName, Source>, Refusal> {
         matrix
             .modules
             .iter()
@@ -253,8 +250,7 @@ impl<'a> Inputs<'a> {
             .iter()
             .filter(|facts| {
                 plan.cells.iter().any(|cell| {
-                    cell.id.distro == facts.distro
-                        && cell.id.distro_release == facts.distro_release
+                    cell.id.distro == facts.distro && cell.id.distro_release == facts.distro_release
                 })
             })
             .map(|facts| facts.image.clone())

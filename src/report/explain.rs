@@ -32,8 +32,12 @@ pub fn explain(
                 print_label(to, label)?;
             }
         }
-        Standing::Missing { label } => {
+        Standing::Missing { failure, label } => {
             writeln!(to, "not every attempt was made; run `kmatrix build` again")?;
+            if let Some((number, failure)) = failure {
+                writeln!(to, "  attempt {number}: {failure}")?;
+                writeln!(to, "  hint: {}", failure.hint())?;
+            }
             if let Some(label) = label {
                 print_label(to, label)?;
             }
@@ -66,7 +70,12 @@ fn print_label(to: &mut impl Write, label: &Label) -> io::Result<()> {
                 .iter()
                 .map(|raise| format!("{} from {} to {}", raise.axis, raise.from, raise.to))
                 .collect();
-            writeln!(to, "  raised to {} by: {}", raises[0].tier, needs.join(", "))?;
+            writeln!(
+                to,
+                "  raised to {} by: {}",
+                raises[0].tier,
+                needs.join(", ")
+            )?;
         }
     }
     let rules = &label.rules;
@@ -98,7 +107,11 @@ fn print_inputs(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> 
         let (name, version) = (&package.name, &package.version);
         writeln!(to, "  package {name} {version} ({})", package.architecture)?;
         writeln!(to, "    {}", package.sha256)?;
-        writeln!(to, "    {}/{} {}", package.archive, package.suite, package.path)?;
+        writeln!(
+            to,
+            "    {}/{} {}",
+            package.archive, package.suite, package.path
+        )?;
     }
     for suite in &cell.vouched {
         writeln!(to, "  vouched for by {}/{}", suite.archive, suite.suite)?;
@@ -161,7 +174,11 @@ fn print_attempts(
             Some(observed) => writeln!(
                 to,
                 "  {}, CPUs {}",
-                if observed.is_sealed() { "sealed" } else { "not sealed" },
+                if observed.is_sealed() {
+                    "sealed"
+                } else {
+                    "not sealed"
+                },
                 observed.cpus
             )?,
             None => writeln!(to, "  how closed it was is not recorded")?,
@@ -169,7 +186,11 @@ fn print_attempts(
         writeln!(to, "  spec {}", attempt.spec)?;
         if let Outcome::Built { modules } = &attempt.outcome {
             for module in modules {
-                writeln!(to, "  {} {} ({} bytes)", module.path, module.digest, module.bytes)?;
+                writeln!(
+                    to,
+                    "  {} {} ({} bytes)",
+                    module.path, module.digest, module.bytes
+                )?;
                 if let Some(vermagic) = &module.facts.vermagic {
                     writeln!(to, "    vermagic {}", vermagic.trim_end())?;
                 }
