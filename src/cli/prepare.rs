@@ -359,7 +359,7 @@ pub(crate) fn by_tree(sources: BTreeMap<ModuleName, Source>) -> BTreeMap<Sha256D
 fn locked(what: &str) -> Refusal {
     Refusal::new(
         Exit::InputUnavailable,
-        format!("{what} is missing or out of date, and `--locked` was given"),
+        format!("{what} is missing or out of date"),
     )
-    .hint("run `kmatrix lock` first".to_owned())
+    .hint("`--locked` and `--check` change nothing: run `kmatrix lock` first".to_owned())
 }
