@@ -123,8 +123,10 @@ pub fn main() -> Exit {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("KMATRIX_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("kmatrix=warn")),
         )
+        .without_time()
+        .with_target(false)
         .with_writer(io::stderr)
         .init();
     let cli = match Cli::try_parse() {
