@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalog::site::MirrorFlag;
 use crate::exit::Exit;
-use crate::report::Status;
+use crate::report::{Colour, Status};
 
 pub use refusal::Refusal;
 
@@ -127,6 +127,7 @@ pub fn main() -> Exit {
         )
         .without_time()
         .with_target(false)
+        .with_ansi(Colour::of_standard_error() == Colour::Always)
         .with_writer(io::stderr)
         .init();
     let cli = match Cli::try_parse() {
