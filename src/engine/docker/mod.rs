@@ -27,6 +27,8 @@ use crate::name::Arch;
 const OWNER_LABEL: &str = "kmatrix.state";
 /// How long any call other than a build may take before the engine counts as lost.
 const CALL_SECONDS: u64 = 60;
+/// The same for moving a whole image into the engine.
+const IMAGE_SECONDS: u64 = 900;
 
 /// A connection to a container engine.
 #[derive(Clone)]
@@ -130,7 +132,8 @@ impl Docker {
         S: Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static,
     {
         let options = ImportImageOptionsBuilder::new().quiet(true).build();
-        let mut answers = Box::pin(self.api.import_image_stream(options, archive, None));
+        let api = self.patient();
+        let mut answers = Box::pin(api.import_image_stream(options, archive, None));
         while let Some(answer) = answers.next().await {
             let answer = answer.map_err(failure)?;
             if let Some(message) = answer.error_detail.and_then(|detail| detail.message) {
@@ -138,6 +141,11 @@ impl Docker {
             }
         }
         Ok(())
+    }
+
+    fn patient(&self) -> Api {
+        let api = self.api.clone();
+        api.with_timeout(Duration::from_secs(IMAGE_SECONDS))
     }
 
     /// Pulls an image by digest and returns it as the engine has it.
@@ -148,7 +156,8 @@ impl Docker {
     ) -> Result<LoadedImage, EngineFailure> {
         let pinned = format!("{reference}@{digest}");
         let options = CreateImageOptionsBuilder::new().from_image(&pinned).build();
-        let mut answers = Box::pin(self.api.create_image(Some(options), None, None));
+        let api = self.patient();
+        let mut answers = Box::pin(api.create_image(Some(options), None, None));
         while let Some(answer) = answers.next().await {
             let answer = answer.map_err(failure)?;
             if let Some(message) = answer.error_detail.and_then(|detail| detail.message) {
