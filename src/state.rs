@@ -181,6 +181,16 @@ impl State {
         self.root.join("images").join(format!("{image}.json"))
     }
 
+    /// Returns where every list of kernels is.
+    pub fn all_kernels(&self) -> Result<Vec<PathBuf>, StateError> {
+        json_files(&self.root.join("kernels"))
+    }
+
+    /// Returns where every record of an image is.
+    pub fn all_images(&self) -> Result<Vec<PathBuf>, StateError> {
+        json_files(&self.root.join("images"))
+    }
+
     /// Returns where the lock of a matrix is. Two matrices of one file name have two locks.
     pub fn lock(&self, matrix: &Path) -> PathBuf {
         let whole = fs::canonicalize(matrix).unwrap_or_else(|_| matrix.to_owned());
@@ -192,6 +202,19 @@ impl State {
             .join("locks")
             .join(format!("{stem}-{}.json", &place.to_hex()[..8]))
     }
+}
+
+fn json_files(directory: &Path) -> Result<Vec<PathBuf>, StateError> {
+    let entries = fs::read_dir(directory).map_err(failed("list", directory))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed("list", directory))?.path();
+        if path.extension().is_some_and(|ending| ending == "json") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Reads a JSON file; `None` if it is not there.

@@ -5,17 +5,18 @@ use std::io::{self, Write};
 use crate::digest::Sha256Digest;
 use crate::label::Label;
 use crate::outcome::Outcome;
-use crate::recipe::WORK_AT;
+use crate::recipe::BuildSpec;
 use crate::run::{Assessment, Standing};
 use crate::source::Revision;
 
 /// Prints inputs, who vouched for them, the attempts with their commands and logs, what was
-/// compared, and the label with its vector. `place` says where a blob is.
+/// compared, and the label with its vector. `place` says where a blob is, and `spec` reads one.
 pub fn explain(
     to: &mut impl Write,
     assessment: &Assessment,
     history: &[(String, u32)],
     place: impl Fn(&Sha256Digest) -> Option<String>,
+    spec: impl Fn(&Sha256Digest) -> Option<BuildSpec>,
 ) -> io::Result<()> {
     let cell = &assessment.cell;
     writeln!(to, "{}", cell.id)?;
@@ -44,7 +45,7 @@ pub fn explain(
         }
     }
     print_inputs(to, assessment)?;
-    print_attempts(to, assessment, &place)?;
+    print_attempts(to, assessment, &place, &spec)?;
     print_comparisons(to, assessment)?;
     if !history.is_empty() {
         let words: Vec<String> = history
@@ -135,6 +136,7 @@ fn print_attempts(
     to: &mut impl Write,
     assessment: &Assessment,
     place: &impl Fn(&Sha256Digest) -> Option<String>,
+    spec: &impl Fn(&Sha256Digest) -> Option<BuildSpec>,
 ) -> io::Result<()> {
     for attempt in &assessment.attempts {
         let name = match attempt.number {
@@ -152,22 +154,22 @@ fn print_attempts(
             attempt.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
         )?;
         let variation = &attempt.variation;
+        match spec(&attempt.spec) {
+            Some(spec) => {
+                writeln!(to, "  {}", spec.make_command())?;
+                for (name, value) in &spec.environment {
+                    writeln!(to, "    {name}={value}")?;
+                }
+            }
+            None => writeln!(to, "  its spec is not in the store")?,
+        }
         writeln!(
             to,
-            "  make -C {} M={WORK_AT}/{} {} modules",
-            assessment.cell.inputs.build_directory,
-            variation.build_path,
-            assessment.cell.inputs.make.join(" "),
-        )?;
-        writeln!(
-            to,
-            "  host {}.{}, user {}:{}, locale {}, time zone {}, umask {}",
+            "  host {}.{}, user {}:{}, umask {}",
             variation.host_name,
             variation.domain_name,
             variation.user,
             variation.group,
-            variation.locale,
-            variation.time_zone,
             variation.umask
         )?;
         match &attempt.observed {
