@@ -158,15 +158,19 @@ impl<'a> Inputs<'a> {
         let wanted = wanted(matrix);
         let mut all_facts = Vec::new();
         let mut kernels = Vec::new();
+        // Not read, but a plan that refuses a release names those that there are.
+        let mut others = Vec::new();
         for facts in self.facts()? {
             if !wanted.contains(&facts.name()) {
+                others.push(DistroKernels::unread(&facts));
                 continue;
             }
             kernels.push(self.kernels(&facts, renewal).await?);
             all_facts.push(facts);
         }
         let today = jiff::Zoned::now().date();
-        let plan = plan(matrix, &kernels, today)?;
+        others.extend_from_slice(&kernels);
+        let plan = plan(matrix, &others, today)?;
         Ok((plan, all_facts, kernels))
     }
 
@@ -363,7 +367,7 @@ pub(crate) fn by_tree(sources: BTreeMap<ModuleName, Source>) -> BTreeMap<Sha256D
 fn locked(what: &str) -> Refusal {
     Refusal::new(
         Exit::InputUnavailable,
-        format!("{what} is missing or out of date, and `--locked` was given"),
+        format!("{what} is missing or out of date"),
     )
     .hint("run `kmatrix lock` first".to_owned())
 }
