@@ -4,15 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The parts in the order of the data. Each may use itself and those that stand before it.
+/// The parts in the order of the data: words and trees; what is asked for; how it is built and what
+/// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
 const ORDER: [&str; 25] = [
-    // Words.
-    "name", "digest", "exit", // What files and trees are.
-    "document", "tree", "ko", "package", "store", // What is asked for.
-    "source", "matrix", "catalog", "plan", // How it is built, and what came of it.
-    "recipe", "engine", "outcome", "compare", "label", "image", // What is kept.
-    "ledger", "lock", "state", "run", // What is shown.
-    "report", "export", "cli",
+    "name", "digest", "exit", "document", "tree", "ko", "package", "store", "source", "matrix",
+    "catalog", "plan", "recipe", "engine", "outcome", "compare", "label", "image", "ledger",
+    "lock", "state", "run", "report", "export", "cli",
 ];
 
 /// Libraries and the only files or folders that may name them.

@@ -15,7 +15,7 @@ const TESTED: [(&str, &str); 18] = [
     ("not-a-module", "a_module_that_is_a_text"),
     ("wrong-vermagic", "a_module_for_another_kernel"),
     ("wrong-machine", "a_module_for_another_machine"),
-    ("bad-output", "a_module_with_a_name_of_two_lines"),
+    ("bad-output", "a_build_that_writes_to_the_output"),
     ("aborted", "a_module_that_cannot_be_read"),
     ("killed", "a_build_that_kills_itself"),
     ("timed-out", "a_build_that_sleeps"),
@@ -119,7 +119,11 @@ fn a_build_that_makes_one_module_more() {
 #[test]
 fn a_module_that_is_a_text() {
     let failed = fail("not-a-module", "not-a-module", "", "");
-    assert!(failed.message().contains("`fixture.ko`"), "{}", failed.message());
+    assert!(
+        failed.message().contains("`fixture.ko`"),
+        "{}",
+        failed.message()
+    );
 }
 
 #[test]
@@ -136,6 +140,11 @@ fn a_module_for_another_machine() {
     // ELF's EM_X86_64 and EM_AARCH64.
     assert_eq!(failed.cell["failure"]["wanted"], 62);
     assert_eq!(failed.cell["failure"]["found"], 183);
+}
+
+#[test]
+fn a_build_that_writes_to_the_output() {
+    fail("writes-to-the-output", "bad-output", "", "");
 }
 
 #[test]
@@ -173,10 +182,7 @@ fn a_build_that_somebody_else_kills() {
 #[test]
 fn a_build_that_sleeps() {
     let failed = fail("sleeps", "timed-out", "", "time = \"2s\"");
-    assert_eq!(
-        failed.message(),
-        "it took longer than 2 s and was stopped"
-    );
+    assert_eq!(failed.message(), "it took longer than 2 s and was stopped");
 }
 
 #[test]
@@ -229,7 +235,11 @@ fn a_module_that_is_too_large() {
 #[test]
 fn a_build_that_prints_without_end() {
     let failed = fail("prints-without-end", "log-too-large", "", "log = \"64KiB\"");
-    assert_eq!(failed.log.len(), 64 << 10, "the log is kept up to the limit");
+    assert_eq!(
+        failed.log.len(),
+        64 << 10,
+        "the log is kept up to the limit"
+    );
 }
 
 #[test]
@@ -249,5 +259,8 @@ fn one_failure_leaves_the_other_cells_alone() {
     let ran = place.kmatrix(&["build", "matrix.toml"]).expect(30);
     assert!(ran.stdout.contains("1/1 same"), "{ran}");
     assert!(ran.stdout.contains("it does not compile"), "{ran}");
-    assert!(ran.stdout.contains("2 cells: 1 unverified, 1 failed"), "{ran}");
+    assert!(
+        ran.stdout.contains("2 cells: 1 unverified, 1 failed"),
+        "{ran}"
+    );
 }

@@ -18,7 +18,10 @@ fn every_fixture_is_used() {
         let name = entry.expect("an entry").file_name();
         let name = name.to_string_lossy();
         seen += 1;
-        assert!(tests.contains(&format!("\"{name}\"")), "nothing uses {name}");
+        assert!(
+            tests.contains(&format!("\"{name}\"")),
+            "nothing uses {name}"
+        );
     }
     assert!(seen > 20, "only {seen} fixtures were found");
 }

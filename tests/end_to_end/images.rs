@@ -13,7 +13,11 @@ fn an_image_that_the_engine_has_lost_is_loaded_again() {
     let place = Place::new().with_engine(&engine.host());
     let build = ["images", "build", "debian-12"];
     let first = place.kmatrix(&build).expect(0);
-    let id = first.stdout.trim().strip_prefix("debian-12 ").expect("an image");
+    let id = first
+        .stdout
+        .trim()
+        .strip_prefix("debian-12 ")
+        .expect("an image");
     let loaded = |id: &str| engine.docker(&["image", "inspect", "--format", "{{.Id}}", id]);
     assert_eq!(loaded(id).expect(0).stdout.trim(), id);
     engine.docker(&["image", "rm", "--force", id]).expect(0);
@@ -135,8 +139,9 @@ fn an_image_is_pulled_by_digest_alone() {
     let ran = place.kmatrix(&build).expect(21);
     assert_eq!(ran.stdout, "");
     assert!(
-        ran.stderr
-            .contains(&format!("error: the image `{repository}@{absent}` cannot be had")),
+        ran.stderr.contains(&format!(
+            "error: the image `{repository}@{absent}` cannot be had"
+        )),
         "{ran}"
     );
 
@@ -145,8 +150,9 @@ fn an_image_is_pulled_by_digest_alone() {
     drop(registry.running.take());
     let ran = place.kmatrix(&build).expect(21);
     assert!(
-        ran.stderr
-            .contains(&format!("error: the image `{repository}@{digest}` cannot be had")),
+        ran.stderr.contains(&format!(
+            "error: the image `{repository}@{digest}` cannot be had"
+        )),
         "{ran}"
     );
 }

@@ -53,7 +53,10 @@ fn a_changed_source_is_built() {
     fs::write(&file, text.replace("return 0;", "return -1;")).expect("a source");
     let second = place.build(&[], 0)["cells"][0].clone();
     assert_ne!(second["inputs"], first["inputs"]);
-    assert_ne!(second["modules"][0]["digest"], first["modules"][0]["digest"]);
+    assert_ne!(
+        second["modules"][0]["digest"],
+        first["modules"][0]["digest"]
+    );
     fs::write(&file, text).expect("a source");
     let third = place.build(&[], 0);
     assert_eq!(third["run"], Value::Null, "the first is still recorded");
@@ -70,7 +73,9 @@ fn a_failed_cell_is_attempted_again() {
     assert_ne!(second["run"]["id"], first["run"]["id"]);
     let explained = place.kmatrix(&["explain", "no-compile"]).expect(0);
     assert!(
-        explained.stdout.contains("attempts over all time: 2 compile"),
+        explained
+            .stdout
+            .contains("attempts over all time: 2 compile"),
         "{explained}"
     );
 }

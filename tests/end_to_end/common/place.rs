@@ -103,7 +103,12 @@ impl Place {
         ] {
             let mut git = clean(Command::new("git"));
             git.current_dir(directory)
-                .args(["-c", "user.name=fixture", "-c", "user.email=fixture@example.org"])
+                .args([
+                    "-c",
+                    "user.name=fixture",
+                    "-c",
+                    "user.email=fixture@example.org",
+                ])
                 .args(arguments)
                 .env("HOME", self.home());
             Ran::of(git).expect(0);
@@ -234,6 +239,10 @@ impl Drop for Place {
         if self.engine.is_some() && self.docker(&["version"]).status != 0 {
             return;
         }
-        assert_eq!(self.containers(), Vec::<String>::new(), "containers are left");
+        assert_eq!(
+            self.containers(),
+            Vec::<String>::new(),
+            "containers are left"
+        );
     }
 }

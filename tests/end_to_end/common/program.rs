@@ -86,7 +86,10 @@ impl fmt::Display for Ran {
             stdout,
             stderr,
         } = self;
-        write!(f, "status {status}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
+        write!(
+            f,
+            "status {status}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        )
     }
 }
 
