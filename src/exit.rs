@@ -97,7 +97,10 @@ mod tests {
     #[test]
     fn the_worst_status_counts() {
         assert_eq!(Exit::Success.or(Exit::Stale), Exit::Stale);
-        assert_eq!(Exit::RebuildDiffers.or(Exit::CellsFailed), Exit::CellsFailed);
+        assert_eq!(
+            Exit::RebuildDiffers.or(Exit::CellsFailed),
+            Exit::CellsFailed
+        );
         assert_eq!(Exit::Interrupted.or(Exit::Internal), Exit::Interrupted);
         let mut ordered = Exit::ALL;
         ordered.sort();

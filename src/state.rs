@@ -69,7 +69,9 @@ impl StateError {
                 "the disk is full: make room, and run the same command again"
             }
             Self::Io { .. } => "name another directory with `--state`, or correct its permissions",
-            Self::Busy { .. } => "wait for it, or give this run a directory of its own with `--state`",
+            Self::Busy { .. } => {
+                "wait for it, or give this run a directory of its own with `--state`"
+            }
             Self::Malformed { .. } => "remove the file; it is made again",
         }
     }
@@ -169,12 +171,24 @@ impl State {
 
     /// Returns where the kernels of a distribution release are listed, such as `debian-12`.
     pub fn kernels(&self, distro_release: &str) -> PathBuf {
-        self.root.join("kernels").join(format!("{distro_release}.json"))
+        self.root
+            .join("kernels")
+            .join(format!("{distro_release}.json"))
     }
 
     /// Returns where the record of a builder image is.
     pub fn image(&self, image: &crate::name::ImageName) -> PathBuf {
         self.root.join("images").join(format!("{image}.json"))
+    }
+
+    /// Returns where every list of kernels is.
+    pub fn all_kernels(&self) -> Result<Vec<PathBuf>, StateError> {
+        json_files(&self.root.join("kernels"))
+    }
+
+    /// Returns where every record of an image is.
+    pub fn all_images(&self) -> Result<Vec<PathBuf>, StateError> {
+        json_files(&self.root.join("images"))
     }
 
     /// Returns where the lock of a matrix is. Two matrices of one file name have two locks.
@@ -188,6 +202,19 @@ impl State {
             .join("locks")
             .join(format!("{stem}-{}.json", &place.to_hex()[..8]))
     }
+}
+
+fn json_files(directory: &Path) -> Result<Vec<PathBuf>, StateError> {
+    let entries = fs::read_dir(directory).map_err(failed("list", directory))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed("list", directory))?.path();
+        if path.extension().is_some_and(|ending| ending == "json") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Reads a JSON file; `None` if it is not there.
@@ -243,10 +270,8 @@ mod tests {
         let state = State::open(dir.path()).expect("a state");
         let claim = state.claim().expect("a claim");
         let refused = state.claim().expect_err("the second is refused");
-        assert!(
-            matches!(&refused, StateError::Busy { holder, .. }
-                if *holder == std::process::id().to_string())
-        );
+        assert!(matches!(&refused, StateError::Busy { holder, .. }
+                if *holder == std::process::id().to_string()));
         drop(claim);
         state.claim().expect("free again");
     }

@@ -14,7 +14,7 @@ const ORDER: [&str; 25] = [
 
 /// Libraries and the only files or folders that may name them.
 const PLACES: [(&str, &str); 7] = [
-    ("bollard", "src/engine/docker.rs"),
+    ("bollard", "src/engine/docker/"),
     ("clap", "src/cli/"),
     ("indicatif", "src/report/status.rs"),
     ("rusqlite", "src/ledger/"),

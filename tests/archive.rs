@@ -237,7 +237,10 @@ impl Scene {
             store: &self.store,
             fetcher: &fetcher(),
             now: at(NOW),
-            previous: self.previous.as_ref(),
+            seen: self
+                .previous
+                .as_ref()
+                .map_or(&[], |previous| previous.suites.as_slice()),
         };
         let archs = BTreeSet::from(Arch::ALL);
         sendable(read_distro(&self.facts, &archs, Arch::Amd64, &at)).await

@@ -87,7 +87,7 @@ async fn the_live_archive_holds_kernels_and_all_that_they_need() {
         store: &store,
         fetcher: &fetcher,
         now: jiff::Timestamp::now(),
-        previous: None,
+        seen: &[],
     };
     let archs = BTreeSet::from(Arch::ALL);
     let distro = read_distro(&bookworm(), &archs, Arch::Amd64, &at)
@@ -122,7 +122,7 @@ async fn the_live_archive_holds_kernels_and_all_that_they_need() {
         }
     }
     // What was just seen is not rolled back when it is seen again.
-    at.previous = Some(&distro);
+    at.seen = &distro.suites;
     let again = read_distro(&bookworm(), &archs, Arch::Amd64, &at).await;
     assert_eq!(
         again.expect("the archive").kernels.len(),

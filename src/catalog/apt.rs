@@ -61,7 +61,11 @@ pub async fn read_distro(
     indexed.insert(build_arch);
     let mut places = Vec::new();
     for archive in &facts.archives {
-        places.push((archive, read_keys(archive)?, at.site.resolve(&archive.name)?));
+        places.push((
+            archive,
+            read_keys(archive)?,
+            at.site.resolve(&archive.name)?,
+        ));
     }
     let suites = places.iter().flat_map(|(archive, keys, mirrors)| {
         archive

@@ -121,11 +121,11 @@ fn take_release(
             source,
         })?;
     let seen = at
-        .previous
+        .seen
         .iter()
-        .flat_map(|previous| &previous.suites)
-        .find(|record| record.archive == archive.name && record.suite == suite.suite)
-        .map(|record| record.date);
+        .filter(|record| record.archive == archive.name && record.suite == suite.suite)
+        .map(|record| record.date)
+        .max();
     let exceptions = release
         .check(suite, at.now, seen)
         .map_err(|refused| CatalogError::of_refusal(&archive.name, &suite.suite, refused))?;

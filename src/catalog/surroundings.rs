@@ -1,6 +1,6 @@
 //! What reading an archive needs beside the facts.
 
-use super::DistroKernels;
+use super::SuiteRecord;
 use super::fetch::Fetcher;
 use super::site::Site;
 use crate::store::Store;
@@ -13,6 +13,6 @@ pub struct Surroundings<'a> {
     pub fetcher: &'a Fetcher,
     /// The time that signatures and validity are judged at.
     pub now: jiff::Timestamp,
-    /// What was recorded before; no suite may be older than it was then.
-    pub previous: Option<&'a DistroKernels>,
+    /// Every state that was ever recorded; no suite may be older than it was then.
+    pub seen: &'a [SuiteRecord],
 }

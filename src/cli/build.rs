@@ -146,7 +146,10 @@ async fn watched(
     let told = status.clone();
     let waiting = tokio::spawn(async move {
         if signal().await {
-            told.bad("Stopping", "what is in flight; run the same command to go on");
+            told.bad(
+                "Stopping",
+                "what is in flight; run the same command to go on",
+            );
             asked.send_replace(true);
         }
     });
@@ -222,7 +225,12 @@ fn conclude(
     let require = arguments
         .require
         .or_else(|| matrix.policy.require.map(Tier::from));
-    let exit = judge(assessments, finished, require, matrix.policy.fail_when_stale);
+    let exit = judge(
+        assessments,
+        finished,
+        require,
+        matrix.policy.fail_when_stale,
+    );
     match arguments.format {
         Format::Human => answer(|out| print_table(out, assessments, &rollup, &state.out()))?,
         Format::Json => answer_json(&BuildDocument::new(

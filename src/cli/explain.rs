@@ -6,10 +6,14 @@ use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::name::CellId;
+use crate::recipe::BuildSpec;
 use crate::report::{CellDocument, explain};
 use crate::run::assess_cell;
 use crate::state::State;
 use crate::store::Store;
+
+/// The most bytes that a build spec may have.
+const MAX_SPEC: u64 = 16 << 20;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -35,7 +39,11 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
                     .blob_path(digest)
                     .map(|path| path.display().to_string())
             };
-            answer(|out| explain(out, &assessment, &history, place))?;
+            let spec = |digest: &crate::digest::Sha256Digest| {
+                let bytes = store.read_blob(digest, MAX_SPEC).ok()?;
+                serde_json::from_slice::<BuildSpec>(&bytes).ok()
+            };
+            answer(|out| explain(out, &assessment, &history, place, spec))?;
         }
     }
     Ok(Exit::Success)

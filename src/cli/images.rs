@@ -91,8 +91,10 @@ fn print(
 ) -> Result<(), Refusal> {
     match format {
         Format::Json => {
-            let made: Vec<&ImageRecord> =
-                records.iter().filter_map(|(_, record)| record.as_ref()).collect();
+            let made: Vec<&ImageRecord> = records
+                .iter()
+                .filter_map(|(_, record)| record.as_ref())
+                .collect();
             answer_json(&serde_json::json!({ "schemaVersion": 1, "images": made }))
         }
         Format::Human => answer(|out| {
@@ -103,7 +105,11 @@ fn print(
                         writeln!(out, "{} {}", record.name, record.id)?;
                         if let Some(date) = record.archive_date {
                             let date = date.strftime("%Y-%m-%d");
-                            writeln!(out, "  archive of {date}, {} packages", record.packages.len())?;
+                            writeln!(
+                                out,
+                                "  archive of {date}, {} packages",
+                                record.packages.len()
+                            )?;
                         }
                         if record.definition != definition.digest {
                             writeln!(out, "  its definition has changed since")?;

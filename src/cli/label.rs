@@ -18,7 +18,12 @@ pub(crate) fn run(command: &Command) -> Result<Exit, Refusal> {
     match command {
         Command::Rules => {
             answer(|out| {
-                writeln!(out, "# version {}, {}", rule_table().version, rule_table().digest)?;
+                writeln!(
+                    out,
+                    "# version {}, {}",
+                    rule_table().version,
+                    rule_table().digest
+                )?;
                 writeln!(out, "#\n# axes and their grades, worst first:")?;
                 for axis in Axis::ALL {
                     let grades: Vec<&str> =

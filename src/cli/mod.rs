@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalog::site::MirrorFlag;
 use crate::exit::Exit;
-use crate::report::Status;
+use crate::report::{Colour, Status};
 
 pub use refusal::Refusal;
 
@@ -123,8 +123,11 @@ pub fn main() -> Exit {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("KMATRIX_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("kmatrix=warn")),
         )
+        .without_time()
+        .with_target(false)
+        .with_ansi(Colour::of_standard_error() == Colour::Always)
         .with_writer(io::stderr)
         .init();
     let cli = match Cli::try_parse() {

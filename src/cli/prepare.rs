@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use crate::catalog::apt::read_distro;
@@ -13,7 +14,7 @@ use crate::catalog::fetch::{FetchBounds, Fetcher};
 use crate::catalog::package::fetch_package;
 use crate::catalog::site::Site;
 use crate::catalog::surroundings::Surroundings;
-use crate::catalog::{DistroKernels, PackageRef};
+use crate::catalog::{DistroKernels, PackageRef, SuiteRecord};
 use crate::cli::{Common, Refusal};
 use crate::digest::Sha256Digest;
 use crate::engine::Docker;
@@ -71,14 +72,28 @@ impl<'a> Inputs<'a> {
         })
     }
 
-    fn surroundings<'s>(&'s self, previous: Option<&'s DistroKernels>) -> Surroundings<'s> {
+    fn surroundings<'s>(&'s self, seen: &'s [SuiteRecord]) -> Surroundings<'s> {
         Surroundings {
             site: &self.site,
             store: &self.store,
             fetcher: &self.fetcher,
             now: Timestamp::now(),
-            previous,
+            seen,
         }
+    }
+
+    /// Returns every state of a suite that a list of kernels or an image was made from.
+    fn seen(&self) -> Result<Vec<SuiteRecord>, Refusal> {
+        let mut seen = Vec::new();
+        for path in self.state.all_kernels()? {
+            let list: Option<DistroKernels> = state::read_json(&path)?;
+            seen.extend(list.into_iter().flat_map(|list| list.suites));
+        }
+        for path in self.state.all_images()? {
+            let image: Option<ImageRecord> = state::read_json(&path)?;
+            seen.extend(image.into_iter().flat_map(|image| image.suites));
+        }
+        Ok(seen)
     }
 
     fn online(&self, what: &str) -> Result<(), Refusal> {
@@ -119,12 +134,9 @@ impl<'a> Inputs<'a> {
         self.status.busy("Listing", &format!("kernels of {name}"));
         let archs: BTreeSet<Arch> = Arch::ALL.into_iter().collect();
         let build_arch = build_arch()?;
-        let at = self.surroundings(known.as_ref());
+        let seen = self.seen()?;
+        let at = self.surroundings(&seen);
         let kernels = read_distro(facts, &archs, build_arch, &at).await?;
-        for unresolved in &kernels.unresolved {
-            tracing::warn!(kernel = %unresolved.kernel_release, reason = unresolved.reason,
-                "a kernel cannot be built for");
-        }
         self.warn_of_fewer(&name, known.as_ref(), &kernels);
         state::write_json(&place, &kernels)?;
         Ok(kernels)
@@ -165,7 +177,17 @@ impl<'a> Inputs<'a> {
                 others.push(DistroKernels::unread(&facts));
                 continue;
             }
-            kernels.push(self.kernels(&facts, renewal).await?);
+            let list = self.kernels(&facts, renewal).await?;
+            if let Some(first) = list.unresolved.first() {
+                self.status.warn(&format!(
+                    "{} kernels of {} cannot be built for, such as {}: {}",
+                    list.unresolved.len(),
+                    facts.name(),
+                    first.kernel_release,
+                    first.reason
+                ));
+            }
+            kernels.push(list);
             all_facts.push(facts);
         }
         let today = jiff::Zoned::now().date();
@@ -175,10 +197,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// Reads the source of every module of a matrix.
-    pub(crate) fn sources(
-        &self,
-        matrix: &Matrix,
-    ) -> Result<BTreeMap<ModuleName, Source>, Refusal> {
+    pub(crate) fn sources(&self, matrix: &Matrix) -> Result<BTreeMap<ModuleName, Source>, Refusal> {
         matrix
             .modules
             .iter()
@@ -197,51 +216,95 @@ impl<'a> Inputs<'a> {
         renewal: Renewal,
     ) -> Result<BTreeMap<ImageName, ImageRecord>, Refusal> {
         let mut records = BTreeMap::new();
+        let mut to_make = Vec::new();
         for name in names {
             let path = self.common.images.join(format!("{name}.toml"));
             let definition = ImageDefinition::read(&path)?;
-            records.insert(
-                name.clone(),
-                self.image(&definition, docker, renewal).await?,
-            );
+            match self.image(&definition, docker, renewal).await? {
+                Some(record) => {
+                    records.insert(name.clone(), record);
+                }
+                None => to_make.push(definition),
+            }
+        }
+        for record in self.make_images(&to_make, docker, renewal).await? {
+            records.insert(record.name.clone(), record);
         }
         Ok(records)
     }
 
+    /// Returns an image that is recorded and can be had; `None` if it has to be made.
     async fn image(
         &self,
         definition: &ImageDefinition,
         docker: &Docker,
         renewal: Renewal,
-    ) -> Result<ImageRecord, Refusal> {
-        let place = self.state.image(&definition.name);
-        let known: Option<ImageRecord> = state::read_json(&place)?;
-        if let Some(record) = known
-            && renewal != Renewal::Update
-            && let Some(record) = image::have(definition, record, docker, &self.store).await?
-        {
-            return Ok(record);
+    ) -> Result<Option<ImageRecord>, Refusal> {
+        let known: Option<ImageRecord> = state::read_json(&self.state.image(&definition.name))?;
+        match known {
+            Some(record) if renewal != Renewal::Update => {
+                Ok(image::have(definition, record, docker, &self.store).await?)
+            }
+            Some(_) | None => Ok(None),
         }
+    }
+
+    /// Makes images side by side, and records each.
+    async fn make_images(
+        &self,
+        definitions: &[ImageDefinition],
+        docker: &Docker,
+        renewal: Renewal,
+    ) -> Result<Vec<ImageRecord>, Refusal> {
+        if definitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = definitions
+            .iter()
+            .map(|definition| definition.name.to_string())
+            .collect();
+        let names = names.join(", ");
         if renewal == Renewal::Locked {
-            return Err(locked(&format!("the image {}", definition.name)));
+            return Err(locked(&format!("the image {names}")));
         }
-        self.online(&format!("the image {}", definition.name))?;
+        self.online(&format!("the image {names}"))?;
+        let seen = self.seen()?;
+        let at = self.surroundings(&seen);
         self.status
-            .begin_spinner("Making", &format!("image {}", definition.name));
-        let made = image::make(definition, docker, &self.surroundings(None)).await;
+            .begin_spinner("Making", &format!("image {names}"));
+        let made = join_all(
+            definitions
+                .iter()
+                .map(|definition| image::make(definition, docker, &at)),
+        )
+        .await;
         self.status.end_bar();
-        let record = made?;
-        state::write_json(&place, &record)?;
-        self.status.done(
-            "Made",
-            &format!(
-                "image {} {} ({} packages)",
-                record.name,
-                record.id.short(),
-                record.packages.len()
-            ),
-        );
-        Ok(record)
+        let mut records = Vec::new();
+        let mut failed = None;
+        for made in made {
+            match made {
+                Ok(record) => {
+                    state::write_json(&self.state.image(&record.name), &record)?;
+                    self.status.done(
+                        "Made",
+                        &format!(
+                            "image {} {} ({} packages)",
+                            record.name,
+                            record.id.short(),
+                            record.packages.len()
+                        ),
+                    );
+                    records.push(record);
+                }
+                Err(error) => {
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(records),
+        }
     }
 
     /// Returns the lock of a matrix: the recorded one if it still says what is wanted, or a new one.
@@ -257,8 +320,7 @@ impl<'a> Inputs<'a> {
             .iter()
             .filter(|facts| {
                 plan.cells.iter().any(|cell| {
-                    cell.id.distro == facts.distro
-                        && cell.id.distro_release == facts.distro_release
+                    cell.id.distro == facts.distro && cell.id.distro_release == facts.distro_release
                 })
             })
             .map(|facts| facts.image.clone())

@@ -135,11 +135,7 @@ impl From<LockError> for Refusal {
 
 impl From<EngineFailure> for Refusal {
     fn from(error: EngineFailure) -> Self {
-        Self::of(
-            Exit::EngineUnavailable,
-            &error,
-            error.hint().to_owned(),
-        )
+        Self::of(Exit::EngineUnavailable, &error, error.hint().to_owned())
     }
 }
 

@@ -89,7 +89,10 @@ pub async fn bootstrap(
     let mut command = Command::new("mmdebstrap");
     command
         .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
         .env("LC_ALL", "C.UTF-8")
         .env("SOURCE_DATE_EPOCH", newest.as_second().to_string())
         .args(["--variant=minbase", "--format=tar", "--quiet"])

@@ -169,14 +169,17 @@ async fn load(
 ) -> Result<Sha256Digest, ImageError> {
     let configuration = archive::configuration(machine(docker)?, &root.digest);
     let id = Sha256Digest::of(&configuration);
-    let path = store
-        .blob_path(&root.digest)
-        .ok_or(StoreError::NoBlob {
-            digest: root.digest,
-        })?;
+    let path = store.blob_path(&root.digest).ok_or(StoreError::NoBlob {
+        digest: root.digest,
+    })?;
     let tag = format!("kmatrix/{}:{}", definition.name, id.short());
     docker
-        .load(archive::image_archive(&tag, configuration, &path, root.bytes))
+        .load(archive::image_archive(
+            &tag,
+            configuration,
+            &path,
+            root.bytes,
+        ))
         .await?;
     match docker.image(&id).await? {
         Some(_) => Ok(id),

@@ -89,9 +89,9 @@ pub fn lock<'a>(
         let index = match at.get(target) {
             Some(index) => *index,
             None => {
-                let kernel = known.get(target).ok_or_else(|| LockError::NoKernel {
-                    cell: id.clone(),
-                })?;
+                let kernel = known
+                    .get(target)
+                    .ok_or_else(|| LockError::NoKernel { cell: id.clone() })?;
                 let facts = facts
                     .iter()
                     .find(|facts| {
@@ -176,9 +176,7 @@ impl Lock {
                 target
                     .packages
                     .iter()
-                    .any(|package| {
-                        package.archive == suite.archive && package.suite == suite.suite
-                    })
+                    .any(|package| package.archive == suite.archive && package.suite == suite.suite)
             })
             .cloned()
             .collect()

@@ -105,31 +105,6 @@ impl Failure {
         }
     }
 
-    /// Returns true if the same attempt may be made again by itself. Only an engine that was lost
-    /// is worth that: a build that failed is not repeated until it succeeds.
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Engine(failure) => failure.is_retryable(),
-            Self::Interrupted
-            | Self::Compile { .. }
-            | Self::NoModule
-            | Self::MissingModule { .. }
-            | Self::ExtraModule { .. }
-            | Self::NotAModule { .. }
-            | Self::WrongVermagic { .. }
-            | Self::WrongMachine { .. }
-            | Self::BadOutput { .. }
-            | Self::Aborted { .. }
-            | Self::Killed { .. }
-            | Self::TimedOut { .. }
-            | Self::OutOfMemory { .. }
-            | Self::TooManyProcesses { .. }
-            | Self::DiskFull { .. }
-            | Self::OutputTooLarge { .. }
-            | Self::LogTooLarge { .. } => false,
-        }
-    }
-
     /// Returns the class as records and tables write it.
     pub fn class(&self) -> &'static str {
         match self {

@@ -134,13 +134,12 @@ fn a_cut_tar_is_never_a_module() {
 }
 
 #[test]
-fn only_a_lost_engine_is_tried_again() {
+fn only_what_the_engine_does_says_nothing_about_the_module() {
     let refused = EngineFailure::Refused {
         message: "no".to_owned(),
     };
-    assert!(Failure::Engine(EngineFailure::Vanished).is_retryable());
-    assert!(!Failure::Engine(refused.clone()).is_retryable());
     assert!(Failure::Engine(refused).is_infrastructure());
-    assert!(!Failure::Compile { code: 2 }.is_retryable());
+    assert!(Failure::Interrupted.is_infrastructure());
     assert!(!Failure::Compile { code: 2 }.is_infrastructure());
+    assert!(!Failure::TimedOut { seconds: 1 }.is_infrastructure());
 }

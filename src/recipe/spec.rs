@@ -99,9 +99,20 @@ impl BuildSpec {
         Sha256Digest::of(&serde_json::to_vec(self).expect("plain values serialise"))
     }
 
-    /// Returns the build path of this attempt.
-    pub fn build_path(&self) -> String {
-        format!("{WORK_AT}/{}", self.variation.build_path)
+    /// Returns the make command that the script runs, as a person would type it.
+    pub fn make_command(&self) -> String {
+        // The shell, `-c`, the script, its name, the source, and then what is wanted here.
+        match self.command.get(5..) {
+            Some([path, kernel, _umask, variables @ ..]) => {
+                let mut words = vec!["make", "-C", kernel, "-j\"$(nproc)\""];
+                let module = format!("M={path}");
+                words.push(&module);
+                words.extend(variables.iter().map(String::as_str));
+                words.push("modules");
+                words.join(" ")
+            }
+            Some(_) | None => self.command.join(" "),
+        }
     }
 }
 

@@ -133,16 +133,20 @@ fn compared(assessment: &Assessment) -> Vec<Compared<'_>> {
 }
 
 fn failed(assessment: &Assessment) -> Option<Failed<'_>> {
-    match &assessment.standing {
+    let (number, failure) = match &assessment.standing {
         Standing::Failed {
             number, failure, ..
-        } => Some(Failed {
-            attempt: *number,
-            failure,
-            message: failure.to_string(),
-            hint: failure.hint(),
-            infrastructure: failure.is_infrastructure(),
-        }),
-        Standing::Labelled(_) | Standing::Missing { .. } => None,
-    }
+        } => (number, failure),
+        Standing::Missing { failure, .. } => failure
+            .as_ref()
+            .map(|(number, failure)| (number, failure))?,
+        Standing::Labelled(_) => return None,
+    };
+    Some(Failed {
+        attempt: *number,
+        failure,
+        message: failure.to_string(),
+        hint: failure.hint(),
+        infrastructure: failure.is_infrastructure(),
+    })
 }

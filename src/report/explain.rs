@@ -5,17 +5,18 @@ use std::io::{self, Write};
 use crate::digest::Sha256Digest;
 use crate::label::Label;
 use crate::outcome::Outcome;
-use crate::recipe::WORK_AT;
+use crate::recipe::BuildSpec;
 use crate::run::{Assessment, Standing};
 use crate::source::Revision;
 
 /// Prints inputs, who vouched for them, the attempts with their commands and logs, what was
-/// compared, and the label with its vector. `place` says where a blob is.
+/// compared, and the label with its vector. `place` says where a blob is, and `spec` reads one.
 pub fn explain(
     to: &mut impl Write,
     assessment: &Assessment,
     history: &[(String, u32)],
     place: impl Fn(&Sha256Digest) -> Option<String>,
+    spec: impl Fn(&Sha256Digest) -> Option<BuildSpec>,
 ) -> io::Result<()> {
     let cell = &assessment.cell;
     writeln!(to, "{}", cell.id)?;
@@ -32,15 +33,19 @@ pub fn explain(
                 print_label(to, label)?;
             }
         }
-        Standing::Missing { label } => {
+        Standing::Missing { failure, label } => {
             writeln!(to, "not every attempt was made; run `kmatrix build` again")?;
+            if let Some((number, failure)) = failure {
+                writeln!(to, "  attempt {number}: {failure}")?;
+                writeln!(to, "  hint: {}", failure.hint())?;
+            }
             if let Some(label) = label {
                 print_label(to, label)?;
             }
         }
     }
     print_inputs(to, assessment)?;
-    print_attempts(to, assessment, &place)?;
+    print_attempts(to, assessment, &place, &spec)?;
     print_comparisons(to, assessment)?;
     if !history.is_empty() {
         let words: Vec<String> = history
@@ -66,7 +71,12 @@ fn print_label(to: &mut impl Write, label: &Label) -> io::Result<()> {
                 .iter()
                 .map(|raise| format!("{} from {} to {}", raise.axis, raise.from, raise.to))
                 .collect();
-            writeln!(to, "  raised to {} by: {}", raises[0].tier, needs.join(", "))?;
+            writeln!(
+                to,
+                "  raised to {} by: {}",
+                raises[0].tier,
+                needs.join(", ")
+            )?;
         }
     }
     let rules = &label.rules;
@@ -98,7 +108,11 @@ fn print_inputs(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> 
         let (name, version) = (&package.name, &package.version);
         writeln!(to, "  package {name} {version} ({})", package.architecture)?;
         writeln!(to, "    {}", package.sha256)?;
-        writeln!(to, "    {}/{} {}", package.archive, package.suite, package.path)?;
+        writeln!(
+            to,
+            "    {}/{} {}",
+            package.archive, package.suite, package.path
+        )?;
     }
     for suite in &cell.vouched {
         writeln!(to, "  vouched for by {}/{}", suite.archive, suite.suite)?;
@@ -122,6 +136,7 @@ fn print_attempts(
     to: &mut impl Write,
     assessment: &Assessment,
     place: &impl Fn(&Sha256Digest) -> Option<String>,
+    spec: &impl Fn(&Sha256Digest) -> Option<BuildSpec>,
 ) -> io::Result<()> {
     for attempt in &assessment.attempts {
         let name = match attempt.number {
@@ -139,29 +154,33 @@ fn print_attempts(
             attempt.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
         )?;
         let variation = &attempt.variation;
+        match spec(&attempt.spec) {
+            Some(spec) => {
+                writeln!(to, "  {}", spec.make_command())?;
+                for (name, value) in &spec.environment {
+                    writeln!(to, "    {name}={value}")?;
+                }
+            }
+            None => writeln!(to, "  its spec is not in the store")?,
+        }
         writeln!(
             to,
-            "  make -C {} M={WORK_AT}/{} {} modules",
-            assessment.cell.inputs.build_directory,
-            variation.build_path,
-            assessment.cell.inputs.make.join(" "),
-        )?;
-        writeln!(
-            to,
-            "  host {}.{}, user {}:{}, locale {}, time zone {}, umask {}",
+            "  host {}.{}, user {}:{}, umask {}",
             variation.host_name,
             variation.domain_name,
             variation.user,
             variation.group,
-            variation.locale,
-            variation.time_zone,
             variation.umask
         )?;
         match &attempt.observed {
             Some(observed) => writeln!(
                 to,
                 "  {}, CPUs {}",
-                if observed.is_sealed() { "sealed" } else { "not sealed" },
+                if observed.is_sealed() {
+                    "sealed"
+                } else {
+                    "not sealed"
+                },
                 observed.cpus
             )?,
             None => writeln!(to, "  how closed it was is not recorded")?,
@@ -169,7 +188,11 @@ fn print_attempts(
         writeln!(to, "  spec {}", attempt.spec)?;
         if let Outcome::Built { modules } = &attempt.outcome {
             for module in modules {
-                writeln!(to, "  {} {} ({} bytes)", module.path, module.digest, module.bytes)?;
+                writeln!(
+                    to,
+                    "  {} {} ({} bytes)",
+                    module.path, module.digest, module.bytes
+                )?;
                 if let Some(vermagic) = &module.facts.vermagic {
                     writeln!(to, "    vermagic {}", vermagic.trim_end())?;
                 }

@@ -93,9 +93,10 @@ impl Status {
         if self.inner.quiet || self.inner.colour == Colour::Never {
             return;
         }
-        let style = ProgressStyle::with_template("{prefix:>12.cyan.bold} [{bar:27}] {pos}/{len} {msg}")
-            .map(|style| style.progress_chars("=> "))
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template("{prefix:>12.cyan.bold} [{bar:27}] {pos}/{len} {msg}")
+                .map(|style| style.progress_chars("=> "))
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
             .with_style(style)
             .with_prefix("Attempts");
@@ -142,7 +143,11 @@ impl Status {
         match event {
             Event::Prepared { .. } => {}
             Event::AttemptStarted { cell, number } => {
-                let verb = if *number == 0 { "Building" } else { "Rebuilding" };
+                let verb = if *number == 0 {
+                    "Building"
+                } else {
+                    "Rebuilding"
+                };
                 self.busy(verb, &cell.to_string());
             }
             Event::AttemptEnded { cell, attempt } => {

@@ -65,10 +65,14 @@ fn print_row(to: &mut impl Write, assessment: &Assessment, width: usize) -> io::
         Standing::Missing { .. } => "missing".to_owned(),
     };
     writeln!(to, "  {kernel:<width$}  {digest:<12}  {answer:<10}  {word}")?;
-    if let Standing::Failed {
-        number, failure, ..
-    } = &assessment.standing
-    {
+    let failure = match &assessment.standing {
+        Standing::Failed {
+            number, failure, ..
+        } => Some((number, failure)),
+        Standing::Missing { failure, .. } => failure.as_ref().map(|(n, failure)| (n, failure)),
+        Standing::Labelled(_) => None,
+    };
+    if let Some((number, failure)) = failure {
         let attempt = match number {
             0 => String::new(),
             number => format!("rebuild {number}: "),
@@ -86,7 +90,11 @@ fn print_row(to: &mut impl Write, assessment: &Assessment, width: usize) -> io::
                 Some(note) => note.clone(),
                 None => format!("in {}", names.join(" ")),
             };
-            writeln!(to, "    rebuild {number} of {} differs {what}", difference.path)?;
+            writeln!(
+                to,
+                "    rebuild {number} of {} differs {what}",
+                difference.path
+            )?;
         }
     }
     Ok(())
@@ -108,12 +116,7 @@ fn print_rollup(to: &mut impl Write, rollup: &Rollup, out: &Path) -> io::Result<
         }
     }
     writeln!(to)?;
-    writeln!(
-        to,
-        "{} cells: {}",
-        rollup.promised,
-        parts.join(", ")
-    )?;
+    writeln!(to, "{} cells: {}", rollup.promised, parts.join(", "))?;
     writeln!(to, "release: {}", rollup.tier)?;
     writeln!(to, "  {}", rollup.because)?;
     writeln!(to, "modules, logs and records: {}", out.display())

@@ -31,8 +31,11 @@ pub enum Standing {
         failure: Failure,
         label: Option<Box<Label>>,
     },
-    /// Not every attempt was made.
-    Missing { label: Option<Box<Label>> },
+    /// Not every attempt was made, or one of them met a failure that says nothing about the module.
+    Missing {
+        failure: Option<(u32, Failure)>,
+        label: Option<Box<Label>>,
+    },
 }
 
 impl Assessment {
@@ -48,7 +51,7 @@ impl Assessment {
     pub fn label(&self) -> Option<&Label> {
         match &self.standing {
             Standing::Labelled(label) => Some(label),
-            Standing::Failed { label, .. } | Standing::Missing { label } => label.as_deref(),
+            Standing::Failed { label, .. } | Standing::Missing { label, .. } => label.as_deref(),
         }
     }
 
@@ -87,11 +90,8 @@ pub fn assess(
         .filter(|attempt| matches!(attempt.outcome, Outcome::Built { .. }))
         .map(|reference| {
             let evidence = evidence(&cell, reference, &attempts, &comparisons);
-            let freshness = label::freshness(
-                cell.image.archive_date,
-                reference.started,
-                cell.stale_after,
-            );
+            let freshness =
+                label::freshness(cell.image.archive_date, reference.started, cell.stale_after);
             Box::new(label::label(&evidence, freshness))
         });
     let failed = attempts
@@ -104,13 +104,20 @@ pub fn assess(
     let complete = (1..=cell.rebuilds)
         .all(|number| comparisons.iter().any(|(compared, _)| *compared == number));
     let standing = match (failed, label) {
+        (Some((number, failure)), label) if failure.is_infrastructure() => Standing::Missing {
+            failure: Some((number, failure)),
+            label,
+        },
         (Some((number, failure)), label) => Standing::Failed {
             number,
             failure,
             label,
         },
         (None, Some(label)) if complete => Standing::Labelled(label),
-        (None, label) => Standing::Missing { label },
+        (None, label) => Standing::Missing {
+            failure: None,
+            label,
+        },
     };
     Assessment {
         cell,
@@ -208,11 +215,9 @@ fn observed_axes(reference: &AttemptRecord, rebuild: &AttemptRecord) -> BTreeSet
             Axis::HostName => first.host_name != second.host_name,
             Axis::User => first.user != second.user,
             Axis::Cpus => first.cpus != second.cpus,
-            Axis::BuildPath
-            | Axis::Locale
-            | Axis::TimeZone
-            | Axis::Umask
-            | Axis::Environment => true,
+            Axis::BuildPath | Axis::Locale | Axis::TimeZone | Axis::Umask | Axis::Environment => {
+                true
+            }
         })
         .collect()
 }

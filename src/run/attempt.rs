@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::compare::{self, AttemptFacts, Comparison};
 use crate::digest::Sha256Digest;
-use crate::engine::{EngineFailure, Execution, Observed};
+use crate::engine::{End, EngineFailure, Execution, Observed};
 use crate::ledger::{AttemptRecord, CellRecord};
 
 use crate::outcome::{self, BuiltModule, Failure, ModuleFile, Outcome};
@@ -155,6 +155,9 @@ impl CellTask {
         let execution = self.execute(number, &spec, prepared, slot.cpu).await;
         drop(slot);
         let wall = clock.elapsed();
+        if execution.end == End::Interrupted {
+            return Ok(None);
+        }
         let (outcome, files) = outcome::read(&spec, &execution);
         if let Outcome::Failed {
             failure: Failure::Engine(failure),
@@ -163,7 +166,11 @@ impl CellTask {
             self.lost.send_replace(Some(failure.clone()));
         }
         let (observed, steps) = (execution.observed.clone(), execution.steps);
-        let (store, to_keep, log) = (self.workshop.store.clone(), spec.clone(), execution.log.bytes);
+        let (store, to_keep, log) = (
+            self.workshop.store.clone(),
+            spec.clone(),
+            execution.log.bytes,
+        );
         let log = blocking(move || keep(&store, &to_keep, &log, &files)).await?;
         let record = Box::new(AttemptRecord {
             number,
@@ -201,14 +208,14 @@ impl CellTask {
                 .run(spec, &prepared.locations, cpu, self.stop.clone())
                 .await;
             let failure = match &execution.end {
-                crate::engine::End::Lost(failure) if failure.is_retryable() => failure.clone(),
-                crate::engine::End::Lost(_)
-                | crate::engine::End::Exited { .. }
-                | crate::engine::End::OutOfMemory { .. }
-                | crate::engine::End::TimedOut
-                | crate::engine::End::OutputLimit
-                | crate::engine::End::LogLimit
-                | crate::engine::End::Interrupted => return execution,
+                End::Lost(failure) if failure.is_retryable() => failure.clone(),
+                End::Lost(_)
+                | End::Exited { .. }
+                | End::OutOfMemory { .. }
+                | End::TimedOut
+                | End::OutputLimit
+                | End::LogLimit
+                | End::Interrupted => return execution,
             };
             let Some(wait) = retries.next() else {
                 return execution;
@@ -226,10 +233,7 @@ impl CellTask {
     }
 
     /// Holds every rebuild that has not been compared yet against the reference.
-    async fn compare(
-        &self,
-        made: Vec<(u32, Outcome, Option<Observed>)>,
-    ) -> Result<(), StoreError> {
+    async fn compare(&self, made: Vec<(u32, Outcome, Option<Observed>)>) -> Result<(), StoreError> {
         let built = |outcome: &Outcome| match outcome {
             Outcome::Built { modules } => Some(modules.clone()),
             Outcome::Failed { .. } => None,
@@ -316,8 +320,12 @@ fn differences(
         .into_iter()
         .map(|(path, first, second)| {
             let (a, b) = (open(path, first)?, open(path, second)?);
-            Ok(compare::explain(path, (first, second), a.as_ref(), b.as_ref()))
+            Ok(compare::explain(
+                path,
+                (first, second),
+                a.as_ref(),
+                b.as_ref(),
+            ))
         })
         .collect()
 }
-

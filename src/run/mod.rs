@@ -41,7 +41,9 @@ pub struct Workshop {
 #[derive(Debug, Clone)]
 pub enum Event {
     /// The cell's inputs are in the store and unpacked.
-    Prepared { cell: CellId },
+    Prepared {
+        cell: CellId,
+    },
     AttemptStarted {
         cell: CellId,
         number: u32,
@@ -57,7 +59,9 @@ pub enum Event {
         failure: EngineFailure,
     },
     /// Everything that this run can do for the cell is done.
-    CellEnded { assessment: Box<Assessment> },
+    CellEnded {
+        assessment: Box<Assessment>,
+    },
 }
 
 /// Says why a run stopped before its end. Nothing that was recorded is lost.
@@ -76,6 +80,9 @@ pub enum InputError {
     Catalog(Arc<CatalogError>),
     #[error(transparent)]
     Store(Arc<StoreError>),
+    /// The bytes are those that the index promised, and the package says that it is another.
+    #[error("the package that the index calls {wanted} says that it is {found}")]
+    OtherPackage { wanted: String, found: String },
 }
 
 impl InputError {
@@ -84,6 +91,9 @@ impl InputError {
         match self {
             Self::Catalog(error) => error.hint(),
             Self::Store(error) => error.hint(),
+            Self::OtherPackage { .. } => Some(
+                "the archive's index is wrong about it; tell those who sign the archive".to_owned(),
+            ),
         }
     }
 }
@@ -163,43 +173,20 @@ pub async fn run(
     drop(sender);
 
     let mut missing_inputs = Vec::new();
+    let mut broken: Option<RunError> = None;
     while let Some(message) = receiver.recv().await {
-        match message {
-            Message::Event(event) => listen(&event),
-            Message::Attempt {
-                inputs,
-                cell,
-                record,
-            } => {
-                ledger.add_attempt(&inputs, &record)?;
-                listen(&Event::AttemptEnded {
-                    cell,
-                    attempt: record,
-                });
-            }
-            Message::Comparison {
-                inputs,
-                number,
-                comparison,
-            } => ledger.add_comparison(&inputs, number, &comparison)?,
-            Message::CellEnded { index } => {
-                let assessment = Box::new(assess_cell(ledger, &cells[index])?);
-                listen(&Event::CellEnded { assessment });
-            }
-            Message::NoInput { cell, error } => missing_inputs.push((cell, error)),
-            Message::Broken(error) => {
-                // Nothing can be recorded any more: what is in flight is stopped, not awaited.
-                stop.send_replace(true);
-                record.status = RunStatus::Abandoned;
-                record.ended = Some(jiff::Timestamp::now());
-                ledger.end_run(&record)?;
-                return Err(error.into());
-            }
+        if broken.is_some() {
+            // Nothing can be recorded any more; what is in flight is being stopped.
+            continue;
+        }
+        if let Err(error) = take(message, ledger, cells, &mut missing_inputs, &mut listen) {
+            stop.send_replace(true);
+            broken = Some(error);
         }
     }
 
     let engine_lost = lost.borrow().clone();
-    record.status = if engine_lost.is_some() {
+    record.status = if broken.is_some() || engine_lost.is_some() {
         RunStatus::Abandoned
     } else if *stop.borrow() {
         RunStatus::Interrupted
@@ -207,7 +194,11 @@ pub async fn run(
         RunStatus::Finished
     };
     record.ended = Some(jiff::Timestamp::now());
-    ledger.end_run(&record)?;
+    let ended = ledger.end_run(&record);
+    if let Some(error) = broken {
+        return Err(error);
+    }
+    ended?;
     Ok(Finished {
         record,
         assessments: cells
@@ -217,6 +208,42 @@ pub async fn run(
         engine_lost,
         missing_inputs,
     })
+}
+
+/// Takes one message: records it first, and tells of it then.
+fn take(
+    message: Message,
+    ledger: &mut Ledger,
+    cells: &[CellRecord],
+    missing_inputs: &mut Vec<(CellId, InputError)>,
+    listen: &mut impl FnMut(&Event),
+) -> Result<(), RunError> {
+    match message {
+        Message::Event(event) => listen(&event),
+        Message::Attempt {
+            inputs,
+            cell,
+            record,
+        } => {
+            ledger.add_attempt(&inputs, &record)?;
+            listen(&Event::AttemptEnded {
+                cell,
+                attempt: record,
+            });
+        }
+        Message::Comparison {
+            inputs,
+            number,
+            comparison,
+        } => ledger.add_comparison(&inputs, number, &comparison)?,
+        Message::CellEnded { index } => {
+            let assessment = Box::new(assess_cell(ledger, &cells[index])?);
+            listen(&Event::CellEnded { assessment });
+        }
+        Message::NoInput { cell, error } => missing_inputs.push((cell, error)),
+        Message::Broken(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 /// Reads everything that the ledger knows of a cell's inputs and says what it proves.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
-use tokio::sync::OnceCell;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::catalog::PackageRef;
 use crate::catalog::error::CatalogError;
@@ -55,12 +55,12 @@ pub(crate) struct Prepared {
     pub toolchain: KernelToolchain,
 }
 
-type Shared = Arc<OnceCell<Arc<PackageTree>>>;
-
-/// Trees that this run has opened. Cells share packages, and each is fetched, unpacked and read
-/// once.
+/// Trees that cells which are being prepared have open. Cells share packages: each is fetched,
+/// unpacked and read once while any of them needs it, and forgotten then.
 #[derive(Clone, Default)]
 pub(crate) struct Unpacked(Arc<Mutex<BTreeMap<Sha256Digest, Shared>>>);
+
+type Shared = Arc<AsyncMutex<Weak<PackageTree>>>;
 
 impl Unpacked {
     async fn tree(
@@ -72,17 +72,17 @@ impl Unpacked {
             let mut known = self.0.lock().expect("no holder panics");
             known.entry(package.sha256).or_default().clone()
         };
-        shared
-            .get_or_try_init(|| open(workshop, package))
-            .await
-            .cloned()
+        let mut slot = shared.lock().await;
+        if let Some(tree) = slot.upgrade() {
+            return Ok(tree);
+        }
+        let tree = open(workshop, package).await?;
+        *slot = Arc::downgrade(&tree);
+        Ok(tree)
     }
 }
 
-async fn open(
-    workshop: &Workshop,
-    package: &PackageRef,
-) -> Result<Arc<PackageTree>, PrepareError> {
+async fn open(workshop: &Workshop, package: &PackageRef) -> Result<Arc<PackageTree>, PrepareError> {
     if workshop.store.blob_path(&package.sha256).is_none() {
         workshop
             .packages
@@ -106,8 +106,18 @@ pub(crate) async fn prepare(
     let mut locations = Locations::new();
     let mut record = None;
     let globs = globs(&cell.inputs.mounts);
+    let mut open = Vec::new();
     for package in &cell.packages {
         let tree = unpacked.tree(workshop, package).await?;
+        if tree.identity.name != package.name || tree.identity.version != package.version {
+            return Err(PrepareError::NoInput(InputError::OtherPackage {
+                wanted: format!("{} {}", package.name, package.version),
+                found: format!("{} {}", tree.identity.name, tree.identity.version),
+            }));
+        }
+        open.push(tree);
+    }
+    for tree in &open {
         for (name, entry) in &tree.entries {
             let mounted = match entry {
                 Entry::Directory => globs.is_match(name),
@@ -124,15 +134,14 @@ pub(crate) async fn prepare(
             });
         }
         if record.is_none() {
-            record = read_toolchain(cell, &tree)?;
+            record = read_toolchain(cell, tree)?;
         }
     }
     mounts.sort_by(|a, b| a.path.cmp(&b.path));
     let source = workshop.sources.get(&cell.inputs.source_tree);
     if let Some(source) = source {
         let (store, source) = (workshop.store.clone(), source.clone());
-        let place = blocking(move || store.source_tree(&source.entries, &source.directory))
-            .await?;
+        let place = blocking(move || store.source_tree(&source.entries, &source.directory)).await?;
         locations.insert(cell.inputs.source_tree, place);
     }
     Ok(Prepared {
@@ -193,15 +202,12 @@ fn header_root(cell: &CellRecord, tree: &PackageTree) -> Option<String> {
 
 fn globs(patterns: &[String]) -> GlobSet {
     let mut builder = GlobSetBuilder::new();
-    for pattern in patterns {
-        // The facts' reader has refused patterns that are none.
-        if let Ok(glob) = Glob::new(pattern).map(|_| pattern).and_then(|text| {
-            globset::GlobBuilder::new(text)
-                .literal_separator(true)
-                .build()
-        }) {
-            builder.add(glob);
-        }
+    // The facts' reader has refused patterns that are none.
+    let compiled = patterns
+        .iter()
+        .filter_map(|text| GlobBuilder::new(text).literal_separator(true).build().ok());
+    for glob in compiled {
+        builder.add(glob);
     }
     builder.build().unwrap_or_else(|_| GlobSet::empty())
 }
