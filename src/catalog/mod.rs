@@ -85,6 +85,21 @@ pub struct DistroKernels {
     pub unresolved: Vec<UnresolvedKernel>,
 }
 
+impl DistroKernels {
+    /// Returns the list of a distribution release that nobody has looked at: it is there, and that
+    /// is all.
+    pub fn unread(facts: &facts::DistroFacts) -> Self {
+        Self {
+            distro: facts.distro.clone(),
+            distro_release: facts.distro_release.clone(),
+            facts: facts.digest,
+            suites: Vec::new(),
+            kernels: Vec::new(),
+            unresolved: Vec::new(),
+        }
+    }
+}
+
 /// A kernel that is left out because a package that it is built against cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

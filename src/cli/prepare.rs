@@ -170,8 +170,11 @@ impl<'a> Inputs<'a> {
         let wanted = wanted(matrix);
         let mut all_facts = Vec::new();
         let mut kernels = Vec::new();
+        // Not read, but a plan that refuses a release names those that there are.
+        let mut others = Vec::new();
         for facts in self.facts()? {
             if !wanted.contains(&facts.name()) {
+                others.push(DistroKernels::unread(&facts));
                 continue;
             }
             let list = self.kernels(&facts, renewal).await?;
@@ -188,7 +191,8 @@ impl<'a> Inputs<'a> {
             all_facts.push(facts);
         }
         let today = jiff::Zoned::now().date();
-        let plan = plan(matrix, &kernels, today)?;
+        others.extend_from_slice(&kernels);
+        let plan = plan(matrix, &others, today)?;
         Ok((plan, all_facts, kernels))
     }
 

@@ -195,6 +195,14 @@ impl From<ImageError> for Refusal {
             ImageError::Catalog(error) => error.hint(),
             ImageError::Bootstrap(error) => Some(error.hint().to_owned()),
             ImageError::Engine(error) => Some(error.hint().to_owned()),
+            ImageError::Pull { source, .. } if source.is_retryable() => {
+                Some(source.hint().to_owned())
+            }
+            ImageError::Pull { .. } => Some(
+                "correct `reference` and `digest` in the image's definition under `images/`, or \
+                 push the image there again"
+                    .to_owned(),
+            ),
             ImageError::Store(error) => error.hint(),
             ImageError::OtherDigest { .. } => Some(
                 "the engine must keep images by the digest of their configuration (the `overlay2` \
@@ -210,7 +218,9 @@ impl From<ImageError> for Refusal {
         };
         let exit = match &error {
             ImageError::Engine(_) | ImageError::OtherDigest { .. } => Exit::EngineUnavailable,
-            ImageError::Catalog(_)
+            ImageError::Pull { source, .. } if source.is_retryable() => Exit::EngineUnavailable,
+            ImageError::Pull { .. }
+            | ImageError::Catalog(_)
             | ImageError::Bootstrap(_)
             | ImageError::Inventory(_)
             | ImageError::Root { .. }

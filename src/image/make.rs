@@ -40,6 +40,11 @@ pub enum ImageError {
     Inventory(#[from] InventoryError),
     #[error("cannot read the root file system `{path}`")]
     Root { path: String, source: io::Error },
+    #[error("the image `{pinned}` cannot be had")]
+    Pull {
+        pinned: String,
+        source: EngineFailure,
+    },
     #[error(transparent)]
     Engine(#[from] EngineFailure),
     #[error(transparent)]
@@ -84,7 +89,13 @@ pub async fn make(
     match &definition.origin {
         ImageOrigin::Bootstrap(wanted) => make_here(definition, wanted, docker, at).await,
         ImageOrigin::Registry { reference, digest } => {
-            let image = docker.pull(reference, digest).await?;
+            let image = docker
+                .pull(reference, digest)
+                .await
+                .map_err(|source| ImageError::Pull {
+                    pinned: format!("{reference}@{digest}"),
+                    source,
+                })?;
             let arch = machine(docker)?;
             if image.architecture != arch.oci() {
                 return Err(ImageError::WrongPlatform {

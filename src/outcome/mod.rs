@@ -191,7 +191,7 @@ fn judge(
     }
 }
 
-/// Reads the lines that `build.sh` writes after a failed make. The build could have written them
+/// Reads the lines that `build.sh` writes after a failed step. The build could have written them
 /// itself; all that it gains is another reason for its own failure.
 fn from_status(spec: &BuildSpec, output: &[u8]) -> Failure {
     let text = String::from_utf8_lossy(&output[..output.len().min(4096)]);
@@ -215,8 +215,13 @@ fn from_status(spec: &BuildSpec, output: &[u8]) -> Failure {
             bytes: spec.limits.disk_bytes,
         }
     } else {
-        Failure::Compile {
-            code: number("make").unwrap_or(1),
+        match number("make") {
+            // A shell's way to say that a signal ended a command.
+            Some(code) if code > 128 => Failure::Killed { signal: code - 128 },
+            Some(code) => Failure::Compile { code },
+            None => Failure::Aborted {
+                code: number("copy").unwrap_or(1),
+            },
         }
     }
 }

@@ -167,7 +167,9 @@ pub fn build_spec(inputs: &CellInputs, mounts: &[Mount], variation: Variation) -
         ("SHELL", "/bin/sh"),
         ("USER", &variation.user_name),
         ("LOGNAME", &variation.user_name),
+        // The kernel's makefiles take `LC_ALL` away from what they call, but leave `LANG` to it.
         ("LC_ALL", &variation.locale),
+        ("LANG", &variation.locale),
         ("TZ", &variation.time_zone),
         ("SOURCE_DATE_EPOCH", "0"),
         ("KBUILD_BUILD_TIMESTAMP", "@0"),

@@ -117,7 +117,8 @@ fn print_rollup(to: &mut impl Write, rollup: &Rollup, out: &Path) -> io::Result<
     }
     writeln!(to)?;
     writeln!(to, "{} cells: {}", rollup.promised, parts.join(", "))?;
-    writeln!(to, "release: {} - {}", rollup.tier, rollup.because)?;
+    writeln!(to, "release: {}", rollup.tier)?;
+    writeln!(to, "  {}", rollup.because)?;
     writeln!(to, "modules, logs and records: {}", out.display())
 }
 

@@ -159,7 +159,11 @@ impl Docker {
         let api = self.patient();
         let mut answers = Box::pin(api.create_image(Some(options), None, None));
         while let Some(answer) = answers.next().await {
-            let answer = answer.map_err(failure)?;
+            let answer = answer.map_err(|error| match error {
+                // Whatever its status: it is the registry's answer, and has the registry's words.
+                Error::DockerResponseServerError { message, .. } => refusal(message),
+                other => failure(other),
+            })?;
             if let Some(message) = answer.error_detail.and_then(|detail| detail.message) {
                 return Err(refusal(message));
             }

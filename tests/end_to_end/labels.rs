@@ -1,0 +1,168 @@
+//! What the labels of real builds say.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::common::{Place, Ran};
+
+/// Builds a fixture that is committed, with one rebuild, and returns its cell.
+fn labelled(fixture: &str, status: i32) -> Value {
+    let place = Place::new();
+    place.build_of(fixture, "", "", "");
+    place.commit(&place.path().join("modules").join(fixture));
+    place.build(&[], status)["cells"][0].clone()
+}
+
+fn reason<'a>(cell: &'a Value, axis: &str) -> &'a Value {
+    cell["label"]["reasons"]
+        .as_array()
+        .and_then(|reasons| reasons.iter().find(|reason| reason["axis"] == axis))
+        .unwrap_or_else(|| panic!("no reason for {axis}: {:#}", cell["label"]))
+}
+
+fn sections(cell: &Value) -> Vec<&str> {
+    cell["comparisons"][0]["differences"][0]["sections"]
+        .as_array()
+        .unwrap_or_else(|| panic!("no sections: {cell:#}"))
+        .iter()
+        .filter_map(|section| section["name"].as_str())
+        .collect()
+}
+
+#[test]
+fn a_committed_reproducible_module_is_constrained() {
+    let cell = labelled("reproducible", 0);
+    assert_eq!(cell["label"]["tier"], "constrained", "{:#}", cell["label"]);
+    for (axis, grade) in [
+        ("reproducibility", "varied"),
+        ("metadata", "metadata-equal"),
+        ("interface", "signed"),
+        ("closed-inputs", "no-closed-inputs"),
+        ("toolchain", "matched"),
+        ("isolation", "sealed"),
+        ("source", "committed"),
+    ] {
+        assert_eq!(reason(&cell, axis)["grade"], grade);
+    }
+    assert_eq!(cell["comparisons"][0]["same"], true);
+}
+
+#[test]
+fn a_source_that_is_not_committed_is_unverified() {
+    let place = Place::new();
+    place.build_of("reproducible", "", "", "");
+    let source = place.path().join("modules/reproducible");
+    place.commit(&source);
+    fs::write(source.join("extra.h"), "").expect("a file");
+    let cell = place.build(&[], 0)["cells"][0].clone();
+    assert_eq!(cell["label"]["tier"], "unverified");
+    assert_eq!(reason(&cell, "source")["grade"], "dirty");
+}
+
+#[test]
+fn a_module_that_holds_its_path_is_irreproducible() {
+    let cell = labelled("leaks-path", 31);
+    assert_eq!(cell["label"]["tier"], "irreproducible");
+    let sections = sections(&cell);
+    assert!(
+        sections.iter().any(|name| name.starts_with(".rodata")),
+        "{sections:?}"
+    );
+}
+
+#[test]
+fn a_module_with_a_random_constant_is_irreproducible() {
+    let cell = labelled("random-constant", 31);
+    assert_eq!(cell["label"]["tier"], "irreproducible");
+    let sections = sections(&cell);
+    assert!(
+        sections.iter().any(|name| name.ends_with(".text")),
+        "{sections:?}"
+    );
+}
+
+#[test]
+fn a_module_that_holds_its_builder_is_irreproducible() {
+    for fixture in ["leaks-user", "leaks-hostname"] {
+        let cell = labelled(fixture, 31);
+        assert_eq!(cell["label"]["tier"], "irreproducible", "{fixture}");
+        assert!(!sections(&cell).is_empty(), "{fixture}");
+    }
+}
+
+#[test]
+fn a_difference_is_shown_and_never_retried_away() {
+    let place = Place::new();
+    place.build_of("random-constant", "", "", "");
+    let first = place.kmatrix(&["build", "matrix.toml"]).expect(31);
+    assert!(first.stdout.contains("1/1 differ"), "{first}");
+    assert!(
+        first.stdout.contains("rebuild 1 of fixture.ko differs in "),
+        "{first}"
+    );
+    assert!(first.stderr.contains("Differs"), "{first}");
+    let second = place.kmatrix(&["build", "matrix.toml"]).expect(31);
+    assert!(second.stderr.contains("nothing had to be done"), "{second}");
+    assert_eq!(first.stdout, second.stdout);
+}
+
+#[test]
+fn a_prebuilt_object_in_the_source_is_unverified() {
+    let place = Place::new();
+    place.build_of("closed-blob", "", "", "");
+    let source = place.path().join("modules/closed-blob");
+    let mut compile = Command::new("cc");
+    compile.current_dir(&source).args([
+        "-c",
+        "-O2",
+        "-mcmodel=kernel",
+        "-fno-pic",
+        "-fcf-protection=none",
+        "-fno-asynchronous-unwind-tables",
+        "-fno-stack-protector",
+        "core.c",
+        "-o",
+        "core.o_shipped",
+    ]);
+    Ran::of(compile).expect(0);
+    fs::remove_file(source.join("core.c")).expect("a file");
+    place.commit(&source);
+    let cell = place.build(&[], 0)["cells"][0].clone();
+    assert_eq!(cell["label"]["tier"], "unverified", "{:#}", cell["label"]);
+    assert_eq!(reason(&cell, "closed-inputs")["grade"], "undeclared");
+    let because = reason(&cell, "closed-inputs")["because"].to_string();
+    assert!(because.contains("core.o_shipped"), "{because}");
+}
+
+#[test]
+fn a_module_that_was_not_rebuilt_is_unverified() {
+    let place = Place::new();
+    place.build_of("reproducible", "", "", "");
+    place.commit(&place.path().join("modules/reproducible"));
+    let cell = place.build(&["--rebuilds", "0"], 0)["cells"][0].clone();
+    assert_eq!(cell["label"]["tier"], "unverified");
+    assert_eq!(reason(&cell, "reproducibility")["grade"], "unattempted");
+}
+
+#[test]
+fn a_tier_that_is_not_reached_fails_the_build() {
+    let place = Place::new();
+    place.build_of("reproducible", "", "", "");
+    place.commit(&place.path().join("modules/reproducible"));
+    place.build(&["--require", "constrained"], 0);
+    place.build(&["--require", "full"], 32);
+}
+
+#[test]
+fn a_stale_image_is_shown_and_fails_only_if_asked() {
+    let place = Place::new();
+    let text = |fail: bool| format!("stale-after = \"1s\"\nfail-when-stale = {fail}");
+    place.build_of("reproducible", "", "rebuilds = 0", &text(false));
+    let shown = place.kmatrix(&["build", "matrix.toml"]).expect(0);
+    assert!(shown.stdout.contains("unverified+stale"), "{shown}");
+    place.build_of("reproducible", "", "rebuilds = 0", &text(true));
+    let failed = place.kmatrix(&["build", "matrix.toml"]).expect(33);
+    assert!(failed.stdout.contains("unverified+stale"), "{failed}");
+}

@@ -1,0 +1,17 @@
+//! The real program against the real container engine and real Debian kernels.
+//!
+//! The tests share one builder image, one list of kernels and one store, which the first of them
+//! prepares in `target/test-state`; each has a state directory of its own. Nothing is skipped: an
+//! engine that does not answer fails the tests with a hint.
+
+mod answers;
+mod bad_input;
+mod common;
+mod engines;
+mod failures;
+mod fixtures;
+mod images;
+mod interrupt;
+mod isolation;
+mod labels;
+mod resume;

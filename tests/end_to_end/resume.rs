@@ -1,0 +1,81 @@
+//! What is not done again, and what is.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::common::Place;
+
+fn numbers(place: &Place, cell: &str) -> Vec<Value> {
+    place.explain(cell)["attempts"]
+        .as_array()
+        .expect("attempts")
+        .iter()
+        .map(|attempt| attempt["number"].clone())
+        .collect()
+}
+
+#[test]
+fn a_second_build_has_nothing_to_do() {
+    let place = Place::new();
+    place.build_of("reproducible", "", "", "");
+    let first = place.kmatrix(&["build", "matrix.toml"]).expect(0);
+    let before = place.explain("reproducible");
+    let second = place.kmatrix(&["build", "matrix.toml"]).expect(0);
+    assert_eq!(second.stdout, first.stdout, "the table is the same");
+    assert_eq!(second.stderr, "    Finished nothing had to be done\n");
+    assert_eq!(place.explain("reproducible"), before);
+    let document = place.build(&[], 0);
+    assert_eq!(document["run"], Value::Null);
+}
+
+#[test]
+fn more_rebuilds_are_added_to_those_that_there_are() {
+    let place = Place::new();
+    place.build_of("reproducible", "", "", "");
+    place.build(&[], 0);
+    let before = place.explain("reproducible")["attempts"].clone();
+    assert_eq!(numbers(&place, "reproducible"), [0, 1]);
+    place.build(&["--rebuilds", "3"], 0);
+    let after = place.explain("reproducible")["attempts"].clone();
+    assert_eq!(numbers(&place, "reproducible"), [0, 1, 2, 3]);
+    assert_eq!(after[0], before[0]);
+    assert_eq!(after[1], before[1]);
+}
+
+#[test]
+fn a_changed_source_is_built() {
+    let place = Place::new();
+    place.build_of("reproducible", "", "rebuilds = 0", "");
+    let first = place.build(&[], 0)["cells"][0].clone();
+    let file = place.path().join("modules/reproducible/main.c");
+    let text = fs::read_to_string(&file).expect("a source");
+    fs::write(&file, text.replace("return 0;", "return -1;")).expect("a source");
+    let second = place.build(&[], 0)["cells"][0].clone();
+    assert_ne!(second["inputs"], first["inputs"]);
+    assert_ne!(
+        second["modules"][0]["digest"],
+        first["modules"][0]["digest"]
+    );
+    fs::write(&file, text).expect("a source");
+    let third = place.build(&[], 0);
+    assert_eq!(third["run"], Value::Null, "the first is still recorded");
+    assert_eq!(third["cells"][0]["modules"], first["modules"]);
+}
+
+#[test]
+fn a_failed_cell_is_attempted_again() {
+    let place = Place::new();
+    place.build_of("no-compile", "", "rebuilds = 0", "");
+    let first = place.build(&[], 30);
+    let second = place.build(&[], 30);
+    assert_ne!(second["run"]["id"], Value::Null);
+    assert_ne!(second["run"]["id"], first["run"]["id"]);
+    let explained = place.kmatrix(&["explain", "no-compile"]).expect(0);
+    assert!(
+        explained
+            .stdout
+            .contains("attempts over all time: 2 compile"),
+        "{explained}"
+    );
+}
