@@ -37,16 +37,20 @@ pub fn export(assessment: &Assessment, store: &Store, out: &Path) -> Result<(), 
         state::write_atomically(&directory.join(&module.path), &bytes)?;
     }
     for attempt in &assessment.attempts {
-        let name = match attempt.number {
-            0 => "reference.log".to_owned(),
-            number => format!("rebuild-{number}.log"),
-        };
         let bytes = store.read_blob(&attempt.log, MAX_LOG)?;
-        state::write_atomically(&directory.join(name), &bytes)?;
+        state::write_atomically(&directory.join(log_name(attempt.number)), &bytes)?;
     }
     state::write_json(
         &directory.join("record.json"),
         &CellDocument::from(assessment),
     )?;
     Ok(())
+}
+
+/// Returns the name of an attempt's log.
+pub fn log_name(number: u32) -> String {
+    match number {
+        0 => "reference.log".to_owned(),
+        number => format!("rebuild-{number}.log"),
+    }
 }

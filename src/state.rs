@@ -98,6 +98,15 @@ impl State {
         Ok(Self { root })
     }
 
+    /// Opens the directory if it is there.
+    pub fn existing(root: &Path) -> Result<Option<Self>, StateError> {
+        match fs::canonicalize(root) {
+            Ok(root) => Ok(Some(Self { root })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("find", root)(error)),
+        }
+    }
+
     /// Claims the directory for writing, or says who has it.
     pub fn claim(&self) -> Result<Claim, StateError> {
         let path = self.root.join("in-use");

@@ -154,6 +154,26 @@ pub fn link_leaves(name: &str, target: &str) -> bool {
     false
 }
 
+/// Returns the path that a link at `name` points at, where an absolute target starts at the tree's
+/// own root; `None` if it leaves the tree. Links on the way are not followed.
+pub fn link_target(name: &str, target: &str) -> Option<String> {
+    let mut parts: Vec<&str> = name.split('/').collect();
+    parts.pop();
+    if target.starts_with('/') {
+        parts.clear();
+    }
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
 /// Returns the digest of the whole tree: that of its root `Directory` message.
 pub fn digest(entries: &Entries) -> Sha256Digest {
     let mut root = Node::default();
@@ -370,6 +390,19 @@ mod tests {
             read_directory(dir.path(), RULES),
             Err(TreeError::LinkLeaves { .. })
         ));
+    }
+
+    #[test]
+    fn links_lead_where_they_say() {
+        let build = "usr/lib/modules/6.12-amd64/build";
+        for (target, leads) in [
+            ("/usr/src/linux-headers", Some("usr/src/linux-headers")),
+            ("../../../src/linux-headers", Some("usr/src/linux-headers")),
+            ("./x", Some("usr/lib/modules/6.12-amd64/x")),
+            ("../../../../../x", None),
+        ] {
+            assert_eq!(link_target(build, target).as_deref(), leads, "{target}");
+        }
     }
 
     #[test]

@@ -224,7 +224,7 @@ impl CatalogError {
                     Some("name suites by codename in the facts file".to_owned())
                 }
                 ReleaseRefused::NoValidUntil => Some(
-                    "if the archive never says so, set `valid-until-required = false` in the facts file"
+                    "if the archive never says so, set `requires-valid-until = false` in the facts file"
                         .to_owned(),
                 ),
                 ReleaseRefused::Expired { .. } | ReleaseRefused::RolledBack { .. } => None,

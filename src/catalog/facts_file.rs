@@ -198,8 +198,6 @@ mod tests {
     #[test]
     fn the_committed_facts_are_valid() {
         let all = read_all(&committed()).unwrap_or_else(|problems| panic!("{problems}"));
-        let names: Vec<String> = all.iter().map(DistroFacts::name).collect();
-        assert_eq!(names, ["debian-11", "debian-12", "debian-13"]);
         let facts = find(&all, "debian-12").expect("debian-12");
         assert_eq!(facts.image.as_str(), "debian-12");
         assert!(

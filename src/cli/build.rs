@@ -1,5 +1,6 @@
 //! `kmatrix build`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::export;
 use crate::label::{Rollup, Tier, roll_up};
 use crate::ledger::{CellRecord, Ledger, RunRecord, RunStatus};
 use crate::matrix::Matrix;
+use crate::name::CellId;
 use crate::report::{BuildDocument, Status, print_table};
 use crate::run::{self, Assessment, Finished, Standing, Workshop, needed};
 use crate::state::State;
@@ -72,7 +74,8 @@ pub(crate) async fn run(
     }
 
     let to_do = attempts_to_do(&ledger, &cells)?;
-    let finished = if to_do == 0 {
+    let changed = changed_records(&ledger, &cells)?;
+    let finished = if to_do == 0 && changed.is_empty() {
         None
     } else {
         status.begin_bar(to_do);
@@ -87,7 +90,7 @@ pub(crate) async fn run(
         };
         let record = new_run(&arguments.matrix, plan.digest, matrix.build.rebuilds);
         let finished = watched(workshop, &mut ledger, record, &cells, status).await?;
-        export_all(&inputs, &finished, status)?;
+        export_all(&inputs, &finished, &changed, status)?;
         Some(finished)
     };
     let assessments = match &finished {
@@ -132,6 +135,18 @@ fn attempts_to_do(ledger: &Ledger, cells: &[CellRecord]) -> Result<u64, Refusal>
         count += needed(&known, cell.rebuilds).len() as u64;
     }
     Ok(count)
+}
+
+/// Returns the cells of which something else is known than the ledger says: the same inputs may
+/// have been committed since, or looked for in another state of the archive.
+fn changed_records(ledger: &Ledger, cells: &[CellRecord]) -> Result<BTreeSet<CellId>, Refusal> {
+    let mut changed = BTreeSet::new();
+    for cell in cells {
+        if ledger.cell(&cell.id)?.as_ref() != Some(cell) {
+            changed.insert(cell.id.clone());
+        }
+    }
+    Ok(changed)
 }
 
 /// Runs, and stops when the process is asked to.
@@ -180,13 +195,18 @@ async fn signal() -> bool {
     }
 }
 
-fn export_all(inputs: &Inputs<'_>, finished: &Finished, status: &Status) -> Result<(), Refusal> {
+fn export_all(
+    inputs: &Inputs<'_>,
+    finished: &Finished,
+    changed: &BTreeSet<CellId>,
+    status: &Status,
+) -> Result<(), Refusal> {
     for assessment in &finished.assessments {
         let is_new = assessment
             .attempts
             .iter()
             .any(|attempt| attempt.run == finished.record.id);
-        if is_new {
+        if is_new || changed.contains(&assessment.cell.id) {
             export::export(assessment, &inputs.store, &inputs.state.out())?;
         }
     }
@@ -242,6 +262,7 @@ fn conclude(
             assessments,
         ))?,
     }
+    tell_what_is_missed(assessments, require, matrix.policy.fail_when_stale, status);
     match finished {
         None => status.done("Finished", "nothing had to be done"),
         Some(finished) => {
@@ -252,6 +273,37 @@ fn conclude(
         }
     }
     Ok(exit)
+}
+
+/// Names the cells that keep a build from what was asked of it, which the table only shows.
+fn tell_what_is_missed(
+    assessments: &[Assessment],
+    require: Option<Tier>,
+    fail_when_stale: bool,
+    status: &Status,
+) {
+    for assessment in assessments {
+        let id = &assessment.cell.id;
+        if let Some(require) = require
+            && is_below(assessment, require)
+        {
+            let word = match assessment.label() {
+                Some(label) => label.word(),
+                None => "without a label".to_owned(),
+            };
+            status.bad("Below", &format!("{id} is {word}, and has to be {require}"));
+        }
+        if fail_when_stale
+            && let Some(label) = assessment.label()
+            && label.freshness.qualifier().is_some()
+        {
+            status.bad("Stale", &format!("{id}: its image is {}", label.freshness));
+        }
+    }
+}
+
+fn is_below(assessment: &Assessment, require: Tier) -> bool {
+    assessment.label().is_none_or(|label| label.tier < require)
 }
 
 /// Says how a build ended: the first of all that applies, in the order of precedence.
@@ -282,9 +334,8 @@ fn judge(
         if same < all {
             exit = exit.or(Exit::RebuildDiffers);
         }
-        let tier = assessment.label().map(|label| label.tier);
         if let Some(require) = require
-            && tier.is_none_or(|tier| tier < require)
+            && is_below(assessment, require)
         {
             exit = exit.or(Exit::BelowTier);
         }

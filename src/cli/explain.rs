@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::exit::Exit;
+use crate::export;
 use crate::ledger::Ledger;
 use crate::name::CellId;
 use crate::recipe::BuildSpec;
@@ -24,7 +25,15 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusal> {
-    let state = State::open(&common.state)?;
+    let state = State::existing(&common.state)?
+        .filter(|state| state.ledger().is_file())
+        .ok_or_else(|| {
+            Refusal::new(
+                Exit::EvidenceMissing,
+                format!("nothing is recorded in `{}`", common.state.display()),
+            )
+            .hint("name the state directory with `--state`; `kmatrix build` makes one".to_owned())
+        })?;
     let ledger = Ledger::open(&state.ledger())?;
     let id = find(&ledger, &arguments.cell)?;
     let cell = ledger.cell(&id)?.ok_or_else(|| unknown(&arguments.cell))?;
@@ -34,9 +43,13 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
         Format::Human => {
             let history = ledger.history(&cell.inputs.digest())?;
             let store = Store::open(&state.store())?;
-            let place = |digest: &crate::digest::Sha256Digest| {
-                store
-                    .blob_path(digest)
+            let place = |number: u32, digest: &crate::digest::Sha256Digest| {
+                let laid_out = state
+                    .out()
+                    .join(id.to_string())
+                    .join(export::log_name(number));
+                let path = Some(laid_out).filter(|path| path.is_file());
+                path.or_else(|| store.blob_path(digest))
                     .map(|path| path.display().to_string())
             };
             let spec = |digest: &crate::digest::Sha256Digest| {

@@ -83,15 +83,12 @@ impl RuleTable {
             .map_or(Tier::Unverified, |(tier, _)| *tier)
     }
 
-    /// Finds what would raise a vector to the next better tier that it can be raised to, by trying:
-    /// every grade that is named is raised, and the result is labelled again.
+    /// Finds what would raise a vector, by trying: the axes that the next better tier needs are
+    /// raised, and further to the best tier that takes no other axis.
     pub fn raised_by(&self, vector: &Vector) -> Vec<Raise> {
         let now = self.tier(vector);
+        let mut found: Vec<Raise> = Vec::new();
         for (tier, needs) in self.tiers.iter().rev() {
-            if *tier <= now {
-                continue;
-            }
-            let mut raised = vector.clone();
             let raises: Vec<Raise> = missing(needs, vector)
                 .map(|(axis, to)| Raise {
                     tier: *tier,
@@ -100,14 +97,17 @@ impl RuleTable {
                     to,
                 })
                 .collect();
+            let mut raised = vector.clone();
             for raise in &raises {
                 raised.set(raise.axis, raise.to);
             }
-            if self.tier(&raised) >= *tier {
-                return raises;
+            let same_axes = found.is_empty()
+                || (raises.iter().map(|raise| raise.axis)).eq(found.iter().map(|raise| raise.axis));
+            if *tier > now && self.tier(&raised) == *tier && same_axes {
+                found = raises;
             }
         }
-        Vec::new()
+        found
     }
 }
 
@@ -228,5 +228,20 @@ mod tests {
             (Axis::Interface, Grade::Traced)
         );
         assert!(rule_table().raised_by(&best()).is_empty());
+
+        vector.set(Axis::Source, Grade::Dirty);
+        let raises = rule_table().raised_by(&vector);
+        assert_eq!(raises.len(), 1);
+        assert_eq!(
+            (raises[0].axis, raises[0].tier),
+            (Axis::Source, Tier::Constrained)
+        );
+
+        vector.set(Axis::Reproducibility, Grade::Unattempted);
+        let raises = rule_table().raised_by(&vector);
+        assert_eq!(
+            (raises[0].axis, raises[0].to),
+            (Axis::Reproducibility, Grade::Varied)
+        );
     }
 }

@@ -49,8 +49,9 @@ struct Compared<'a> {
 #[serde(rename_all = "camelCase")]
 struct Failed<'a> {
     attempt: u32,
-    #[serde(flatten)]
-    failure: &'a Failure,
+    class: &'static str,
+    /// What the class knows beside its name.
+    detail: &'a Failure,
     message: String,
     hint: &'static str,
     infrastructure: bool,
@@ -144,7 +145,8 @@ fn failed(assessment: &Assessment) -> Option<Failed<'_>> {
     };
     Some(Failed {
         attempt: *number,
-        failure,
+        class: failure.class(),
+        detail: failure,
         message: failure.to_string(),
         hint: failure.hint(),
         infrastructure: failure.is_infrastructure(),

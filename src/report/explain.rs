@@ -9,13 +9,16 @@ use crate::recipe::BuildSpec;
 use crate::run::{Assessment, Standing};
 use crate::source::Revision;
 
+/// How wide a reason may be, beside the names of the axes on 80 columns.
+const REASON: usize = 60;
+
 /// Prints inputs, who vouched for them, the attempts with their commands and logs, what was
-/// compared, and the label with its vector. `place` says where a blob is, and `spec` reads one.
+/// compared, and the label with its vector. `place` says where an attempt's log is, and `spec` reads one.
 pub fn explain(
     to: &mut impl Write,
     assessment: &Assessment,
     history: &[(String, u32)],
-    place: impl Fn(&Sha256Digest) -> Option<String>,
+    place: impl Fn(u32, &Sha256Digest) -> Option<String>,
     spec: impl Fn(&Sha256Digest) -> Option<BuildSpec>,
 ) -> io::Result<()> {
     let cell = &assessment.cell;
@@ -61,7 +64,10 @@ fn print_label(to: &mut impl Write, label: &Label) -> io::Result<()> {
     writeln!(to, "label: {}", label.word())?;
     for reason in &label.reasons {
         let (axis, grade) = (reason.axis, reason.grade);
-        writeln!(to, "  {axis:<15}  {grade:<18}  {}", reason.because)?;
+        writeln!(to, "  {axis:<15}  {grade}")?;
+        for line in textwrap::wrap(&reason.because, REASON) {
+            writeln!(to, "{:19}{line}", "")?;
+        }
     }
     writeln!(to, "  {:<15}  {}", "image", label.freshness)?;
     match label.raised_by.as_slice() {
@@ -135,7 +141,7 @@ fn print_inputs(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> 
 fn print_attempts(
     to: &mut impl Write,
     assessment: &Assessment,
-    place: &impl Fn(&Sha256Digest) -> Option<String>,
+    place: &impl Fn(u32, &Sha256Digest) -> Option<String>,
     spec: &impl Fn(&Sha256Digest) -> Option<BuildSpec>,
 ) -> io::Result<()> {
     for attempt in &assessment.attempts {
@@ -201,7 +207,7 @@ fn print_attempts(
                 }
             }
         }
-        match place(&attempt.log) {
+        match place(attempt.number, &attempt.log) {
             Some(place) => writeln!(to, "  log {place}")?,
             None => writeln!(to, "  log {} (not in the store)", attempt.log)?,
         }

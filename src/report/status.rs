@@ -48,6 +48,7 @@ pub struct Status {
 struct Inner {
     quiet: bool,
     colour: Colour,
+    on_terminal: bool,
     bar: Mutex<ProgressBar>,
     fetched: AtomicU64,
 }
@@ -59,6 +60,7 @@ impl Status {
             inner: Arc::new(Inner {
                 quiet,
                 colour: Colour::of_standard_error(),
+                on_terminal: std::io::stderr().is_terminal(),
                 bar: Mutex::new(ProgressBar::hidden()),
                 fetched: AtomicU64::new(0),
             }),
@@ -90,13 +92,14 @@ impl Status {
 
     /// Shows a bar of `total` steps until [`Self::end_bar`].
     pub fn begin_bar(&self, total: u64) {
-        if self.inner.quiet || self.inner.colour == Colour::Never {
+        if self.inner.quiet || !self.inner.on_terminal {
             return;
         }
-        let style =
-            ProgressStyle::with_template("{prefix:>12.cyan.bold} [{bar:27}] {pos}/{len} {msg}")
-                .map(|style| style.progress_chars("=> "))
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template(
+            &self.paint("{prefix:>12.cyan.bold} [{bar:27}] {pos}/{len} {msg}"),
+        )
+        .map(|style| style.progress_chars("=> "))
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
             .with_style(style)
             .with_prefix("Attempts");
@@ -106,18 +109,28 @@ impl Status {
 
     /// Shows that something without a known end goes on, until [`Self::end_bar`].
     pub fn begin_spinner(&self, verb: &str, what: &str) {
-        if self.inner.quiet || self.inner.colour == Colour::Never {
+        if self.inner.quiet || !self.inner.on_terminal {
             self.busy(verb, what);
             return;
         }
-        let style = ProgressStyle::with_template("{prefix:>12.cyan.bold} {msg} {elapsed:.dim}")
-            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let style = ProgressStyle::with_template(
+            &self.paint("{prefix:>12.cyan.bold} {msg} {elapsed:.dim}"),
+        )
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
             .with_style(style)
             .with_prefix(verb.to_owned())
             .with_message(what.to_owned());
         bar.enable_steady_tick(Duration::from_millis(250));
         *self.bar() = bar;
+    }
+
+    /// Takes the colours out of a template where there are to be none.
+    fn paint(&self, template: &str) -> String {
+        match self.inner.colour {
+            Colour::Always => template.to_owned(),
+            Colour::Never => template.replace(".cyan.bold", "").replace(":.dim", ""),
+        }
     }
 
     /// Takes the bar away.

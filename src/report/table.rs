@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::export;
 use crate::label::Rollup;
 use crate::run::{Assessment, Standing};
 
@@ -41,12 +42,17 @@ pub fn print_table(
             writeln!(to, "{next}")?;
             heading = next;
         }
-        print_row(to, assessment, width)?;
+        print_row(to, assessment, width, out)?;
     }
     print_rollup(to, rollup, out)
 }
 
-fn print_row(to: &mut impl Write, assessment: &Assessment, width: usize) -> io::Result<()> {
+fn print_row(
+    to: &mut impl Write,
+    assessment: &Assessment,
+    width: usize,
+    out: &Path,
+) -> io::Result<()> {
     let kernel = &assessment.cell.id.kernel_release;
     let digest = match assessment.modules() {
         [] => "-".to_owned(),
@@ -73,11 +79,15 @@ fn print_row(to: &mut impl Write, assessment: &Assessment, width: usize) -> io::
         Standing::Labelled(_) => None,
     };
     if let Some((number, failure)) = failure {
+        let log = out
+            .join(assessment.cell.id.to_string())
+            .join(export::log_name(*number));
         let attempt = match number {
             0 => String::new(),
             number => format!("rebuild {number}: "),
         };
         writeln!(to, "    {attempt}{failure}")?;
+        writeln!(to, "    log: {}", log.display())?;
     }
     for (number, comparison) in &assessment.comparisons {
         for difference in &comparison.differences {

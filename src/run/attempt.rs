@@ -117,7 +117,9 @@ impl CellTask {
             let mut tasks = tokio::task::JoinSet::new();
             for number in numbers {
                 let (task, prepared) = (self.clone(), prepared.clone());
-                tasks.spawn(async move { task.attempt(number, &prepared).await });
+                // Taken here and not in the task, so that attempts begin in their order.
+                let slot = self.slots.take().await;
+                tasks.spawn(async move { task.attempt(number, &prepared, slot).await });
             }
             while let Some(joined) = tasks.join_next().await {
                 let attempt = joined.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
@@ -139,13 +141,13 @@ impl CellTask {
         &self,
         number: u32,
         prepared: &Prepared,
+        slot: Slot,
     ) -> Result<Option<(u32, Outcome, Option<Observed>)>, StoreError> {
         let spec = build_spec(
             &self.cell.inputs,
             &prepared.mounts,
             Variation::of_attempt(number),
         );
-        let slot = self.slots.take().await;
         if self.is_over() {
             return Ok(None);
         }

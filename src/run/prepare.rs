@@ -195,7 +195,7 @@ fn header_root(cell: &CellRecord, tree: &PackageTree) -> Option<String> {
         .find(|place| tree.entries.contains_key(*place))?;
     match tree.entries.get(place)? {
         Entry::Directory => Some(place.clone()),
-        Entry::Symlink { target } => Some(target.trim_start_matches('/').to_owned()),
+        Entry::Symlink { target } => tree::link_target(place, target),
         Entry::File { .. } => None,
     }
 }

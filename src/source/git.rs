@@ -44,7 +44,11 @@ fn committed(directory: &Path) -> Result<String, String> {
         Some(first) => {
             let count = changed.lines().count();
             return Err(format!(
-                "{count} of its files differ from commit {}: first `{}`",
+                "{} from commit {}: first `{}`",
+                match count {
+                    1 => "one of its files differs".to_owned(),
+                    count => format!("{count} of its files differ"),
+                },
                 commit.trim().get(..12).unwrap_or_default(),
                 first.get(3..).unwrap_or_default()
             ));

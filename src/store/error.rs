@@ -74,7 +74,7 @@ impl StoreError {
                 "delete `{}`, and it is unpacked again",
                 path.display()
             )),
-            Self::NoBlob { .. } => Some("fetch it again with `kmatrix lock`".to_owned()),
+            Self::NoBlob { .. } => Some("it has been removed from the store; `kmatrix build` fetches or makes what it needs again".to_owned()),
             Self::Changed { .. } => {
                 Some("run again while nothing writes to that directory".to_owned())
             }
