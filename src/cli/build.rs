@@ -36,7 +36,8 @@ pub(crate) struct Arguments {
     /// Ask the archives again, and make new images
     #[arg(long)]
     update: bool,
-    /// The tier that every cell must reach [default: the matrix's]
+    /// The tier that every cell must reach: full, constrained, partial or unverified [default: the
+    /// matrix's]
     #[arg(long, value_name = "TIER")]
     require: Option<Tier>,
     #[arg(long, value_enum, default_value_t = Format::Human)]

@@ -36,11 +36,12 @@ struct Cli {
 const EXITS: &str = "\
 Exit status: 0 all that was asked for holds, 2 usage or state in use, 10 a file is invalid, 11 no \
 cells, 20 engine unavailable, 21 an input cannot be had or authenticated, 30 cells failed, 31 a \
-rebuild differs, 32 below the required tier, 33 stale, 70 internal error, 130 interrupted. \
-docs/exit-status.md has the order of precedence.";
+rebuild differs, 32 below the required tier, 33 stale, 42 evidence missing, 70 internal error, 130 \
+interrupted. docs/exit-status.md has the order of precedence.";
 
 /// What every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Common {
     /// Where everything that is learnt and made is kept
     #[arg(

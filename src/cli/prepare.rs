@@ -431,5 +431,5 @@ fn locked(what: &str) -> Refusal {
         Exit::InputUnavailable,
         format!("{what} is missing or out of date"),
     )
-    .hint("run `kmatrix lock` first".to_owned())
+    .hint("`--locked` and `--check` change nothing: run `kmatrix lock` first".to_owned())
 }

@@ -89,13 +89,14 @@ pub async fn make(
     match &definition.origin {
         ImageOrigin::Bootstrap(wanted) => make_here(definition, wanted, docker, at).await,
         ImageOrigin::Registry { reference, digest } => {
-            let image = docker
-                .pull(reference, digest)
-                .await
-                .map_err(|source| ImageError::Pull {
-                    pinned: format!("{reference}@{digest}"),
-                    source,
-                })?;
+            let image =
+                docker
+                    .pull(reference, digest)
+                    .await
+                    .map_err(|source| ImageError::Pull {
+                        pinned: format!("{reference}@{digest}"),
+                        source,
+                    })?;
             let arch = machine(docker)?;
             if image.architecture != arch.oci() {
                 return Err(ImageError::WrongPlatform {

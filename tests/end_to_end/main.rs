@@ -14,4 +14,5 @@ mod images;
 mod interrupt;
 mod isolation;
 mod labels;
+mod matrices;
 mod resume;

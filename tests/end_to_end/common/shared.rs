@@ -67,6 +67,23 @@ impl SharedState {
         symlink(self.root.join("store"), state.join("store")).expect("a link");
     }
 
+    /// Takes over the lists of kernels and the images that a test has made in the shared store, so
+    /// that no test makes them again.
+    pub fn keep_images_of(&self, state: &Path) {
+        for part in ["kernels", "images"] {
+            for entry in fs::read_dir(state.join(part)).expect("a directory") {
+                let entry = entry.expect("an entry");
+                let to = self.root.join(part).join(entry.file_name());
+                if !to.exists() {
+                    // Another test may copy from there at this moment.
+                    let half = tempfile::NamedTempFile::new_in(&self.root).expect("a file");
+                    fs::copy(entry.path(), half.path()).expect("a copy");
+                    half.persist(to).expect("a file");
+                }
+            }
+        }
+    }
+
     /// Returns where the store is.
     pub fn store(&self) -> PathBuf {
         self.root.join("store")
