@@ -102,6 +102,6 @@ impl Drop for OwnEngine {
         // Every start mounts the directory over itself, and a daemon that was killed leaves that.
         let mut unmount = Command::new("umount");
         unmount.arg(self.data.path());
-        while unmount.status().is_ok_and(|status| status.success()) {}
+        while unmount.output().is_ok_and(|output| output.status.success()) {}
     }
 }
