@@ -216,7 +216,8 @@ fn a_cell_is_explained() {
         "reference: built in ",
         "rebuild 1: built in ",
         "make -C /lib/modules/",
-        "host rebuild-1.elsewhere-1.invalid, user 20001:30001, locale tr_TR.UTF-8",
+        "    LC_ALL=tr_TR.UTF-8",
+        "host rebuild-1.elsewhere-1.invalid, user 20001:30001, umask 077",
         "rebuild 1: every bit is the same",
     ] {
         assert!(ran.stdout.contains(text), "no `{text}`\n{ran}");

@@ -6,7 +6,8 @@ use kmatrix::outcome::Failure;
 
 use crate::common::Place;
 
-/// Which test of this folder produces which class.
+/// Which test of this folder produces which class. What was interrupted is no attempt: its test shows
+/// that nothing is recorded of it.
 const TESTED: [(&str, &str); 18] = [
     ("compile", "a_module_that_does_not_compile"),
     ("no-module", "a_build_that_makes_no_module"),

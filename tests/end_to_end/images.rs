@@ -52,7 +52,7 @@ impl Registry {
         let found = Command::new("docker-registry").arg("--version").output();
         assert!(
             found.is_ok(),
-            "there is no `docker-registry`; `ci/setup` installs it"
+            "there is no `docker-registry`; `ci/setup --tests` installs it"
         );
         let mut running = Running::start(command, place.path(), "registry");
         wait_until("the registry answers", || {

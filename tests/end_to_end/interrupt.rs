@@ -63,8 +63,9 @@ fn an_interrupt_ends_the_run() {
     assert_eq!(document["run"]["status"], "interrupted");
     assert_eq!(cell(&document, "/reproducible")["standing"], "labelled");
     let waits = cell(&document, "/waits");
-    assert_eq!(waits["failure"]["class"], "interrupted");
-    assert_eq!(waits["failure"]["infrastructure"], true);
+    assert_eq!(waits["standing"], "missing");
+    assert_eq!(waits["failure"], Value::Null);
+    assert_eq!(attempts(&place, "waits"), [], "it was not an attempt");
     assert_eq!(place.containers(), Vec::<String>::new());
 
     // The same command does the rest, and only the rest.

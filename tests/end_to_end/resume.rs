@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::common::Place;
+use crate::common::{Place, matrix};
 
 fn numbers(place: &Place, cell: &str) -> Vec<Value> {
     place.explain(cell)["attempts"]
@@ -78,4 +78,20 @@ fn a_failed_cell_is_attempted_again() {
             .contains("attempts over all time: 2 compile"),
         "{explained}"
     );
+}
+
+#[test]
+fn the_order_of_the_work_leaves_no_trace() {
+    let record = |jobs: &str| {
+        let place = Place::new();
+        place.fixture("reproducible");
+        let source = "modules/reproducible";
+        let modules = [("a", source, ""), ("b", source, "")];
+        place.write(&matrix(&modules, "", ""));
+        let mut document = place.build(&["--jobs", jobs], 0);
+        // What was done when is the only thing that may differ.
+        document["run"].take();
+        document
+    };
+    assert_eq!(record("1"), record("4"));
 }

@@ -99,5 +99,9 @@ impl Drop for OwnEngine {
             // The daemon ends its own; this one had been taken over.
             let _ = kill_process(pid, Signal::TERM);
         }
+        // Every start mounts the directory over itself, and a daemon that was killed leaves that.
+        let mut unmount = Command::new("umount");
+        unmount.arg(self.data.path());
+        while unmount.output().is_ok_and(|output| output.status.success()) {}
     }
 }
