@@ -26,7 +26,8 @@ engine_start() {
 # The first process of the namespaces.
 engine_main() {
     local data=$1 run=$2 group=$3
-    containerd --config /dev/null --log-level warn --root "$data/containerd" \
+    printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' >"$run/containerd.toml"
+    containerd --config "$run/containerd.toml" --log-level warn --root "$data/containerd" \
         --state "$run/containerd" --address "$run/containerd.sock" &
     while [[ ! -S $run/containerd.sock ]]; do sleep 0.05; done
     # No bridge: it would be shared with the machine's own engine, and no build has a network.

@@ -32,27 +32,32 @@ enter() {
     exec "$@"
 }
 
-# measure FILE COMMAND...: runs the command and writes `{"wall": S, "cpu": S, "machine": S}`.
+# measure FILE COMMAND...: runs the command and writes its `wall` time, its `cpu` time and the parts of
+# that, and that of the whole `machine`, all in seconds, as JSON.
 measure() {
-    local file=$1 status=0 wall cpu machine
+    local file=$1 status=0 before
     shift
-    wall=$EPOCHREALTIME cpu=$(group_seconds) machine=$(machine_seconds)
+    before=$(clocks)
     (enter work "$@") || status=$?
-    awk -v wall="$EPOCHREALTIME - $wall" -v cpu="$(group_seconds) - $cpu" \
-        -v machine="$(machine_seconds) - $machine" '
-        function less(text, pair) { split(text, pair, " - "); return pair[1] - pair[2] }
-        BEGIN {
-            printf "{\"wall\": %.6f, \"cpu\": %.6f, \"machine\": %.2f}\n",
-                less(wall), less(cpu), less(machine)
-        }' >"$file"
+    jq --null-input --compact-output --argjson before "$before" --argjson after "$(clocks)" \
+        '$after | with_entries(.value -= $before[.key])' >"$file"
     return "$status"
 }
 
+clocks() {
+    printf '{"wall": %s, "cpu": %s, "command": %s, "engine": %s, "containers": %s, "machine": %s}' \
+        "$EPOCHREALTIME" "$(group_seconds "$meter")" "$(group_seconds "$meter/work")" \
+        "$(group_seconds "$meter/engine")" "$(group_seconds "$meter/containers")" "$(machine_seconds)"
+}
+
+# The engine makes the containers' group with the first of them.
 group_seconds() {
-    if [[ -e $meter/cpuacct.usage ]]; then
-        awk '{ printf "%.6f", $1 / 1e9 }' "$meter/cpuacct.usage"
+    if [[ -e $1/cpuacct.usage ]]; then
+        awk '{ printf "%.6f", $1 / 1e9 }' "$1/cpuacct.usage"
+    elif [[ -e $1/cpu.stat ]]; then
+        awk '$1 == "usage_usec" { printf "%.6f", $2 / 1e6 }' "$1/cpu.stat"
     else
-        awk '$1 == "usage_usec" { printf "%.6f", $2 / 1e6 }' "$meter/cpu.stat"
+        echo 0
     fi
 }
 
