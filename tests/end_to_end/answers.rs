@@ -114,7 +114,7 @@ fn a_document_is_absent_when_there_is_no_answer() {
     assert_eq!(
         ran.message(place.path()),
         "error: the lock of `matrix.toml` is missing or out of date\n\n\
-         hint: run `kmatrix lock` first\n"
+         hint: `--locked` and `--check` change nothing: run `kmatrix lock` first\n"
     );
 }
 
