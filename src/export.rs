@@ -11,7 +11,7 @@
 use std::path::Path;
 
 use crate::ko;
-use crate::report::CellDocument;
+use crate::report::{CellDocument, log_name};
 use crate::run::Assessment;
 use crate::state::{self, StateError};
 use crate::store::{Store, StoreError};
@@ -45,12 +45,4 @@ pub fn export(assessment: &Assessment, store: &Store, out: &Path) -> Result<(), 
         &CellDocument::from(assessment),
     )?;
     Ok(())
-}
-
-/// Returns the name of an attempt's log.
-pub fn log_name(number: u32) -> String {
-    match number {
-        0 => "reference.log".to_owned(),
-        number => format!("rebuild-{number}.log"),
-    }
 }

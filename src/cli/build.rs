@@ -8,6 +8,7 @@ use clap::Args;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use crate::cli::interrupt::{asked_to_stop, unless_stopped};
 use crate::cli::prepare::{Inputs, Renewal, build_arch, by_tree, read_matrix};
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::digest::Sha256Digest;
@@ -63,7 +64,7 @@ pub(crate) async fn run(
         (false, true) => Renewal::Locked,
         (false, false) => Renewal::Missing,
     };
-    let (plan, lock, sources) = inputs.lock(&matrix, &docker, renewal).await?;
+    let (plan, lock, sources) = unless_stopped(inputs.lock(&matrix, &docker, renewal)).await?;
     let cells = lock.cells(&matrix, build_arch()?);
 
     let mut ledger = Ledger::open(&inputs.state.ledger())?;
@@ -161,13 +162,12 @@ async fn watched(
     let asked = stop.clone();
     let told = status.clone();
     let waiting = tokio::spawn(async move {
-        if signal().await {
-            told.bad(
-                "Stopping",
-                "what is in flight; run the same command to go on",
-            );
-            asked.send_replace(true);
-        }
+        asked_to_stop().await;
+        told.bad(
+            "Stopping",
+            "what is in flight; run the same command to go on",
+        );
+        asked.send_replace(true);
     });
     let result = run::run(workshop, ledger, record, cells, &stop, |event| {
         status.event(event);
@@ -176,23 +176,6 @@ async fn watched(
     waiting.abort();
     status.end_bar();
     Ok(result?)
-}
-
-/// Waits for the first of the signals that ask a program to end.
-async fn signal() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    ) else {
-        return false;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => true,
-        _ = terminate.recv() => true,
-        _ = hang_up.recv() => true,
-    }
 }
 
 fn export_all(

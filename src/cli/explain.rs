@@ -4,11 +4,10 @@ use clap::Args;
 
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::exit::Exit;
-use crate::export;
 use crate::ledger::Ledger;
 use crate::name::CellId;
 use crate::recipe::BuildSpec;
-use crate::report::{CellDocument, explain};
+use crate::report::{CellDocument, explain, log_name};
 use crate::run::assess_cell;
 use crate::state::State;
 use crate::store::Store;
@@ -44,10 +43,7 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
             let history = ledger.history(&cell.inputs.digest())?;
             let store = Store::open(&state.store())?;
             let place = |number: u32, digest: &crate::digest::Sha256Digest| {
-                let laid_out = state
-                    .out()
-                    .join(id.to_string())
-                    .join(export::log_name(number));
+                let laid_out = state.out().join(id.to_string()).join(log_name(number));
                 let path = Some(laid_out).filter(|path| path.is_file());
                 path.or_else(|| store.blob_path(digest))
                     .map(|path| path.display().to_string())

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::interrupt::unless_stopped;
 use crate::cli::prepare::{Inputs, Renewal};
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::document::toml_files;
@@ -73,7 +74,7 @@ pub(crate) async fn run(
             } else {
                 Renewal::Missing
             };
-            let records = inputs.images(&names, &docker, renewal).await?;
+            let records = unless_stopped(inputs.images(&names, &docker, renewal)).await?;
             answer(|out| {
                 for record in records.values() {
                     writeln!(out, "{} {}", record.name, record.id)?;

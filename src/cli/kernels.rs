@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 
 use crate::catalog::DistroKernels;
+use crate::cli::interrupt::unless_stopped;
 use crate::cli::prepare::{Inputs, Renewal};
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::exit::Exit;
@@ -57,7 +58,7 @@ async fn list_kernels(common: &Common, list: List, status: &Status) -> Result<Ex
     let mut found: Vec<DistroKernels> = Vec::new();
     for facts in &all {
         if list.distro_release.is_empty() || list.distro_release.contains(&facts.name()) {
-            found.push(inputs.kernels(facts, renewal).await?);
+            found.push(unless_stopped(inputs.kernels(facts, renewal)).await?);
         }
     }
     match list.format {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::interrupt::unless_stopped;
 use crate::cli::prepare::{Inputs, Renewal, read_matrix};
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::engine::Docker;
@@ -38,7 +39,7 @@ pub(crate) async fn run(
         (false, true) => Renewal::Locked,
         (false, false) => Renewal::Missing,
     };
-    let (_, lock, _) = inputs.lock(&matrix, &docker, renewal).await?;
+    let (_, lock, _) = unless_stopped(inputs.lock(&matrix, &docker, renewal)).await?;
     match arguments.format {
         Format::Human => {
             let place = inputs.state.lock(&matrix.path);

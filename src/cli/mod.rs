@@ -4,6 +4,7 @@
 mod build;
 mod explain;
 mod images;
+mod interrupt;
 mod kernels;
 mod label;
 mod lock;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::interrupt::unless_stopped;
 use crate::cli::prepare::{Inputs, Renewal, read_matrix};
 use crate::cli::{Common, Format, Refusal, answer};
 use crate::exit::Exit;
@@ -33,7 +34,7 @@ pub(crate) async fn run(
     } else {
         Renewal::Missing
     };
-    let (plan, ..) = inputs.plan(&matrix, renewal).await?;
+    let (plan, ..) = unless_stopped(inputs.plan(&matrix, renewal)).await?;
     match arguments.format {
         Format::Human => answer(|out| print_plan(out, &plan))?,
         Format::Json => answer(|out| PlanDocument::from(&plan).write(out))?,

@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 use std::process::Stdio;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
@@ -143,6 +144,20 @@ pub async fn bootstrap(
     Ok(root)
 }
 
+/// A bootstrap that is asked to end when nobody waits for it any more. It unmounts and removes what
+/// it made, which it could not do if it were killed.
+struct Running(Option<u32>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let pid = self.0.and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(pid) = pid {
+            // It may have ended by itself meanwhile.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+}
+
 fn prepare(bootstrap: &Bootstrap, keys: &Path, used: &Path) -> io::Result<()> {
     std::fs::create_dir(keys)?;
     std::fs::create_dir(used)?;
@@ -165,9 +180,9 @@ async fn run(mut command: Command, store: &Store) -> Result<RootRecord, Bootstra
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
         .spawn()
         .map_err(BootstrapError::NoProgram)?;
+    let mut running = Running(child.id());
     let (Some(mut tar), Some(mut errors)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(BootstrapError::Prepare(io::ErrorKind::BrokenPipe.into()));
     };
@@ -204,6 +219,7 @@ async fn run(mut command: Command, store: &Store) -> Result<RootRecord, Bootstra
         })?);
     }
     let status = child.wait().await.map_err(BootstrapError::Prepare)?;
+    running.0 = None;
     let messages = messages.await.unwrap_or_default();
     if !status.success() {
         let last: Vec<&str> = messages

@@ -12,4 +12,4 @@ pub use explain::explain;
 pub use lock::print_lock;
 pub use plan::print_plan;
 pub use status::{Colour, Status};
-pub use table::{class_of, print_table};
+pub use table::{class_of, log_name, print_table};

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::export;
 use crate::label::Rollup;
 use crate::run::{Assessment, Standing};
 
@@ -81,7 +80,7 @@ fn print_row(
     if let Some((number, failure)) = failure {
         let log = out
             .join(assessment.cell.id.to_string())
-            .join(export::log_name(*number));
+            .join(log_name(*number));
         let attempt = match number {
             0 => String::new(),
             number => format!("rebuild {number}: "),
@@ -130,6 +129,14 @@ fn print_rollup(to: &mut impl Write, rollup: &Rollup, out: &Path) -> io::Result<
     writeln!(to, "release: {}", rollup.tier)?;
     writeln!(to, "  {}", rollup.because)?;
     writeln!(to, "modules, logs and records: {}", out.display())
+}
+
+/// Returns the name of the file that an attempt's log is laid out in.
+pub fn log_name(number: u32) -> String {
+    match number {
+        0 => "reference.log".to_owned(),
+        number => format!("rebuild-{number}.log"),
+    }
 }
 
 /// Returns the word for where a cell stands, for tables and documents.
