@@ -14,15 +14,26 @@ fi
 
 meter_open() {
     meter_close
-    mkdir -p "$meter"/{engine,work}
+    mkdir -p "$meter"/{engine,work,bare}
 }
 
-# Removes the groups in every hierarchy: the engine makes its containers' in all of them.
+# Kills what is still in the groups, which an interrupted benchmark leaves, and removes them in every
+# hierarchy: the engine makes its containers' in all of them.
 meter_close() {
-    local group
-    while read -r group; do
-        rmdir "$group"
-    done < <(find /sys/fs/cgroup -depth -type d -path "*/$METER_GROUP*" 2>/dev/null)
+    local wait
+    for wait in {1..100}; do
+        find "$meter" -name cgroup.procs -exec cat {} + 2>/dev/null |
+            xargs --no-run-if-empty kill -KILL 2>/dev/null || true
+        meter_groups | xargs --no-run-if-empty rmdir 2>/dev/null || true
+        [[ -n $(meter_groups) ]] || return 0
+        sleep 0.1
+    done
+    echo "warning: control groups named $METER_GROUP are left" >&2
+}
+
+# The deepest first.
+meter_groups() {
+    find /sys/fs/cgroup -depth -type d -path "*/$METER_GROUP*" 2>/dev/null
 }
 
 # enter GROUP COMMAND...: becomes the command, in one of the groups.
