@@ -131,16 +131,19 @@ fn a_module_that_is_a_text() {
 fn a_module_for_another_kernel() {
     let failed = fail("other-kernel", "wrong-vermagic", "", "");
     let failure = &failed.cell["failure"];
-    assert_eq!(failure["found"], "6.0.0-elsewhere");
-    assert_eq!(failure["wanted"], failed.cell["target"]["kernelRelease"]);
+    assert_eq!(failure["detail"]["found"], "6.0.0-elsewhere");
+    assert_eq!(
+        failure["detail"]["wanted"],
+        failed.cell["target"]["kernelRelease"]
+    );
 }
 
 #[test]
 fn a_module_for_another_machine() {
     let failed = fail("other-machine", "wrong-machine", "", "");
     // ELF's EM_X86_64 and EM_AARCH64.
-    assert_eq!(failed.cell["failure"]["wanted"], 62);
-    assert_eq!(failed.cell["failure"]["found"], 183);
+    assert_eq!(failed.cell["failure"]["detail"]["wanted"], 62);
+    assert_eq!(failed.cell["failure"]["detail"]["found"], 183);
 }
 
 #[test]
@@ -177,7 +180,7 @@ fn a_build_that_somebody_else_kills() {
     let document = running.end().expect(30).json();
     let failure = &document["cells"][0]["failure"];
     assert_eq!(failure["class"], "killed", "{failure:#}");
-    assert_eq!(failure["signal"], 9);
+    assert_eq!(failure["detail"]["signal"], 9);
 }
 
 #[test]
@@ -190,7 +193,7 @@ fn a_build_that_sleeps() {
 fn a_build_that_eats_memory() {
     let limits = "memory = \"192MiB\"\ndisk = \"64MiB\"";
     let failed = fail("memory-hungry", "out-of-memory", "", limits);
-    assert_eq!(failed.cell["failure"]["bytes"], 192 << 20);
+    assert_eq!(failed.cell["failure"]["detail"]["bytes"], 192 << 20);
 }
 
 #[test]
@@ -207,7 +210,7 @@ fn a_build_that_forks_without_end() {
 #[test]
 fn a_build_that_writes_without_end() {
     let failed = fail("writes-without-end", "disk-full", "", "disk = \"32MiB\"");
-    assert_eq!(failed.cell["failure"]["bytes"], 32 << 20);
+    assert_eq!(failed.cell["failure"]["detail"]["bytes"], 32 << 20);
 }
 
 #[test]
@@ -230,7 +233,7 @@ fn a_module_that_is_too_large() {
         "",
         "output = \"1MiB\"",
     );
-    assert_eq!(failed.cell["failure"]["bytes"], 1 << 20);
+    assert_eq!(failed.cell["failure"]["detail"]["bytes"], 1 << 20);
 }
 
 #[test]

@@ -43,6 +43,8 @@ fn assert_proven(place: &Place, cells: &[Value]) {
             assert!(!text.contains("warning:"), "{}: {text}", cell["id"]);
         }
         let id = cell["id"].as_str().expect("an id");
+        let toolchain = &place.explain(id)["attempts"][0]["toolchain"];
+        assert!(toolchain["compiler"].is_string(), "{id}: {toolchain:#}");
         let module: PathBuf = place.state().join("out").join(id);
         assert!(module.join("workload_identity.ko").is_file(), "{id}");
     }

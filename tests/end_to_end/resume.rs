@@ -47,7 +47,8 @@ fn more_rebuilds_are_added_to_those_that_there_are() {
 fn a_changed_source_is_built() {
     let place = Place::new();
     place.build_of("reproducible", "", "rebuilds = 0", "");
-    let first = place.build(&[], 0)["cells"][0].clone();
+    let document = place.build(&[], 0);
+    let (first, first_run) = (document["cells"][0].clone(), document["run"]["id"].clone());
     let file = place.path().join("modules/reproducible/main.c");
     let text = fs::read_to_string(&file).expect("a source");
     fs::write(&file, text.replace("return 0;", "return -1;")).expect("a source");
@@ -59,8 +60,10 @@ fn a_changed_source_is_built() {
     );
     fs::write(&file, text).expect("a source");
     let third = place.build(&[], 0);
-    assert_eq!(third["run"], Value::Null, "the first is still recorded");
     assert_eq!(third["cells"][0]["modules"], first["modules"]);
+    let attempts = place.explain("reproducible")["attempts"].clone();
+    assert_eq!(attempts[0]["run"], first_run, "the first is still recorded");
+    assert_eq!(place.build(&[], 0)["run"], Value::Null);
 }
 
 #[test]
@@ -94,4 +97,23 @@ fn the_order_of_the_work_leaves_no_trace() {
         document
     };
     assert_eq!(record("1"), record("4"));
+}
+
+#[test]
+fn what_is_known_of_the_same_inputs_is_kept_up_to_date() {
+    let place = Place::new();
+    place.build_of("reproducible", "", "", "");
+    let dirty = place.build(&[], 0)["cells"][0].clone();
+    assert_eq!(dirty["label"]["tier"], "unverified");
+    place.commit(&place.path().join("modules/reproducible"));
+    let committed = place.build(&[], 0)["cells"][0].clone();
+    assert_eq!(committed["inputs"], dirty["inputs"]);
+    assert_eq!(committed["label"]["tier"], "constrained");
+    let explained = place.explain("reproducible");
+    assert_eq!(explained["label"], committed["label"]);
+    let id = committed["id"].as_str().expect("an id");
+    let record = fs::read(place.state().join("out").join(id).join("record.json"));
+    let record: Value = serde_json::from_slice(&record.expect("a record")).expect("JSON");
+    assert_eq!(record["label"], committed["label"]);
+    assert_eq!(place.build(&[], 0)["run"], Value::Null);
 }
