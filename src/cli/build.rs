@@ -59,11 +59,7 @@ pub(crate) async fn run(
     let inputs = Inputs::open(common, status)?;
     let _claim = inputs.state.claim()?;
     let docker = Docker::connect(&inputs.state.id()?).await?;
-    let renewal = match (arguments.update, arguments.locked) {
-        (true, _) => Renewal::Update,
-        (false, true) => Renewal::Locked,
-        (false, false) => Renewal::Missing,
-    };
+    let renewal = Renewal::of(arguments.update, arguments.locked);
     let (plan, lock, sources) = unless_stopped(inputs.lock(&matrix, &docker, renewal)).await?;
     let cells = lock.cells(&matrix, build_arch()?);
 

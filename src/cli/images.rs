@@ -69,11 +69,7 @@ pub(crate) async fn run(
             } else {
                 build.name.into_iter().collect()
             };
-            let renewal = if build.update {
-                Renewal::Update
-            } else {
-                Renewal::Missing
-            };
+            let renewal = Renewal::of(build.update, false);
             let records = unless_stopped(inputs.images(&names, &docker, renewal)).await?;
             answer(|out| {
                 for record in records.values() {

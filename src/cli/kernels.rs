@@ -50,11 +50,7 @@ async fn list_kernels(common: &Common, list: List, status: &Status) -> Result<Ex
             );
         }
     }
-    let renewal = if list.update {
-        Renewal::Update
-    } else {
-        Renewal::Missing
-    };
+    let renewal = Renewal::of(list.update, false);
     let mut found: Vec<DistroKernels> = Vec::new();
     for facts in &all {
         if list.distro_release.is_empty() || list.distro_release.contains(&facts.name()) {

@@ -34,11 +34,7 @@ pub(crate) async fn run(
     let inputs = Inputs::open(common, status)?;
     let _claim = inputs.state.claim()?;
     let docker = Docker::connect(&inputs.state.id()?).await?;
-    let renewal = match (arguments.update, arguments.check) {
-        (true, _) => Renewal::Update,
-        (false, true) => Renewal::Locked,
-        (false, false) => Renewal::Missing,
-    };
+    let renewal = Renewal::of(arguments.update, arguments.check);
     let (_, lock, _) = unless_stopped(inputs.lock(&matrix, &docker, renewal)).await?;
     match arguments.format {
         Format::Human => {

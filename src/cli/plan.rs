@@ -29,11 +29,7 @@ pub(crate) async fn run(
 ) -> Result<Exit, Refusal> {
     let matrix = read_matrix(&arguments.matrix)?;
     let inputs = Inputs::open(common, status)?;
-    let renewal = if arguments.update {
-        Renewal::Update
-    } else {
-        Renewal::Missing
-    };
+    let renewal = Renewal::of(arguments.update, false);
     let (plan, ..) = unless_stopped(inputs.plan(&matrix, renewal)).await?;
     match arguments.format {
         Format::Human => answer(|out| print_plan(out, &plan))?,

@@ -42,6 +42,19 @@ pub(crate) enum Renewal {
     Locked,
 }
 
+impl Renewal {
+    /// Reads the flags of a command, which exclude each other.
+    pub(crate) fn of(update: bool, locked: bool) -> Self {
+        if update {
+            Self::Update
+        } else if locked {
+            Self::Locked
+        } else {
+            Self::Missing
+        }
+    }
+}
+
 /// What commands that look at inputs work with.
 pub(crate) struct Inputs<'a> {
     pub state: State,

@@ -1,9 +1,12 @@
 //! One cell's task: prepare its inputs, make the attempts that it needs, compare them.
 
 use std::collections::BTreeSet;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use futures_util::future::{BoxFuture, maybe_done};
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
@@ -115,10 +118,9 @@ impl CellTask {
                 cell: self.cell.id.clone(),
             });
             let mut tasks = tokio::task::JoinSet::new();
-            for number in numbers {
+            for (number, place) in self.queue_up(&numbers).await {
+                let slot = place.await;
                 let (task, prepared) = (self.clone(), prepared.clone());
-                // Taken here and not in the task, so that attempts begin in their order.
-                let slot = self.slots.take().await;
                 tasks.spawn(async move { task.attempt(number, &prepared, slot).await });
             }
             while let Some(joined) = tasks.join_next().await {
@@ -130,6 +132,34 @@ impl CellTask {
             }
         }
         self.compare(made).await.map_err(PrepareError::Store)
+    }
+
+    /// Queues up for a slot per attempt, all at once and in order: attempts begin in their order,
+    /// and a cell is done before cells that come after it have begun.
+    async fn queue_up(&self, numbers: &[u32]) -> Vec<(u32, BoxFuture<'_, Slot>)> {
+        let mut places: Vec<_> = numbers
+            .iter()
+            .map(|_| Box::pin(maybe_done(self.slots.take())))
+            .collect();
+        // The first poll is what queues up.
+        poll_fn(|context| {
+            for place in &mut places {
+                let _ = place.as_mut().poll(context);
+            }
+            Poll::Ready(())
+        })
+        .await;
+        numbers
+            .iter()
+            .copied()
+            .zip(places.into_iter().map(|mut place| -> BoxFuture<'_, Slot> {
+                Box::pin(async move {
+                    place.as_mut().await;
+                    let slot = place.as_mut().take_output();
+                    slot.expect("it is taken once")
+                })
+            }))
+            .collect()
     }
 
     fn is_over(&self) -> bool {
