@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use textwrap::WordSplitter;
+
 use crate::digest::Sha256Digest;
 use crate::label::Label;
 use crate::outcome::Outcome;
@@ -65,7 +67,9 @@ fn print_label(to: &mut impl Write, label: &Label) -> io::Result<()> {
     for reason in &label.reasons {
         let (axis, grade) = (reason.axis, reason.grade);
         writeln!(to, "  {axis:<15}  {grade}")?;
-        for line in textwrap::wrap(&reason.because, REASON) {
+        // Names have dashes, and are looked up whole.
+        let whole = textwrap::Options::new(REASON).word_splitter(WordSplitter::NoHyphenation);
+        for line in textwrap::wrap(&reason.because, whole) {
             writeln!(to, "{:19}{line}", "")?;
         }
     }
