@@ -128,3 +128,22 @@ fn a_second_run_is_refused_and_the_first_goes_on() {
     let document = first.end().expect(0).json();
     assert_eq!(document["cells"][0]["standing"], "labelled");
 }
+
+#[test]
+fn an_interrupt_ends_a_bootstrap_too() {
+    let place = Place::empty();
+    let running = place.start(&["images", "build", "debian-12"], "first");
+    let mut bootstrap = Vec::new();
+    wait_until("the bootstrap runs", || {
+        bootstrap = running.children();
+        !bootstrap.is_empty()
+    });
+    let ran = place.interrupt(running).expect(130);
+    assert!(ran.stderr.contains("error: interrupted"), "{ran}");
+    for id in bootstrap {
+        let process = format!("/proc/{id}");
+        wait_until("the bootstrap has ended", || {
+            !std::path::Path::new(&process).exists()
+        });
+    }
+}
