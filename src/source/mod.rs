@@ -114,7 +114,7 @@ pub fn read(module: &ModuleName, directory: &Path) -> Result<Source, SourceError
     }
     let record = SourceRecord {
         tree: tree::digest(&entries),
-        revision: git::revision(directory),
+        revision: git::revision(directory, &entries),
         closed_inputs: closed::scan(directory, &entries)?,
     };
     Ok(Source {
@@ -205,6 +205,17 @@ mod tests {
         assert!(
             matches!(ignored.record.revision, Revision::Dirty { .. }),
             "an ignored file is in the tree but not in the commit"
+        );
+        fs::remove_file(dir.path().join("extra.h")).expect("removed");
+        let clean = read(&module(), dir.path()).expect("a source");
+        assert!(matches!(clean.record.revision, Revision::Committed { .. }));
+
+        git(&["update-index", "--assume-unchanged", "Kbuild"]);
+        fs::write(dir.path().join("Kbuild"), "obj-m := n.o\n").expect("a file");
+        let overlooked = read(&module(), dir.path()).expect("a source");
+        assert!(
+            matches!(overlooked.record.revision, Revision::Dirty { .. }),
+            "git was told to overlook the change"
         );
     }
 }
