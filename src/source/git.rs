@@ -79,7 +79,18 @@ fn committed(directory: &Path, entries: &Entries) -> Result<String, String> {
     if let Some((path, _)) = files.iter().find(|(path, _)| path.contains('\n')) {
         return Err(format!("git cannot be asked about {path:?}"));
     }
-    let paths: String = files.iter().map(|(path, _)| format!("{path}\n")).collect();
+    // git reads these from the top of its repository, wherever it was started.
+    let root = directory
+        .canonicalize()
+        .map_err(|error| format!("`{}` cannot be found: {error}", directory.display()))?;
+    let root = root
+        .to_str()
+        .filter(|root| !root.contains('\n'))
+        .ok_or("git cannot be asked about the name of its directory")?;
+    let paths: String = files
+        .iter()
+        .map(|(path, _)| format!("{root}/{path}\n"))
+        .collect();
     let hash = ["hash-object", "--no-filters", "--stdin-paths"];
     let found = git(directory, &hash, &paths)?;
     let found: Vec<&str> = found.lines().collect();

@@ -176,11 +176,13 @@ mod tests {
 
     #[test]
     fn a_commit_counts_only_while_the_files_are_the_committed_ones() {
-        let dir = tempfile::tempdir().expect("a directory");
+        let repository = tempfile::tempdir().expect("a directory");
+        let dir = repository.path().join("modules/m");
+        fs::create_dir_all(&dir).expect("a directory");
         let git = |args: &[&str]| {
             let status = std::process::Command::new("git")
                 .arg("-C")
-                .arg(dir.path())
+                .arg(repository.path())
                 .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
                 .args(args)
                 .output()
@@ -188,31 +190,31 @@ mod tests {
             assert!(status.status.success(), "git {args:?}");
         };
         git(&["init", "-q"]);
-        fs::write(dir.path().join("Kbuild"), "obj-m := m.o\n").expect("a file");
+        fs::write(dir.join("Kbuild"), "obj-m := m.o\n").expect("a file");
         git(&["add", "."]);
         git(&["commit", "-q", "-m", "one"]);
-        let clean = read(&module(), dir.path()).expect("a source");
+        let clean = read(&module(), &dir).expect("a source");
         assert!(matches!(clean.record.revision, Revision::Committed { .. }));
 
-        fs::write(dir.path().join("extra.h"), "").expect("a file");
-        let untracked = read(&module(), dir.path()).expect("a source");
+        fs::write(dir.join("extra.h"), "").expect("a file");
+        let untracked = read(&module(), &dir).expect("a source");
         assert!(matches!(untracked.record.revision, Revision::Dirty { .. }));
 
-        fs::write(dir.path().join(".gitignore"), "extra.h\n").expect("a file");
-        git(&["add", ".gitignore"]);
+        fs::write(dir.join(".gitignore"), "extra.h\n").expect("a file");
+        git(&["add", "."]);
         git(&["commit", "-q", "-m", "two"]);
-        let ignored = read(&module(), dir.path()).expect("a source");
+        let ignored = read(&module(), &dir).expect("a source");
         assert!(
             matches!(ignored.record.revision, Revision::Dirty { .. }),
             "an ignored file is in the tree but not in the commit"
         );
-        fs::remove_file(dir.path().join("extra.h")).expect("removed");
-        let clean = read(&module(), dir.path()).expect("a source");
+        fs::remove_file(dir.join("extra.h")).expect("removed");
+        let clean = read(&module(), &dir).expect("a source");
         assert!(matches!(clean.record.revision, Revision::Committed { .. }));
 
-        git(&["update-index", "--assume-unchanged", "Kbuild"]);
-        fs::write(dir.path().join("Kbuild"), "obj-m := n.o\n").expect("a file");
-        let overlooked = read(&module(), dir.path()).expect("a source");
+        git(&["update-index", "--assume-unchanged", "modules/m/Kbuild"]);
+        fs::write(dir.join("Kbuild"), "obj-m := n.o\n").expect("a file");
+        let overlooked = read(&module(), &dir).expect("a source");
         assert!(
             matches!(overlooked.record.revision, Revision::Dirty { .. }),
             "git was told to overlook the change"
