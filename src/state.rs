@@ -15,12 +15,19 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The most bytes that a JSON file of the state may have.
 const MAX_FILE: u64 = 512 << 20;
+
+/// How often a claim looks again before it says that somebody else has it, and how long it waits in
+/// between. A program that was started from another thread holds this process's open files, and
+/// with them a claim that was just given back, for the moment between its fork and its exec.
+const LOOKS: u32 = 25;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// The state directory.
 #[derive(Debug, Clone)]
@@ -117,7 +124,7 @@ impl State {
             .write(true)
             .open(&path)
             .map_err(failed("open", &path))?;
-        match file.try_lock() {
+        match lock_soon(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -213,6 +220,17 @@ impl State {
     }
 }
 
+/// Locks the file unless somebody keeps it.
+fn lock_soon(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..LOOKS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_LOOKS),
+            answer => return answer,
+        }
+    }
+    file.try_lock()
+}
+
 fn json_files(directory: &Path) -> Result<Vec<PathBuf>, StateError> {
     let entries = fs::read_dir(directory).map_err(failed("list", directory))?;
     let mut files = Vec::new();
@@ -283,6 +301,22 @@ mod tests {
                 if *holder == std::process::id().to_string()));
         drop(claim);
         state.claim().expect("free again");
+    }
+
+    #[test]
+    fn a_claim_outlasts_its_holder_by_a_moment_at_most() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let state = State::open(dir.path()).expect("a state");
+        let claim = state.claim().expect("a claim");
+        // What a fork leaves open: another name for the same open file.
+        let kept = claim._file.try_clone().expect("a second name");
+        drop(claim);
+        let gives_up = std::thread::spawn(move || {
+            std::thread::sleep(BETWEEN_LOOKS * 3);
+            drop(kept);
+        });
+        state.claim().expect("free after a moment");
+        gives_up.join().expect("it ends");
     }
 
     #[test]
