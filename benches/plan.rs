@@ -143,6 +143,7 @@ fn matrix() -> String {
 fn catalog() -> Result<DistroKernels, ParseNameError> {
     let kernels: Result<Vec<Kernel>, ParseNameError> = (0..KERNELS).map(kernel).collect();
     Ok(DistroKernels {
+        format: kmatrix::catalog::format::ArchiveFormat::Apt,
         distro: "debian".parse()?,
         distro_release: "12".parse()?,
         facts: Sha256Digest::of(b"bench"),

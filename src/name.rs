@@ -144,17 +144,32 @@ impl Series {
 pub enum Arch {
     Amd64,
     Arm64,
+    Armhf,
+    Ppc64el,
+    Riscv64,
+    S390x,
 }
 
 impl Arch {
     /// Every architecture, in the order of their names.
-    pub const ALL: [Self; 2] = [Self::Amd64, Self::Arm64];
+    pub const ALL: [Self; 6] = [
+        Self::Amd64,
+        Self::Arm64,
+        Self::Armhf,
+        Self::Ppc64el,
+        Self::Riscv64,
+        Self::S390x,
+    ];
 
     /// Returns Debian's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
             Self::Arm64 => "arm64",
+            Self::Armhf => "armhf",
+            Self::Ppc64el => "ppc64el",
+            Self::Riscv64 => "riscv64",
+            Self::S390x => "s390x",
         }
     }
 
@@ -173,6 +188,10 @@ impl Arch {
         match self {
             Self::Amd64 => "x86",
             Self::Arm64 => "arm64",
+            Self::Armhf => "arm",
+            Self::Ppc64el => "powerpc",
+            Self::Riscv64 => "riscv",
+            Self::S390x => "s390",
         }
     }
 
@@ -181,6 +200,10 @@ impl Arch {
         match self {
             Self::Amd64 => "x86_64-linux-gnu",
             Self::Arm64 => "aarch64-linux-gnu",
+            Self::Armhf => "arm-linux-gnueabihf",
+            Self::Ppc64el => "powerpc64le-linux-gnu",
+            Self::Riscv64 => "riscv64-linux-gnu",
+            Self::S390x => "s390x-linux-gnu",
         }
     }
 
@@ -189,6 +212,10 @@ impl Arch {
         match self {
             Self::Amd64 => 62,
             Self::Arm64 => 183,
+            Self::Armhf => 40,
+            Self::Ppc64el => 21,
+            Self::Riscv64 => 243,
+            Self::S390x => 22,
         }
     }
 
@@ -197,6 +224,10 @@ impl Arch {
         match self {
             Self::Amd64 => "amd64",
             Self::Arm64 => "arm64",
+            Self::Armhf => "arm",
+            Self::Ppc64el => "ppc64le",
+            Self::Riscv64 => "riscv64",
+            Self::S390x => "s390x",
         }
     }
 }
@@ -214,7 +245,12 @@ impl FromStr for Arch {
         Self::ALL
             .into_iter()
             .find(|arch| arch.as_str() == text)
-            .ok_or_else(|| refuse(text, "an architecture (`amd64`, `arm64`)"))
+            .ok_or_else(|| {
+                refuse(
+                    text,
+                    "an architecture (`amd64`, `arm64`, `armhf`, `ppc64el`, `riscv64`, `s390x`)",
+                )
+            })
     }
 }
 

@@ -13,9 +13,11 @@ use kmatrix::catalog::DistroKernels;
 use kmatrix::catalog::apt::read_distro;
 use kmatrix::catalog::error::CatalogError;
 use kmatrix::catalog::facts::{
-    AcceptExpired, ArchiveFacts, DistroFacts, FlavourFacts, KernelFacts, SuiteFacts,
+    ArchiveFacts, CheckedAgainst, DistroFacts, FlavourFacts, HeaderPackage, KernelFacts,
+    SuiteFacts, SuiteLocation, Waiver, Waivers,
 };
 use kmatrix::catalog::fetch::{FetchBounds, Fetcher};
+use kmatrix::catalog::format::ArchiveFormat;
 use kmatrix::catalog::package::fetch_package;
 use kmatrix::catalog::site::{Site, SiteFile};
 use kmatrix::catalog::surroundings::Surroundings;
@@ -108,7 +110,7 @@ fn archive(
 ) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut list = String::new();
-    for arch in Arch::ALL {
+    for arch in [Arch::Amd64, Arch::Arm64] {
         let plain = index_of(arch).into_bytes();
         let packed = xz(&plain);
         let name = format!("main/binary-{arch}/Packages");
@@ -166,27 +168,35 @@ impl Scene {
         let flavour = |arch, ending: &str| FlavourFacts {
             arch,
             flavour: "generic".parse().expect("a flavour"),
-            ending: ending.to_owned(),
+            headers: HeaderPackage::Named {
+                pattern: "linux-headers-{release}".to_owned(),
+                ending: ending.to_owned(),
+                requires: "linux-kbuild-*".to_owned(),
+            },
         };
         let facts = DistroFacts {
             distro: "debian".parse().expect("a distro"),
             distro_release: "12".parse().expect("a release"),
+            format: ArchiveFormat::Apt,
             image: "debian-12".parse().expect("an image"),
+            images: BTreeMap::new(),
             checked: jiff::civil::date(2026, 11, 21),
+            checked_against: CheckedAgainst::Fixture,
             archives: vec![ArchiveFacts {
                 name: "debian".parse().expect("an archive"),
-                component: "main".to_owned(),
                 suites: vec![SuiteFacts {
                     suite: "bookworm".parse().expect("a suite"),
+                    location: SuiteLocation::Dists {
+                        component: "main".to_owned(),
+                    },
+                    archs: None,
                     valid_until_required: true,
-                    accept_expired: None,
+                    waivers: Waivers::default(),
                 }],
                 keys: vec![key.fingerprint()],
                 keyrings: vec![key.write_armoured(directory.path())],
             }],
             kernel: KernelFacts {
-                headers: "linux-headers-{release}".to_owned(),
-                requires: "linux-kbuild-*".to_owned(),
                 follow: vec![
                     "linux-headers-*-common".to_owned(),
                     "linux-kbuild-*".to_owned(),
@@ -242,7 +252,7 @@ impl Scene {
                 .as_ref()
                 .map_or(&[], |previous| previous.suites.as_slice()),
         };
-        let archs = BTreeSet::from(Arch::ALL);
+        let archs = BTreeSet::from([Arch::Amd64, Arch::Arm64]);
         sendable(read_distro(&self.facts, &archs, Arch::Amd64, &at)).await
     }
 
@@ -298,7 +308,7 @@ async fn the_kernels_of_an_archive_are_found() {
     assert_eq!(suite.signed_by, [scene.key.fingerprint()]);
     assert_eq!(suite.date, at("2026-11-20T00:00:00Z"));
     assert_eq!(suite.exceptions, Vec::<String>::new());
-    assert!(scene.store.blob_path(&suite.in_release).is_some());
+    assert!(scene.store.blob_path(&suite.index).is_some());
 }
 
 #[tokio::test]
@@ -340,9 +350,9 @@ async fn an_accepted_expiry_is_recorded_with_its_reason() {
         ..RELEASE
     })
     .await;
-    scene.suite().accept_expired = Some(AcceptExpired {
+    scene.suite().waivers.expired = Some(Waiver {
         reason: "the archive is frozen".to_owned(),
-        until: jiff::civil::date(2026, 11, 21),
+        until: Some(jiff::civil::date(2026, 11, 21)),
     });
     let distro = scene.read().await.expect("accepted");
     let [exception] = &distro.suites[0].exceptions[..] else {
@@ -503,7 +513,9 @@ async fn an_index_that_is_malformed_is_refused() {
 #[tokio::test]
 async fn a_component_that_the_suite_lacks_is_told() {
     let mut scene = Scene::new().await;
-    scene.facts.archives[0].component = "contrib".to_owned();
+    scene.suite().location = SuiteLocation::Dists {
+        component: "contrib".to_owned(),
+    };
     let error = scene.refusal().await;
     assert!(matches!(error, CatalogError::NoComponent { .. }), "{error}");
 }

@@ -1,12 +1,16 @@
 //! The real archive, through this machine's own apt configuration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use kmatrix::catalog::Fingerprint;
 use kmatrix::catalog::apt::read_distro;
-use kmatrix::catalog::facts::{ArchiveFacts, DistroFacts, FlavourFacts, KernelFacts, SuiteFacts};
+use kmatrix::catalog::facts::{
+    ArchiveFacts, CheckedAgainst, DistroFacts, FlavourFacts, HeaderPackage, KernelFacts,
+    SuiteFacts, SuiteLocation, Waivers,
+};
 use kmatrix::catalog::fetch::{FetchBounds, Fetcher};
+use kmatrix::catalog::format::ArchiveFormat;
 use kmatrix::catalog::package::fetch_package;
 use kmatrix::catalog::site::Site;
 use kmatrix::catalog::surroundings::Surroundings;
@@ -23,11 +27,14 @@ fn archive(name: &str, suite: &str, keys: &[&str], valid_until_required: bool) -
     let pinned = |key: &&str| key.parse::<Fingerprint>().expect("a fingerprint");
     ArchiveFacts {
         name: name.parse().expect("an archive"),
-        component: "main".to_owned(),
         suites: vec![SuiteFacts {
             suite: suite.parse().expect("a suite"),
+            location: SuiteLocation::Dists {
+                component: "main".to_owned(),
+            },
+            archs: None,
             valid_until_required,
-            accept_expired: None,
+            waivers: Waivers::default(),
         }],
         keys: keys.iter().map(pinned).collect(),
         keyrings: vec![PathBuf::from(&keyring)],
@@ -38,20 +45,25 @@ fn bookworm() -> DistroFacts {
     let flavour = |arch, flavour: &str, ending: &str| FlavourFacts {
         arch,
         flavour: flavour.parse().expect("a flavour"),
-        ending: ending.to_owned(),
+        headers: HeaderPackage::Named {
+            pattern: "linux-headers-{release}".to_owned(),
+            ending: ending.to_owned(),
+            requires: "linux-kbuild-*".to_owned(),
+        },
     };
     DistroFacts {
         distro: "debian".parse().expect("a distro"),
         distro_release: "12".parse().expect("a release"),
+        format: ArchiveFormat::Apt,
         image: "debian-12".parse().expect("an image"),
+        images: BTreeMap::new(),
         checked: jiff::civil::date(2026, 11, 21),
+        checked_against: CheckedAgainst::Live,
         archives: vec![
             archive("debian", "bookworm", &[AUTOMATIC, STABLE], false),
             archive("debian-security", "bookworm-security", &[SECURITY], true),
         ],
         kernel: KernelFacts {
-            headers: "linux-headers-{release}".to_owned(),
-            requires: "linux-kbuild-*".to_owned(),
             follow: [
                 "linux-headers-*-common*",
                 "linux-kbuild-*",
@@ -89,7 +101,7 @@ async fn the_live_archive_holds_kernels_and_all_that_they_need() {
         now: jiff::Timestamp::now(),
         seen: &[],
     };
-    let archs = BTreeSet::from(Arch::ALL);
+    let archs = BTreeSet::from([Arch::Amd64, Arch::Arm64]);
     let distro = read_distro(&bookworm(), &archs, Arch::Amd64, &at)
         .await
         .expect("the archive");
@@ -97,10 +109,10 @@ async fn the_live_archive_holds_kernels_and_all_that_they_need() {
     assert_eq!(distro.suites.len(), 2);
     for suite in &distro.suites {
         assert!(!suite.signed_by.is_empty());
-        assert!(store.blob_path(&suite.in_release).is_some());
+        assert!(store.blob_path(&suite.index).is_some());
     }
     let series: Series = "6.1".parse().expect("a series");
-    for arch in Arch::ALL {
+    for arch in [Arch::Amd64, Arch::Arm64] {
         let kernels: Vec<_> = distro
             .kernels
             .iter()

@@ -52,9 +52,11 @@ pub async fn read_distro(
     build_arch: Arch,
     at: &Surroundings<'_>,
 ) -> Result<DistroKernels, CatalogError> {
-    let patterns = KernelPatterns::new(&facts.kernel).map_err(|error| CatalogError::Pattern {
-        pattern: error.pattern,
-        reason: error.reason,
+    let patterns = KernelPatterns::new(&facts.kernel, facts.format).map_err(|error| {
+        CatalogError::Pattern {
+            pattern: error.pattern,
+            reason: error.reason,
+        }
     })?;
     let patterns = Arc::new(patterns);
     let mut indexed = archs.clone();
@@ -96,6 +98,7 @@ pub async fn read_distro(
     Ok(DistroKernels {
         distro: facts.distro.clone(),
         distro_release: facts.distro_release.clone(),
+        format: facts.format,
         facts: facts.digest,
         suites: records,
         kernels,
@@ -113,7 +116,10 @@ async fn read_suite(
     at: &Surroundings<'_>,
 ) -> Result<(SuiteRecord, Vec<Offer>), CatalogError> {
     let authentic = authenticate(archive, suite, keys, mirrors, at).await?;
-    let offers = archs.iter().map(|arch| async {
+    let offered = archs
+        .iter()
+        .filter(|arch| suite.archs.as_ref().is_none_or(|has| has.contains(arch)));
+    let offers = offered.map(|arch| async {
         Ok::<_, CatalogError>(Offer {
             archive: archive.name.clone(),
             suite: suite.suite.clone(),

@@ -3,27 +3,38 @@
 use std::path::Path;
 
 use crate::catalog::Fingerprint;
-use crate::catalog::facts::{AcceptExpired, ArchiveFacts, SuiteFacts};
+use crate::catalog::facts::{ArchiveFacts, SuiteFacts, SuiteLocation, Waiver, Waivers};
+use crate::catalog::format::ArchiveFormat;
 use crate::document::{ProblemCode, Read, Table, Value};
-use crate::name::{ArchiveName, Suite};
+use crate::name::{Arch, ArchiveName, Suite};
 
 /// Reads the archives of a table; there is at least one, and none twice.
 ///
 /// Keyrings are found from `folder`, where the file is.
-pub(crate) fn read_archives(table: &Table<'_>, folder: &Path) -> Read<Vec<ArchiveFacts>> {
+pub(crate) fn read_archives(
+    table: &Table<'_>,
+    folder: &Path,
+    format: ArchiveFormat,
+) -> Read<Vec<ArchiveFacts>> {
     table.required("archive", |value| {
         let mut seen: Vec<ArchiveName> = Vec::new();
         value.tables(|table| {
-            let archive = read_archive(table, folder)?;
+            let archive = read_archive(table, folder, format)?;
             once(table, &mut seen, archive.name.clone())?;
             Ok(archive)
         })
     })
 }
 
-fn read_archive(table: &Table<'_>, folder: &Path) -> Read<ArchiveFacts> {
+fn read_archive(table: &Table<'_>, folder: &Path, format: ArchiveFormat) -> Read<ArchiveFacts> {
     let name = table.required("name", Value::parse);
-    let component = table.required("component", component);
+    let component = match format {
+        ArchiveFormat::Apt => table.required("component", component).map(Some),
+        ArchiveFormat::RpmMd
+        | ArchiveFormat::Pacman
+        | ArchiveFormat::Apk
+        | ArchiveFormat::Source => Ok(None),
+    };
     let keys = table.required("keys", |value| {
         value.one_or_list(Value::parse::<Fingerprint>)
     });
@@ -31,15 +42,20 @@ fn read_archive(table: &Table<'_>, folder: &Path) -> Read<ArchiveFacts> {
     let suites = table.required("suite", |value| {
         let mut seen: Vec<Suite> = Vec::new();
         value.tables(|table| {
-            let facts = read_suite(table)?;
+            // A component that cannot be read has been reported; the suites still stand by one.
+            let component = match &component {
+                Ok(component) => component.clone(),
+                Err(_) => Some(String::new()),
+            };
+            let facts = read_suite(table, component)?;
             once(table, &mut seen, facts.suite.clone())?;
             Ok(facts)
         })
     });
     let keyrings = keyrings?.into_iter().map(|path| folder.join(path));
+    component?;
     Ok(ArchiveFacts {
         name: name?,
-        component: component?,
         suites: suites?,
         keys: keys?,
         keyrings: keyrings
@@ -48,24 +64,73 @@ fn read_archive(table: &Table<'_>, folder: &Path) -> Read<ArchiveFacts> {
     })
 }
 
-fn read_suite(table: &Table<'_>) -> Read<SuiteFacts> {
+/// Reads a suite: below `dists/` if there is a component, or else at a path of its own.
+fn read_suite(table: &Table<'_>, component: Option<String>) -> Read<SuiteFacts> {
     let suite = table.required("name", Value::parse);
-    let valid_until_required = table.or("requires-valid-until", true, Value::boolean);
-    let accept_expired = table.optional("accept-expired", |value| value.table(read_acceptance));
+    let archs = table.optional("archs", |value| value.one_or_list(Value::parse::<Arch>));
+    let (location, valid_until_required, expired) = match component {
+        Some(component) => (
+            Ok(SuiteLocation::Dists { component }),
+            table.or("requires-valid-until", true, Value::boolean),
+            table.optional("accept-expired", |value| value.table(read_bounded_waiver)),
+        ),
+        None => (
+            table.required("path", path).map(SuiteLocation::Path),
+            Ok(false),
+            Ok(None),
+        ),
+    };
+    let waiver = |key| table.optional(key, |value| value.table(read_waiver));
+    let unsigned_index = waiver("accept-unsigned-index");
+    let unsigned_packages = waiver("accept-unsigned-packages");
+    let sha1 = waiver("accept-sha1");
     Ok(SuiteFacts {
         suite: suite?,
+        location: location?,
+        archs: archs?.map(|archs| archs.into_iter().collect()),
         valid_until_required: valid_until_required?,
-        accept_expired: accept_expired?,
+        waivers: Waivers {
+            expired: expired?,
+            unsigned_index: unsigned_index?,
+            unsigned_packages: unsigned_packages?,
+            sha1: sha1?,
+        },
     })
 }
 
-fn read_acceptance(table: &Table<'_>) -> Read<AcceptExpired> {
+fn read_waiver(table: &Table<'_>) -> Read<Waiver> {
     let reason = table.required("reason", Value::text);
-    let until = table.required("until", Value::date);
-    Ok(AcceptExpired {
+    let until = table.optional("until", Value::date);
+    Ok(Waiver {
         reason: reason?,
         until: until?,
     })
+}
+
+fn read_bounded_waiver(table: &Table<'_>) -> Read<Waiver> {
+    let reason = table.required("reason", Value::text);
+    let until = table.required("until", Value::date);
+    Ok(Waiver {
+        reason: reason?,
+        until: Some(until?),
+    })
+}
+
+/// Reads a path below an archive's root, which may have `{arch}` in it.
+fn path(value: Value<'_>) -> Read<String> {
+    let text = value.text()?;
+    let is_plain = |part: &str| {
+        let part = part.replace("{arch}", "x");
+        !matches!(part.as_str(), "" | "." | "..")
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._+~:@-".contains(&b))
+    };
+    if text.split('/').all(is_plain) {
+        return Ok(text);
+    }
+    let message = format!("`{text}` is not a relative path such as `core/os/{{arch}}`");
+    Err(value.refuse(ProblemCode::BadValue, message, None))
 }
 
 /// Reads a component, which becomes a part of a path in the archive.

@@ -1,25 +1,44 @@
 //! What is known of one distribution release, read from `kernels/<distro>-<release>.toml`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::catalog::Fingerprint;
 pub use crate::catalog::facts_file::{find, read_all};
+use crate::catalog::format::ArchiveFormat;
 use crate::digest::Sha256Digest;
-use crate::name::{Arch, ArchiveName, Distro, DistroRelease, Flavour, ImageName, Suite};
+use crate::name::{
+    Arch, ArchiveName, Distro, DistroRelease, Flavour, ImageName, PackageName, Suite,
+};
 
 /// The facts of one distribution release.
 #[derive(Debug, Clone)]
 pub struct DistroFacts {
     pub distro: Distro,
     pub distro_release: DistroRelease,
+    /// What its archives are.
+    pub format: ArchiveFormat,
     /// The builder image (`images/<name>.toml`) that builds for this release.
     pub image: ImageName,
-    /// When the facts were last checked against a live archive.
+    /// Other images for some architectures, such as those that need a cross compiler of their own.
+    pub images: BTreeMap<Arch, ImageName>,
+    /// When the facts were last checked, and against what.
     pub checked: jiff::civil::Date,
+    pub checked_against: CheckedAgainst,
     pub archives: Vec<ArchiveFacts>,
     pub kernel: KernelFacts,
     /// The digest of the file that this was read from.
     pub digest: Sha256Digest,
+}
+
+/// What facts were held against when they were last checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckedAgainst {
+    /// The archive itself: kernels were listed, and a module was built.
+    Live,
+    /// An archive of the same layout that was made for the purpose, or nothing but the
+    /// distribution's documentation: nobody has seen these facts find a kernel of the real archive.
+    Fixture,
 }
 
 /// One archive and the suites that are read from it.
@@ -27,39 +46,84 @@ pub struct DistroFacts {
 pub struct ArchiveFacts {
     /// The name that site configuration resolves to a mirror.
     pub name: ArchiveName,
-    pub component: String,
     pub suites: Vec<SuiteFacts>,
-    /// The keys that may sign a Release file here; one good signature by one of them is enough.
+    /// The keys that may sign here; one good signature by one of them is enough.
     pub keys: Vec<Fingerprint>,
     /// Files of certificates that hold those keys, absolute after reading.
     pub keyrings: Vec<PathBuf>,
 }
 
-/// One suite.
+/// One suite: what is indexed and signed as one.
 #[derive(Debug, Clone)]
 pub struct SuiteFacts {
     pub suite: Suite,
-    /// Whether a Release file without `Valid-Until` is refused.
+    pub location: SuiteLocation,
+    /// The architectures that the suite has, if not all that the facts name.
+    pub archs: Option<BTreeSet<Arch>>,
+    /// Whether a Release file without `Valid-Until` is refused (`apt` only).
     pub valid_until_required: bool,
-    /// A named decision to take the suite although its `Valid-Until` has passed.
-    pub accept_expired: Option<AcceptExpired>,
+    pub waivers: Waivers,
 }
 
-/// A named decision to accept an expired Release file.
-#[derive(Debug, Clone)]
-pub struct AcceptExpired {
+/// Where a suite stands below its archive's root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SuiteLocation {
+    /// `dists/<suite>/`, of which one component is read.
+    Dists { component: String },
+    /// A path, with `{arch}` for what archives of the format call an architecture.
+    Path(String),
+}
+
+impl SuiteLocation {
+    /// Returns the component of a suite below `dists/`.
+    pub fn component(&self) -> Option<&str> {
+        match self {
+            Self::Dists { component } => Some(component),
+            Self::Path(_) => None,
+        }
+    }
+
+    /// Returns the path for an architecture; none of a suite below `dists/`.
+    pub fn path(&self, format: ArchiveFormat, arch: Arch) -> Option<String> {
+        match self {
+            Self::Dists { .. } => None,
+            Self::Path(path) => Some(path.replace("{arch}", format.arch_name(arch))),
+        }
+    }
+}
+
+/// Checks that are turned off for a suite, each a named decision that is recorded with what was
+/// taken in spite of it, and that lowers the grade of what came from there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Waivers {
+    /// A Release file whose `Valid-Until` has passed is taken; always with a last day.
+    pub expired: Option<Waiver>,
+    /// An index that nobody signed is taken.
+    pub unsigned_index: Option<Waiver>,
+    /// Packages that nobody signed are taken, on the word of the index alone.
+    pub unsigned_packages: Option<Waiver>,
+    /// Signatures over SHA-1 digests are taken.
+    pub sha1: Option<Waiver>,
+}
+
+/// A named decision to do without a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
     pub reason: String,
-    /// The last day on which the decision holds.
-    pub until: jiff::civil::Date,
+    /// The last day on which the decision holds; `None` if it is for good.
+    pub until: Option<jiff::civil::Date>,
+}
+
+impl Waiver {
+    /// Returns true if the decision holds on a day.
+    pub fn holds(&self, today: jiff::civil::Date) -> bool {
+        self.until.is_none_or(|until| today <= until)
+    }
 }
 
 /// How kernels and the packages that they need are recognised.
 #[derive(Debug, Clone)]
 pub struct KernelFacts {
-    /// The name of a kernel's header package, with `{release}` for the kernel release.
-    pub headers: String,
-    /// A dependency that a real header package has and a meta-package has not (a glob).
-    pub requires: String,
     /// Dependencies that belong to the kernel interface (globs); all others are left alone.
     pub follow: Vec<String>,
     /// Those of `follow` that hold programs which run during the build, and are therefore taken for
@@ -69,8 +133,7 @@ pub struct KernelFacts {
     pub mounts: Vec<String>,
     /// The directory that the build is pointed at, with `{release}` for the kernel release.
     pub build: String,
-    /// Which ending of a kernel release means which flavour on which architecture; the longest
-    /// ending that matches decides, and a release that none matches is no kernel of ours.
+    /// The flavours of every architecture, in the order of the file.
     pub flavours: Vec<FlavourFacts>,
 }
 
@@ -79,6 +142,50 @@ pub struct KernelFacts {
 pub struct FlavourFacts {
     pub arch: Arch,
     pub flavour: Flavour,
-    /// Such as `-cloud-amd64`.
-    pub ending: String,
+    pub headers: HeaderPackage,
+}
+
+/// How the header packages of a flavour are known, and the kernel release of each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderPackage {
+    /// The package's name has the release in it.
+    Named {
+        /// The name, with `{release}` for the kernel release.
+        pattern: String,
+        /// What the release ends in, such as `-cloud-amd64`; of several flavours the longest ending
+        /// that matches decides.
+        ending: String,
+        /// A dependency that a real header package has and a meta-package has not (a glob).
+        requires: String,
+    },
+    /// The package provides a capability whose version is the release.
+    Provides {
+        name: PackageName,
+        capability: String,
+    },
+    /// The release is the package's version, rewritten.
+    Version {
+        name: PackageName,
+        /// A regular expression that the whole version matches; a version that does not is no
+        /// kernel.
+        from: String,
+        /// What it becomes, with `$1` for the first group.
+        to: String,
+    },
+}
+
+impl DistroFacts {
+    /// Returns the name of the image that builds for an architecture.
+    pub fn image_for(&self, arch: Arch) -> &ImageName {
+        self.images.get(&arch).unwrap_or(&self.image)
+    }
+
+    /// Returns the architectures that have a flavour.
+    pub fn archs(&self) -> BTreeSet<Arch> {
+        self.kernel
+            .flavours
+            .iter()
+            .map(|flavour| flavour.arch)
+            .collect()
+    }
 }

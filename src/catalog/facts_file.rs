@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::catalog::archive_file::read_archives;
-use crate::catalog::facts::{DistroFacts, FlavourFacts, KernelFacts};
+use crate::catalog::facts::{
+    CheckedAgainst, DistroFacts, FlavourFacts, HeaderPackage, KernelFacts,
+};
+use crate::catalog::format::ArchiveFormat;
 use crate::document::{Document, Problem, ProblemCode, Problems, Read, Table, Value, toml_files};
 use crate::name::{Arch, DistroRelease, Flavour};
 
@@ -63,33 +66,67 @@ fn read_facts(document: &Document, table: &Table<'_>) -> Read<DistroFacts> {
         }
         Ok(release)
     });
+    let format = table.required("format", Value::parse::<ArchiveFormat>);
     let image = table.required("image", Value::parse);
+    let images = table.or("images", Vec::new(), |value| {
+        value.table(|table| table.entries(|_: &Arch, value| value.parse()))
+    });
     let checked = table.required("checked", Value::date);
-    let archives = read_archives(table, document.folder());
-    let kernel = table.required("kernel", |value| value.table(read_kernel));
+    let checked_against = table.required("checked-against", checked_against);
+    // Without a format nothing below it can be read.
+    let format = format?;
+    let archives = read_archives(table, document.folder(), format);
+    let kernel = table.required("kernel", |value| {
+        value.table(|table| read_kernel(table, format))
+    });
     schema?;
     Ok(DistroFacts {
         distro: distro?,
         distro_release: distro_release?,
+        format,
         image: image?,
+        images: images?.into_iter().collect(),
         checked: checked?,
+        checked_against: checked_against?,
         archives: archives?,
         kernel: kernel?,
         digest: document.digest(),
     })
 }
 
-fn read_kernel(table: &Table<'_>) -> Read<KernelFacts> {
-    let headers = table.required("headers", pattern);
-    let requires = table.required("requires", glob);
-    let follow = table.required("follow", |value| value.one_or_list(glob));
+fn checked_against(value: Value<'_>) -> Read<CheckedAgainst> {
+    match value.string()? {
+        "live" => Ok(CheckedAgainst::Live),
+        "fixture" => Ok(CheckedAgainst::Fixture),
+        other => {
+            let message = format!("`{}` is neither `live` nor `fixture`", other.escape_debug());
+            Err(value.refuse(ProblemCode::BadValue, message, None))
+        }
+    }
+}
+
+fn read_kernel(table: &Table<'_>, format: ArchiveFormat) -> Read<KernelFacts> {
+    let named = match format {
+        // Kernel by kernel there is another package.
+        ArchiveFormat::Apt => {
+            let headers = table.required("headers", pattern);
+            let requires = table.required("requires", glob);
+            headers.and_then(|headers| Ok(Some((headers, requires?))))
+        }
+        ArchiveFormat::RpmMd
+        | ArchiveFormat::Pacman
+        | ArchiveFormat::Apk
+        | ArchiveFormat::Source => Ok(None),
+    };
+    let follow = table.or("follow", Vec::new(), |value| value.one_or_list(glob));
     let host = table.or("host", Vec::new(), |value| value.one_or_list(glob));
     let mounts = table.required("mounts", |value| value.one_or_list(mount));
     let build = table.required("build", build);
-    let flavours = table.required("flavours", |value| value.table(read_flavours));
+    let flavours = table.required("flavours", |value| {
+        value.table(|table| read_flavours(table, named.as_ref().ok()))
+    });
+    named?;
     Ok(KernelFacts {
-        headers: headers?,
-        requires: requires?,
         follow: follow?,
         host: host?,
         mounts: mounts?,
@@ -98,32 +135,97 @@ fn read_kernel(table: &Table<'_>) -> Read<KernelFacts> {
     })
 }
 
-fn read_flavours(table: &Table<'_>) -> Read<Vec<FlavourFacts>> {
+/// The pattern of header packages' names and what a real one requires, where names hold releases.
+type Named = Option<(String, String)>;
+
+/// Reads the flavours; `named` is `None` if how packages are named could not be read, which has been
+/// reported.
+fn read_flavours(table: &Table<'_>, named: Option<&Named>) -> Read<Vec<FlavourFacts>> {
     let by_arch: Vec<(Arch, Vec<FlavourFacts>)> =
-        table.entries(|arch, value| value.table(|table| read_flavours_of(*arch, table)))?;
+        table.entries(|arch, value| value.table(|table| read_flavours_of(*arch, table, named)))?;
     if by_arch.is_empty() {
         return Err(table.refuse(ProblemCode::Empty, "no architecture has a flavour", None));
     }
     Ok(by_arch.into_iter().flat_map(|(_, facts)| facts).collect())
 }
 
-fn read_flavours_of(arch: Arch, table: &Table<'_>) -> Read<Vec<FlavourFacts>> {
-    let mut endings: Vec<String> = Vec::new();
-    let flavours: Vec<(Flavour, String)> = table.entries(|_, value| {
-        let ending = ending(value)?;
-        if endings.contains(&ending) {
-            let message = format!("two flavours end in `{ending}`");
+fn read_flavours_of(
+    arch: Arch,
+    table: &Table<'_>,
+    named: Option<&Named>,
+) -> Read<Vec<FlavourFacts>> {
+    let mut seen: Vec<HeaderPackage> = Vec::new();
+    let flavours: Vec<(Flavour, HeaderPackage)> = table.entries(|_, value| {
+        let headers = match named {
+            Some(None) => value.table(read_headers)?,
+            Some(Some((pattern, requires))) => HeaderPackage::Named {
+                pattern: pattern.clone(),
+                ending: ending(value)?,
+                requires: requires.clone(),
+            },
+            None => HeaderPackage::Named {
+                pattern: String::new(),
+                ending: ending(value)?,
+                requires: String::new(),
+            },
+        };
+        if seen.contains(&headers) {
+            let message = "two flavours are known by the same packages";
             return Err(value.refuse(ProblemCode::Duplicate, message, None));
         }
-        endings.push(ending.clone());
-        Ok(ending)
+        seen.push(headers.clone());
+        Ok(headers)
     })?;
-    let facts = flavours.into_iter().map(|(flavour, ending)| FlavourFacts {
+    let facts = flavours.into_iter().map(|(flavour, headers)| FlavourFacts {
         arch,
         flavour,
-        ending,
+        headers,
     });
     Ok(facts.collect())
+}
+
+/// Reads how the header packages of a flavour are known where their names hold no release: by a
+/// capability that they provide, or by their version.
+fn read_headers(table: &Table<'_>) -> Read<HeaderPackage> {
+    let name = table.required("headers", Value::parse);
+    let capability = table.optional("provides", Value::text);
+    let rewritten = table.optional("release", |value| value.table(read_rewriting));
+    match (capability?, rewritten?) {
+        (Some(capability), None) => Ok(HeaderPackage::Provides {
+            name: name?,
+            capability,
+        }),
+        (None, Some((from, to))) => Ok(HeaderPackage::Version {
+            name: name?,
+            from,
+            to,
+        }),
+        (Some(_), Some(_)) | (None, None) => {
+            let message = "a flavour has either `provides` or `release`";
+            let hint = "`provides` is a capability whose version is the kernel release; `release` \
+                        makes the release from the package's version"
+                .to_owned();
+            Err(table.refuse(ProblemCode::BadValue, message, Some(hint)))
+        }
+    }
+}
+
+fn read_rewriting(table: &Table<'_>) -> Read<(String, String)> {
+    let from = table.required("from", regex);
+    let to = table.required("to", Value::text);
+    Ok((from?, to?))
+}
+
+/// Reads a regular expression, which has to match a whole version.
+fn regex(value: Value<'_>) -> Read<String> {
+    let text = value.text()?;
+    match regex::Regex::new(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => {
+            let message = format!("`{text}` is not a regular expression: {error}");
+            Err(value.refuse(ProblemCode::BadValue, message, None))
+        }
+    }
 }
 
 /// Reads the ending of a kernel release.
@@ -212,10 +314,10 @@ mod tests {
             .flavours
             .iter()
             .find(|facts| facts.arch == Arch::Arm64 && facts.flavour.as_str() == "cloud");
-        assert_eq!(
-            cloud.map(|facts| facts.ending.as_str()),
-            Some("-cloud-arm64")
-        );
+        assert!(matches!(
+            cloud.map(|facts| &facts.headers),
+            Some(HeaderPackage::Named { ending, .. }) if ending == "-cloud-arm64"
+        ));
         assert!(find(&all, "debian-1").is_none());
     }
 
@@ -225,8 +327,10 @@ mod tests {
             r#"schema = 1
 distro = "debian"
 release = "13"
+format = "apt"
 image = "debian-12"
 checked = 2026-11-30T00:00:00
+checked-against = "hearsay"
 
 [[archive]]
 name = "debian"

@@ -4,23 +4,50 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{Glob, GlobMatcher, GlobSet, GlobSetBuilder};
+use regex::Regex;
 
-use super::dependency::{Dependency, compare_versions};
-use super::facts::{FlavourFacts, KernelFacts};
-use super::packages_index::IndexedPackage;
+use super::dependency::Dependency;
+use super::facts::{HeaderPackage, KernelFacts};
+use super::format::ArchiveFormat;
+use super::indexed_package::IndexedPackage;
+use super::version_order::VersionOrder;
 use super::{Kernel, PackageRef, UnresolvedKernel};
 use crate::name::{
-    Arch, ArchiveName, Distro, DistroRelease, Flavour, KernelRelease, PackageName, Suite, Target,
+    Arch, ArchiveName, Distro, DistroRelease, Flavour, KernelRelease, PackageName, PackageVersion,
+    Suite, Target,
 };
 
 /// How kernels are recognised, ready to be matched.
 pub struct KernelPatterns {
-    before_release: String,
-    after_release: String,
-    requires: GlobMatcher,
     follow: GlobSet,
     host: GlobSet,
-    flavours: Vec<FlavourFacts>,
+    flavours: Vec<FlavourPattern>,
+    order: VersionOrder,
+}
+
+/// How the kernels of one flavour of one architecture are recognised.
+struct FlavourPattern {
+    arch: Arch,
+    flavour: Flavour,
+    headers: HeaderPattern,
+}
+
+enum HeaderPattern {
+    Named {
+        before_release: String,
+        after_release: String,
+        ending: String,
+        requires: GlobMatcher,
+    },
+    Provides {
+        name: PackageName,
+        capability: String,
+    },
+    Version {
+        name: PackageName,
+        from: Regex,
+        to: String,
+    },
 }
 
 /// Says which pattern of the facts is none.
@@ -51,51 +78,159 @@ pub struct Discovery {
 
 impl KernelPatterns {
     /// Compiles the patterns of the facts.
-    pub fn new(facts: &KernelFacts) -> Result<Self, PatternError> {
-        let (before, after) =
-            facts
-                .headers
-                .split_once("{release}")
-                .ok_or_else(|| PatternError {
-                    pattern: facts.headers.clone(),
-                    reason: "it has no `{release}`".to_owned(),
-                })?;
+    pub fn new(facts: &KernelFacts, format: ArchiveFormat) -> Result<Self, PatternError> {
+        let flavours: Result<Vec<_>, _> = facts
+            .flavours
+            .iter()
+            .map(|flavour| {
+                Ok(FlavourPattern {
+                    arch: flavour.arch,
+                    flavour: flavour.flavour.clone(),
+                    headers: HeaderPattern::new(&flavour.headers)?,
+                })
+            })
+            .collect();
         Ok(Self {
-            before_release: before.to_owned(),
-            after_release: after.to_owned(),
-            requires: glob(&facts.requires)?.compile_matcher(),
             follow: glob_set(&facts.follow)?,
             host: glob_set(&facts.host)?,
-            flavours: facts.flavours.clone(),
+            flavours: flavours?,
+            order: VersionOrder::of(format),
         })
     }
 
     /// Returns true if a package of this name may be a kernel's headers or belong to them.
     pub fn wants(&self, name: &str) -> bool {
-        self.release_in(name).is_some() || self.follow.is_match(name) || self.host.is_match(name)
+        self.flavours
+            .iter()
+            .any(|flavour| flavour.headers.may_be(name))
+            || self.follow.is_match(name)
+            || self.host.is_match(name)
     }
 
-    fn release_in<'a>(&self, name: &'a str) -> Option<&'a str> {
-        name.strip_prefix(self.before_release.as_str())?
-            .strip_suffix(self.after_release.as_str())
+    /// Returns true if facts ask for this capability of packages.
+    pub fn wants_capability(&self, capability: &str) -> bool {
+        self.flavours.iter().any(|flavour| match &flavour.headers {
+            HeaderPattern::Provides {
+                capability: wanted, ..
+            } => wanted == capability,
+            HeaderPattern::Named { .. } | HeaderPattern::Version { .. } => false,
+        }) || self.follow.is_match(capability)
     }
 
     /// Returns the kernel release and flavour if this is a real kernel's header package.
     fn kernel_of(&self, package: &IndexedPackage, arch: Arch) -> Option<(KernelRelease, &Flavour)> {
-        let release = self.release_in(package.name.as_str())?;
-        let flavour = self
-            .flavours
+        self.flavours
             .iter()
-            .filter(|flavour| flavour.arch == arch && release.ends_with(&flavour.ending))
-            .max_by_key(|flavour| flavour.ending.len())?;
-        let real = package
-            .depends
-            .iter()
-            .flat_map(|dependency| &dependency.alternatives)
-            .any(|alternative| self.requires.is_match(alternative.name.as_str()));
-        let release = release.parse().ok().filter(|_| real)?;
-        Some((release, &flavour.flavour))
+            .filter(|flavour| flavour.arch == arch)
+            .filter_map(|flavour| {
+                let release = flavour.headers.release(package)?;
+                Some((flavour.headers.precedence(), release, &flavour.flavour))
+            })
+            .max_by_key(|(precedence, ..)| *precedence)
+            .map(|(_, release, flavour)| (release, flavour))
     }
+}
+
+impl HeaderPattern {
+    fn new(facts: &HeaderPackage) -> Result<Self, PatternError> {
+        Ok(match facts {
+            HeaderPackage::Named {
+                pattern,
+                ending,
+                requires,
+            } => {
+                let (before, after) =
+                    pattern
+                        .split_once("{release}")
+                        .ok_or_else(|| PatternError {
+                            pattern: pattern.clone(),
+                            reason: "it has no `{release}`".to_owned(),
+                        })?;
+                Self::Named {
+                    before_release: before.to_owned(),
+                    after_release: after.to_owned(),
+                    ending: ending.clone(),
+                    requires: glob(requires)?.compile_matcher(),
+                }
+            }
+            HeaderPackage::Provides { name, capability } => Self::Provides {
+                name: name.clone(),
+                capability: capability.clone(),
+            },
+            HeaderPackage::Version { name, from, to } => Self::Version {
+                name: name.clone(),
+                // Whatever the expression says, it has to match all of the version.
+                from: Regex::new(&format!("^(?:{from})$")).map_err(|error| PatternError {
+                    pattern: from.clone(),
+                    reason: error.to_string(),
+                })?,
+                to: to.clone(),
+            },
+        })
+    }
+
+    fn may_be(&self, name: &str) -> bool {
+        match self {
+            Self::Named {
+                before_release,
+                after_release,
+                ..
+            } => release_in(name, before_release, after_release).is_some(),
+            Self::Provides { name: wanted, .. } | Self::Version { name: wanted, .. } => {
+                wanted.as_str() == name
+            }
+        }
+    }
+
+    /// Of several flavours that know a package, the one with the longest ending decides.
+    fn precedence(&self) -> usize {
+        match self {
+            Self::Named { ending, .. } => ending.len(),
+            Self::Provides { .. } | Self::Version { .. } => 0,
+        }
+    }
+
+    /// Returns the release of the kernel that a package has the headers of.
+    fn release(&self, package: &IndexedPackage) -> Option<KernelRelease> {
+        match self {
+            Self::Named {
+                before_release,
+                after_release,
+                ending,
+                requires,
+            } => {
+                let name = package.name.as_str();
+                let release = release_in(name, before_release, after_release)?;
+                let is_real = release.ends_with(ending)
+                    && package
+                        .depends
+                        .iter()
+                        .flat_map(|dependency| &dependency.alternatives)
+                        .any(|alternative| requires.is_match(alternative.name.as_str()));
+                release.parse().ok().filter(|_| is_real)
+            }
+            Self::Provides { name, capability } => {
+                let provided = package
+                    .provides
+                    .iter()
+                    .find(|provided| provided.name == *capability)?;
+                let release = provided.version.as_ref()?.as_str();
+                release.parse().ok().filter(|_| package.name == *name)
+            }
+            Self::Version { name, from, to } => {
+                let captures = from
+                    .captures(package.version.as_str())
+                    .filter(|_| package.name == *name)?;
+                let mut release = String::new();
+                captures.expand(to, &mut release);
+                release.parse().ok()
+            }
+        }
+    }
+}
+
+fn release_in<'a>(name: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    name.strip_prefix(before)?.strip_suffix(after)
 }
 
 fn glob(pattern: &str) -> Result<Glob, PatternError> {
@@ -126,8 +261,9 @@ struct Candidate<'a> {
 
 impl Candidate<'_> {
     /// Orders by version, and of one version the suite that the facts name first is the greatest.
-    fn preference(&self, other: &Self) -> Ordering {
-        compare_versions(&self.package.version, &other.package.version)
+    fn preference(&self, other: &Self, order: VersionOrder) -> Ordering {
+        order
+            .compare(&self.package.version, &other.package.version)
             .then(other.order.cmp(&self.order))
     }
 
@@ -148,8 +284,8 @@ impl Candidate<'_> {
 /// Finds the kernels for `archs`, each with every package that it is built against on a machine of
 /// `build_arch`.
 ///
-/// Of several uploads of one kernel release the newest counts, and of one upload in several suites
-/// the first suite.
+/// Two uploads of one kernel release are two kernels; of one upload in several suites the first suite
+/// counts.
 pub fn discover(
     distro: &Distro,
     distro_release: &DistroRelease,
@@ -159,7 +295,8 @@ pub fn discover(
     build_arch: Arch,
 ) -> Discovery {
     let mut by_name: BTreeMap<(Arch, &PackageName), Vec<Candidate>> = BTreeMap::new();
-    let mut headers: BTreeMap<(Arch, KernelRelease), (Candidate, &Flavour)> = BTreeMap::new();
+    let mut headers: BTreeMap<(Arch, KernelRelease, &PackageVersion), (Candidate, &Flavour)> =
+        BTreeMap::new();
     for (order, offer) in offers.iter().enumerate() {
         for package in &offer.packages {
             let candidate = Candidate {
@@ -177,16 +314,16 @@ pub fn discover(
             let Some((release, flavour)) = patterns.kernel_of(package, offer.arch) else {
                 continue;
             };
-            let newest = headers
-                .entry((offer.arch, release))
+            let kept = headers
+                .entry((offer.arch, release, &package.version))
                 .or_insert((candidate, flavour));
-            if candidate.preference(&newest.0).is_gt() {
-                *newest = (candidate, flavour);
+            if candidate.preference(&kept.0, patterns.order).is_gt() {
+                *kept = (candidate, flavour);
             }
         }
     }
     let mut discovery = Discovery::default();
-    for ((arch, kernel_release), (header, flavour)) in headers {
+    for ((arch, kernel_release, _), (header, flavour)) in headers {
         match follow(header, arch, patterns, &by_name, build_arch) {
             Ok(packages) => discovery.kernels.push(Kernel {
                 target: Target {
@@ -273,12 +410,11 @@ fn satisfy<'a>(
             .get(&(arch, &alternative.name))
             .map_or(&[][..], Vec::as_slice);
         let admitted = offered.iter().filter(|candidate| {
-            alternative
-                .constraint
-                .as_ref()
-                .is_none_or(|constraint| constraint.admits(&candidate.package.version))
+            alternative.constraint.as_ref().is_none_or(|constraint| {
+                constraint.admits(&candidate.package.version, patterns.order)
+            })
         });
-        match admitted.max_by(|a, b| a.preference(b)) {
+        match admitted.max_by(|a, b| a.preference(b, patterns.order)) {
             Some(candidate) => return Satisfied::By(*candidate, arch),
             None if offered.is_empty() => {
                 missing.push(format!("no suite has `{}` for {arch}", alternative.name));
@@ -307,17 +443,21 @@ fn satisfy<'a>(
 mod tests {
     use super::*;
     use crate::catalog::dependency::parse_depends;
+    use crate::catalog::facts::FlavourFacts;
+    use crate::catalog::indexed_package::Provided;
     use crate::digest::Sha256Digest;
 
     fn facts() -> KernelFacts {
         let flavour = |arch, flavour: &str, ending: &str| FlavourFacts {
             arch,
             flavour: flavour.parse().expect("a flavour"),
-            ending: ending.to_owned(),
+            headers: HeaderPackage::Named {
+                pattern: "linux-headers-{release}".to_owned(),
+                ending: ending.to_owned(),
+                requires: "linux-kbuild-*".to_owned(),
+            },
         };
         KernelFacts {
-            headers: "linux-headers-{release}".to_owned(),
-            requires: "linux-kbuild-*".to_owned(),
             follow: vec![
                 "linux-headers-*-common*".to_owned(),
                 "linux-kbuild-*".to_owned(),
@@ -340,6 +480,8 @@ mod tests {
             source: "linux".parse().expect("a name"),
             architecture: arch.to_owned(),
             depends: parse_depends(depends).expect(depends),
+            provides: Vec::new(),
+            built: None,
             path: format!("pool/{name}_{version}_{arch}.deb"),
             bytes: 1,
             sha256: Sha256Digest::of(format!("{name} {version} {arch}").as_bytes()),
@@ -377,7 +519,7 @@ mod tests {
         discover(
             &"debian".parse().expect("a distro"),
             &"12".parse().expect("a release"),
-            &KernelPatterns::new(&facts()).expect("patterns"),
+            &KernelPatterns::new(&facts(), ArchiveFormat::Apt).expect("patterns"),
             offers,
             &archs.iter().copied().collect(),
             Arch::Amd64,
@@ -480,7 +622,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_uploads_of_one_kernel_the_newest_counts() {
+    fn two_uploads_of_one_kernel_are_two() {
         let discovery = found(
             &[
                 offer(
@@ -496,10 +638,88 @@ mod tests {
             ],
             &[Arch::Amd64],
         );
-        assert_eq!(discovery.kernels.len(), 1);
+        let common: Vec<&str> = discovery
+            .kernels
+            .iter()
+            .map(|kernel| kernel.packages[1].version.as_str())
+            .collect();
+        assert_eq!(common, ["6.1.10-1", "6.1.9-1"]);
+        assert!(
+            discovery
+                .kernels
+                .iter()
+                .all(|kernel| kernel.packages[1].version == kernel.target.package_version)
+        );
+    }
+
+    #[test]
+    fn a_release_is_what_a_package_provides_or_what_its_version_becomes() {
+        let mut facts = facts();
+        let flavour = |flavour: &str, headers| FlavourFacts {
+            arch: Arch::Amd64,
+            flavour: flavour.parse().expect("a flavour"),
+            headers,
+        };
+        let name = |name: &str| name.parse().expect("a name");
+        facts.flavours = vec![
+            flavour(
+                "generic",
+                HeaderPackage::Provides {
+                    name: name("kernel-devel"),
+                    capability: "kernel-devel-uname-r".to_owned(),
+                },
+            ),
+            flavour(
+                "arch",
+                HeaderPackage::Version {
+                    name: name("linux-headers"),
+                    from: r"(.+)\.(arch[0-9]+-[0-9]+)".to_owned(),
+                    to: "$1-$2".to_owned(),
+                },
+            ),
+        ];
+        let mut devel = package("kernel-devel", "5.14.0-503.el9", "x86_64", "");
+        devel.provides = vec![Provided {
+            name: "kernel-devel-uname-r".to_owned(),
+            version: Some("5.14.0-503.el9.x86_64".parse().expect("a version")),
+        }];
+        let mut other = devel.clone();
+        other.name = name("kernel-debug-devel");
+        let packages = vec![
+            devel,
+            other,
+            package("linux-headers", "6.17.1.arch1-1", "x86_64", ""),
+            package("linux-headers", "6.17.1.zen1-1", "x86_64", ""),
+        ];
+        let patterns = KernelPatterns::new(&facts, ArchiveFormat::RpmMd).expect("patterns");
+        assert!(patterns.wants("linux-headers") && !patterns.wants("kernel-debug-devel"));
+        assert!(patterns.wants_capability("kernel-devel-uname-r"));
+        let discovery = discover(
+            &"x".parse().expect("a distro"),
+            &"1".parse().expect("a release"),
+            &patterns,
+            &[offer("base", Arch::Amd64, packages)],
+            &BTreeSet::from([Arch::Amd64]),
+            Arch::Amd64,
+        );
+        let found: Vec<(&str, &str)> = discovery
+            .kernels
+            .iter()
+            .map(|kernel| {
+                let Target {
+                    kernel_release,
+                    flavour,
+                    ..
+                } = &kernel.target;
+                (kernel_release.as_str(), flavour.as_str())
+            })
+            .collect();
         assert_eq!(
-            discovery.kernels[0].target.package_version.as_str(),
-            "6.1.10-1"
+            found,
+            [
+                ("5.14.0-503.el9.x86_64", "generic"),
+                ("6.17.1-arch1-1", "arch")
+            ]
         );
     }
 
@@ -585,13 +805,35 @@ mod tests {
         let broken = |change: fn(&mut KernelFacts)| {
             let mut facts = facts();
             change(&mut facts);
-            KernelPatterns::new(&facts).err().expect("an error").pattern
+            KernelPatterns::new(&facts, ArchiveFormat::Apt)
+                .err()
+                .expect("an error")
+                .pattern
         };
+        fn only(facts: &mut KernelFacts, headers: HeaderPackage) {
+            facts.flavours.truncate(1);
+            facts.flavours[0].headers = headers;
+        }
+        fn named(pattern: &str, requires: &str) -> HeaderPackage {
+            HeaderPackage::Named {
+                pattern: pattern.to_owned(),
+                ending: String::new(),
+                requires: requires.to_owned(),
+            }
+        }
         assert_eq!(
-            broken(|f| f.headers = "linux-headers".to_owned()),
+            broken(|f| only(f, named("linux-headers", "*"))),
             "linux-headers"
         );
-        assert_eq!(broken(|f| f.requires = "a[".to_owned()), "a[");
+        assert_eq!(broken(|f| only(f, named("x{release}", "a["))), "a[");
+        let version = || HeaderPackage::Version {
+            name: "x".parse().expect("a name"),
+            from: "(".to_owned(),
+            to: String::new(),
+        };
+        let mut facts = facts();
+        only(&mut facts, version());
+        assert!(KernelPatterns::new(&facts, ArchiveFormat::Pacman).is_err());
         assert_eq!(broken(|f| f.follow = vec!["b[".to_owned()]), "b[");
     }
 }

@@ -12,6 +12,8 @@ pub mod facts;
 mod facts_file;
 pub mod fetch;
 pub mod fetch_error;
+pub mod format;
+pub mod indexed_package;
 pub mod kernels;
 pub mod mirror;
 pub mod openpgp;
@@ -22,16 +24,19 @@ pub mod release_file;
 pub mod site;
 mod suite;
 pub mod surroundings;
+pub mod version_order;
 
 use serde::{Deserialize, Serialize};
 
+use self::format::ArchiveFormat;
 use crate::digest::Sha256Digest;
 use crate::name::{
     Arch, ArchiveName, Distro, DistroRelease, KernelRelease, PackageName, PackageVersion, Suite,
     Target,
 };
 
-/// An OpenPGP v4 fingerprint: 40 upper-case hex digits (RFC 9580, section 5.5.4.2).
+/// A key's fingerprint in upper-case hex: 40 digits of an OpenPGP v4 key, or 64 of a v6 key (RFC
+/// 9580, section 5.5.4) or of a bare RSA key (the SHA-256 of its SubjectPublicKeyInfo in DER).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Fingerprint(String);
@@ -42,10 +47,12 @@ impl std::str::FromStr for Fingerprint {
     /// Takes the digits with or without spaces between them, as key listings print them.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let digits: String = text.split_whitespace().collect();
-        if digits.len() == 40 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if matches!(digits.len(), 40 | 64) && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             Ok(Self(digits.to_ascii_uppercase()))
         } else {
-            Err(format!("`{text}` is not a fingerprint of 40 hex digits"))
+            Err(format!(
+                "`{text}` is not a fingerprint of 40 or 64 hex digits"
+            ))
         }
     }
 }
@@ -76,6 +83,7 @@ impl std::fmt::Display for Fingerprint {
 pub struct DistroKernels {
     pub distro: Distro,
     pub distro_release: DistroRelease,
+    pub format: ArchiveFormat,
     /// The digest of the facts file that the list was made by.
     pub facts: Sha256Digest,
     pub suites: Vec<SuiteRecord>,
@@ -92,6 +100,7 @@ impl DistroKernels {
         Self {
             distro: facts.distro.clone(),
             distro_release: facts.distro_release.clone(),
+            format: facts.format,
             facts: facts.digest,
             suites: Vec::new(),
             kernels: Vec::new(),
@@ -116,13 +125,19 @@ pub struct UnresolvedKernel {
 pub struct SuiteRecord {
     pub archive: ArchiveName,
     pub suite: Suite,
-    /// `Date` of the Release file.
+    /// The architecture, where every architecture has a signed index of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arch: Option<Arch>,
+    /// When the archive made this state, as the signed index says: `Date` of a Release file, the
+    /// newest timestamp of `repomd.xml`, the newest package of a database that has no date itself.
     pub date: jiff::Timestamp,
-    /// `Valid-Until` of the Release file, where it has one.
+    /// `Valid-Until` of a Release file, where it has one.
     pub valid_until: Option<jiff::Timestamp>,
-    /// The digest of the InRelease file, signature included; the store has its bytes.
-    pub in_release: Sha256Digest,
-    /// The pinned keys whose signatures verified, by their primary keys' fingerprints.
+    /// The digest of the file that is signed (InRelease, `repomd.xml`, the database, APKINDEX),
+    /// signature included where it is inside; the store has its bytes.
+    pub index: Sha256Digest,
+    /// The pinned keys whose signatures verified, by their primary keys' fingerprints; empty if
+    /// nobody signed and an exception says so.
     pub signed_by: Vec<Fingerprint>,
     /// Checks that were turned off for this suite, each with the reason its facts file gives.
     pub exceptions: Vec<String>,

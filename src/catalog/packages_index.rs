@@ -9,9 +9,10 @@ use memchr::memmem;
 
 use super::archive_path::{ArchivePathError, check_archive_path};
 use super::deb822::{Stanza, StanzaError, StanzaLimits};
-use super::dependency::{Dependency, DependencyError, parse_depends};
+use super::dependency::{DependencyError, parse_depends};
+use super::indexed_package::IndexedPackage;
 use crate::digest::{ParseDigestError, Sha256Digest};
-use crate::name::{PackageName, PackageVersion, ParseNameError};
+use crate::name::ParseNameError;
 
 const PIECE: usize = 1 << 20;
 const MOST_STANZA_BYTES: usize = 4 << 20;
@@ -21,21 +22,6 @@ const LIMITS: StanzaLimits = StanzaLimits {
     fields: 128,
     line: 1 << 20,
 };
-
-/// One package of an index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexedPackage {
-    pub name: PackageName,
-    pub version: PackageVersion,
-    /// The source package that it was built from.
-    pub source: PackageName,
-    pub architecture: String,
-    pub depends: Vec<Dependency>,
-    /// Relative to the archive's root.
-    pub path: String,
-    pub bytes: u64,
-    pub sha256: Sha256Digest,
-}
 
 /// Says why an index is refused.
 #[derive(Debug, thiserror::Error)]
@@ -201,6 +187,9 @@ fn described(stanza: &Stanza<'_>) -> Result<IndexedPackage, PackageError> {
         source: source.unwrap_or(name).parse()?,
         architecture: architecture.to_owned(),
         depends: parse_depends(stanza.get("Depends").unwrap_or(""))?,
+        // No kernel's packages of this format are asked for by another name.
+        provides: Vec::new(),
+        built: None,
         path: path.to_owned(),
         bytes: Some(size)
             .filter(|_| digits)

@@ -161,10 +161,10 @@ impl ReleaseFile {
             return Ok(Vec::new());
         }
         let today = TimeZone::UTC.to_datetime(now).date();
-        match &facts.accept_expired {
-            Some(decision) if today <= decision.until => Ok(vec![format!(
-                "valid until {valid_until} only, taken until {}: {}",
-                decision.until, decision.reason
+        match &facts.waivers.expired {
+            Some(waiver) if waiver.holds(today) => Ok(vec![format!(
+                "expired: valid until {valid_until} only, taken all the same: {}",
+                waiver.reason
             )]),
             Some(_) | None => Err(ReleaseRefused::Expired { valid_until }),
         }
@@ -226,7 +226,7 @@ fn files(list: &str) -> Result<BTreeMap<String, IndexFile>, ReleaseFileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::facts::AcceptExpired;
+    use crate::catalog::facts::{SuiteLocation, Waiver, Waivers};
 
     const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -246,8 +246,12 @@ mod tests {
     fn facts() -> SuiteFacts {
         SuiteFacts {
             suite: "bookworm-security".parse().expect("a suite"),
+            location: SuiteLocation::Dists {
+                component: "main".to_owned(),
+            },
+            archs: None,
             valid_until_required: true,
-            accept_expired: None,
+            waivers: Waivers::default(),
         }
     }
 
@@ -329,10 +333,13 @@ mod tests {
     fn an_expired_release_passes_only_while_the_decision_holds() {
         let release = ReleaseFile::parse(&text()).expect("a Release file");
         let facts = SuiteFacts {
-            accept_expired: Some(AcceptExpired {
-                reason: "the archive is frozen".to_owned(),
-                until: jiff::civil::date(2026, 12, 1),
-            }),
+            waivers: Waivers {
+                expired: Some(Waiver {
+                    reason: "the archive is frozen".to_owned(),
+                    until: Some(jiff::civil::date(2026, 12, 1)),
+                }),
+                ..Waivers::default()
+            },
             ..facts()
         };
         let exceptions = release

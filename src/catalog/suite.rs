@@ -12,10 +12,11 @@ use super::error::CatalogError;
 use super::facts::{ArchiveFacts, SuiteFacts};
 use super::fetch::ExpectedFile;
 use super::fetch_error::FetchError;
+use super::indexed_package::IndexedPackage;
 use super::kernels::KernelPatterns;
 use super::mirror::Mirror;
 use super::openpgp::{self, PinnedKeys};
-use super::packages_index::{IndexError, IndexedPackage, read_packages};
+use super::packages_index::{IndexError, read_packages};
 use super::release_file::{IndexFile, ReleaseFile};
 use super::surroundings::Surroundings;
 use crate::digest::Sha256Digest;
@@ -132,11 +133,12 @@ fn take_release(
     for exception in &exceptions {
         tracing::warn!(archive = %archive.name, suite = %suite.suite, exception, "a check is turned off");
     }
-    if !release.has_component(&archive.component) {
+    let component = component(suite)?;
+    if !release.has_component(component) {
         return Err(CatalogError::NoComponent {
             archive: archive.name.clone(),
             suite: suite.suite.clone(),
-            component: archive.component.clone(),
+            component: component.to_owned(),
         });
     }
     let mut writer = at.store.blob_writer()?;
@@ -151,13 +153,24 @@ fn take_release(
     let record = SuiteRecord {
         archive: archive.name.clone(),
         suite: suite.suite.clone(),
+        arch: None,
         date: release.date,
         valid_until: release.valid_until,
-        in_release: sha256,
+        index: sha256,
         signed_by: signed.signed_by,
         exceptions,
     };
     Ok((release, record))
+}
+
+/// Returns the component that is read; facts of this format always name one.
+fn component(suite: &SuiteFacts) -> Result<&str, CatalogError> {
+    suite
+        .location
+        .component()
+        .ok_or_else(|| CatalogError::Internal {
+            reason: format!("the suite `{}` does not stand below `dists`", suite.suite),
+        })
 }
 
 impl AuthenticSuite<'_> {
@@ -189,7 +202,8 @@ impl AuthenticSuite<'_> {
         patterns: &std::sync::Arc<KernelPatterns>,
         at: &Surroundings<'_>,
     ) -> Result<Option<Vec<IndexedPackage>>, CatalogError> {
-        let plain = format!("{}/binary-{architecture}/Packages", self.archive.component);
+        let component = component(self.suite)?;
+        let plain = format!("{component}/binary-{architecture}/Packages");
         let Some((compression, name, file)) =
             Compression::BY_PREFERENCE
                 .into_iter()

@@ -145,7 +145,7 @@ impl<'a> Inputs<'a> {
         }
         self.online(&format!("the list of kernels of {name}"))?;
         self.status.busy("Listing", &format!("kernels of {name}"));
-        let archs: BTreeSet<Arch> = Arch::ALL.into_iter().collect();
+        let archs = facts.archs();
         let build_arch = build_arch()?;
         let seen = self.seen()?;
         let at = self.surroundings(&seen);
@@ -329,14 +329,15 @@ impl<'a> Inputs<'a> {
     ) -> Result<(Plan, Lock, BTreeMap<ModuleName, Source>), Refusal> {
         let sources = self.sources(matrix)?;
         let (plan, facts, kernels) = self.plan(matrix, renewal).await?;
-        let names: BTreeSet<ImageName> = facts
+        let names: BTreeSet<ImageName> = plan
+            .cells
             .iter()
-            .filter(|facts| {
-                plan.cells.iter().any(|cell| {
+            .filter_map(|cell| {
+                let facts = facts.iter().find(|facts| {
                     cell.id.distro == facts.distro && cell.id.distro_release == facts.distro_release
-                })
+                })?;
+                Some(facts.image_for(cell.id.arch).clone())
             })
-            .map(|facts| facts.image.clone())
             .collect();
         let images = self.images(&names, docker, renewal).await?;
         let records = sources

@@ -127,12 +127,11 @@ pub async fn bootstrap(
             .find(|(name, _)| *name == archive.name)
             .map(|(_, mirror)| mirror);
         for suite in &archive.suites {
-            if let Some(mirror) = mirror {
+            if let (Some(mirror), Some(component)) = (mirror, suite.location.component()) {
                 command.arg(format!(
-                    "deb {} {} {}",
+                    "deb {} {} {component}",
                     mirror.address_for_apt(),
                     suite.suite,
-                    archive.component
                 ));
             }
         }
@@ -248,7 +247,7 @@ fn release_files(directory: &Path) -> io::Result<Vec<Sha256Digest>> {
 }
 
 fn recorded(suites: &[SuiteRecord]) -> Vec<Sha256Digest> {
-    let mut digests: Vec<Sha256Digest> = suites.iter().map(|suite| suite.in_release).collect();
+    let mut digests: Vec<Sha256Digest> = suites.iter().map(|suite| suite.index).collect();
     digests.sort();
     digests
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::catalog::archive_file::read_archives;
+use crate::catalog::format::ArchiveFormat;
 use crate::document::{Document, ProblemCode, Problems, Read, Table, Value};
 use crate::image::definition::{Bootstrap, ImageDefinition, ImageOrigin};
 use crate::name::{ImageName, PackageName};
@@ -53,7 +54,7 @@ fn read_definition(document: &Document, table: &Table<'_>) -> Read<ImageDefiniti
 }
 
 fn read_bootstrap(document: &Document, table: &Table<'_>) -> Read<Bootstrap> {
-    let archives = read_archives(table, document.folder());
+    let archives = read_archives(table, document.folder(), ArchiveFormat::Apt);
     let packages = table.required("packages", |value| {
         value.one_or_list(Value::parse::<PackageName>)
     });

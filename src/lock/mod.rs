@@ -103,7 +103,7 @@ pub fn lock<'a>(
                     })?;
                 targets.push(LockedTarget {
                     target: target.clone(),
-                    image: facts.image.clone(),
+                    image: facts.image_for(target.arch).clone(),
                     mounts: facts.kernel.mounts.clone(),
                     build_directory: facts
                         .kernel

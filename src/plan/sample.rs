@@ -1,5 +1,6 @@
 //! Kernels and matrices for tests.
 
+use crate::catalog::format::ArchiveFormat;
 use crate::catalog::{DistroKernels, Kernel};
 use crate::digest::Sha256Digest;
 use crate::document::Document;
@@ -30,6 +31,7 @@ pub(super) fn catalog(distro_release: &str, targets: Vec<Target>) -> DistroKerne
     DistroKernels {
         distro: "debian".parse().expect("a distro"),
         distro_release: distro_release.parse().expect("a distro release"),
+        format: ArchiveFormat::Apt,
         facts: Sha256Digest::of(b"facts"),
         suites: Vec::new(),
         unresolved: Vec::new(),

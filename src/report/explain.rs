@@ -130,7 +130,7 @@ fn print_inputs(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> 
             to,
             "    release of {}, {}",
             suite.date.strftime("%Y-%m-%d %H:%M UTC"),
-            suite.in_release
+            suite.index
         )?;
         for key in &suite.signed_by {
             writeln!(to, "    signed by {key}")?;
