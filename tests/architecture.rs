@@ -13,13 +13,16 @@ const ORDER: [&str; 25] = [
 ];
 
 /// Libraries and the only files or folders that may name them.
-const PLACES: [(&str, &str); 7] = [
+const PLACES: [(&str, &str); 10] = [
+    ("base64", "src/package/"),
     ("bollard", "src/engine/docker/"),
+    ("bzip2", "src/package/inflate.rs"),
     ("clap", "src/cli/"),
     ("indicatif", "src/report/status.rs"),
     ("rusqlite", "src/ledger/"),
     ("sequoia_openpgp", "src/catalog/openpgp.rs"),
     ("reqwest", "src/catalog/"),
+    ("sha1", "src/package/apk.rs"),
     ("tracing_subscriber", "src/cli/"),
 ];
 

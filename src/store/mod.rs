@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! blobs/sha256/<2 hex>/<64 hex>    bytes, named by their digest
-//! trees/<key>/root/                an unpacked package (`deb1-<hex>`) or a source tree (`src1-<hex>`)
+//! trees/<key>/root/                an unpacked package (`deb1-<hex>`, `rpm1-`, `pacman1-`, `apk1-`),
+//!                                  an unpacked tarball (`tarball1-`, `tarball1-stripped-`), or a
+//!                                  source tree (`src1-<hex>`)
 //! trees/<key>/tree.json            the tree's digest, and what package it is
 //! trees/<key>/entries.json         every entry of the tree
 //! tmp/<process>/                   what a running process is still making
@@ -31,6 +33,7 @@ mod error;
 mod manifest;
 mod scratch;
 mod sources;
+mod tarballs;
 mod trees;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +41,7 @@ use std::sync::Arc;
 
 pub use blobs::{BlobReader, BlobWriter};
 pub use error::StoreError;
+pub use tarballs::TarballTree;
 pub use trees::{PackageTree, TreeRecord};
 
 use scratch::Scratch;
