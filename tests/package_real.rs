@@ -125,7 +125,7 @@ fn real_source_rpms_are_of_the_architecture_src() {
     assert!(unpacked.entries.contains_key("sample.spec"));
 }
 
-/// `rpmkeys` names the digests that it has checked; the header's is over the bytes that are signed.
+/// RPM keeps the digest of the bytes that a header signature covers beside the signature.
 #[test]
 fn what_an_rpm_signature_covers_is_what_rpm_itself_hashes() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -10,9 +10,9 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use deb::{Item, deb, file};
+use deb::{Item, deb, file, tar};
 use kmatrix::digest::{Sha256Digest, hash_file};
-use kmatrix::package::{Limits, PackageError, PackageFormat};
+use kmatrix::package::{Limits, PackageError, PackageFormat, Strip};
 use kmatrix::store::{PackageTree, Store, StoreError};
 use kmatrix::tree::{self, Entries, Entry, WalkRules};
 
@@ -374,6 +374,42 @@ fn package_is_unpacked_once_and_then_opened() {
             .expect("a tree"),
         tree
     );
+}
+
+#[test]
+fn a_blob_opened_as_another_format_is_refused_and_leaves_nothing() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let package = store.put(&deb(&[file("a", "text")])).expect("a blob");
+    for format in PackageFormat::ALL {
+        let tree = store.package_tree(&package, format, &limits());
+        assert_eq!(tree.is_ok(), format == PackageFormat::Deb, "{format}");
+        let record = store.package_tree_record(&package, format);
+        let record = record.expect("no error");
+        assert_eq!(record.is_some(), format == PackageFormat::Deb, "{format}");
+    }
+    assert_eq!(count_in(&root.path().join("trees")), 1);
+}
+
+#[test]
+fn tarball_is_unpacked_once_with_and_once_without_its_top_directory() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let bytes = tar(&[file("m-1.0/Kbuild", "obj-m := m.o\n")]);
+    let tarball = store.put(&bytes).expect("a blob");
+    for (strip, name) in [
+        (Strip::Nothing, "m-1.0/Kbuild"),
+        (Strip::TopDirectory, "Kbuild"),
+    ] {
+        let limits = Limits::tarball();
+        let tree = store.tarball_tree(&tarball, strip, &limits);
+        let tree = tree.expect("a tree");
+        assert!(tree.directory.join(name).is_file(), "{name}");
+        assert_eq!(tree.digest, tree::digest(&tree.entries));
+        let again = store.tarball_tree(&tarball, strip, &limits);
+        assert_eq!(again.expect("a tree"), tree);
+    }
+    assert_eq!(count_in(&root.path().join("trees")), 2);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub struct Limits {
     pub extension_bytes: u64,
     /// The most bytes of a file of metadata, such as `control` or `.PKGINFO`.
     pub control_bytes: u64,
-    /// The most bytes of an RPM header; a kernel's headers have about 5 MiB for 20,000 files.
+    /// The most bytes of an RPM header, which has a name and a digest for each file.
     pub header_bytes: u64,
     /// The most memory that a decompressor may take; `xz -9` needs 65 MiB.
     pub decoder_bytes: u64,
@@ -50,8 +50,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Returns the bounds on a source tarball. Linux 6.12 has 87,000 files of 1.5 GB, and an archive
-    /// 10 times smaller; a tree grows by a tenth in a year.
+    /// Returns the bounds on a source tarball, which leave a kernel tree of 90,000 files and 1.6 GB
+    /// room to grow five times.
     pub fn tarball() -> Self {
         Self {
             entries: 500_000,
