@@ -9,6 +9,7 @@ mod bad_input;
 mod common;
 mod engines;
 mod failures;
+mod families;
 mod fixtures;
 mod images;
 mod interrupt;
