@@ -378,6 +378,15 @@ mod tests {
         assert!(RULES.is_sorted_by_key(|rule| rule.certainty == Certainty::Suspected));
     }
 
+    #[test]
+    fn every_rule_is_documented() {
+        let documented = include_str!("../../../docs/formats.md");
+        for rule in &RULES {
+            let id = format!("`{}`", rule.id);
+            assert!(documented.contains(&id), "{id} is not in docs/formats.md");
+        }
+    }
+
     /// Gives few bytes at a time, so that boundaries fall everywhere.
     struct Dripping<'a>(&'a [u8]);
 
