@@ -11,6 +11,7 @@ mod lock;
 mod plan;
 mod prepare;
 mod refusal;
+mod sources;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -10,6 +10,7 @@ use crate::matrix::definition::{
     TargetSelector,
 };
 use crate::matrix::settings::{BuildSettings, PolicySettings, read_build, read_policy};
+use crate::matrix::source::{read_declarations, read_source};
 use crate::name::ModuleName;
 
 /// The version of the file format that this program reads.
@@ -97,12 +98,14 @@ fn read_module(
         seen.push(name.clone());
         Ok(name.value)
     });
-    let source = table.required("source", Value::text);
+    let source = table.required("source", |value| read_source(document, value));
+    let closed_inputs = table.or("closed-inputs", Vec::new(), read_declarations);
     let produces = table.optional("produces", |value| value.one_or_list(Value::parse));
     let make = table.or("make", Vec::new(), |value| value.one_or_list(Value::parse));
     Ok(ModuleEntry {
         name: name?,
-        source: document.folder().join(source?),
+        source: source?,
+        closed_inputs: closed_inputs?,
         produces: produces?.map_or(Produces::AtLeastOne, Produces::Exactly),
         make: make?,
         place: table.place(),
@@ -264,6 +267,7 @@ mod tests {
     use super::*;
     use crate::document::ByteSize;
     use crate::matrix::RequiredTier;
+    use crate::source::WantedSource;
 
     const MODULE: &str = "schema = 1\n[[module]]\nname = 'm'\nsource = '../m'\n";
     const TARGET: &str = "[[target]]\ndistro = 'debian'\nrelease = '12'\narch = 'amd64'\n";
@@ -282,7 +286,10 @@ mod tests {
         let matrix = read(&format!("{MODULE}{TARGET}")).expect("valid");
         assert_eq!(matrix.build, BuildSettings::default());
         assert_eq!(matrix.policy, PolicySettings::default());
-        assert_eq!(matrix.modules[0].source, PathBuf::from("matrix/../m"));
+        assert_eq!(
+            matrix.modules[0].source,
+            WantedSource::Directory(PathBuf::from("matrix/../m"))
+        );
         assert_eq!(matrix.modules[0].produces, Produces::AtLeastOne);
         let target = &matrix.targets[0];
         assert_eq!((target.place.line, target.place.column), (5, 1));

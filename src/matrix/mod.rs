@@ -8,6 +8,7 @@ mod file;
 mod make_variable;
 mod module_path;
 mod settings;
+mod source;
 
 pub use definition::{
     Axis, Exclude, Include, KernelPick, KernelSelector, Latest, Matrix, ModuleEntry, Produces,

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::compare::Comparison;
 use crate::label::{
-    self, CellStanding, Evidence, Freshness, Interface, Isolation, Label, Rebuilds, Toolchain,
+    self, CellStanding, ClosedInputs, Evidence, Freshness, Interface, Isolation, Label, Rebuilds,
+    SourceOrigin, Toolchain,
 };
 use crate::ledger::{AttemptRecord, CellRecord};
 use crate::outcome::{BuiltModule, Failure, Outcome};
 use crate::recipe::Axis;
+use crate::source::{Origin, SourceRecord};
 
 /// One cell with all that is recorded of it, and what that proves.
 #[derive(Debug, Clone)]
@@ -150,13 +152,7 @@ fn evidence(
                 .all(|(_, comparison)| comparison.metadata_equal)
         }),
         interface: Some(interface(cell)),
-        closed_inputs: Some(
-            cell.source
-                .closed_inputs
-                .iter()
-                .map(|input| input.path.clone())
-                .collect(),
-        ),
+        closed_inputs: Some(closed_inputs(&cell.source)),
         toolchain: Some(toolchain(cell, reference, &compared)),
         isolation: Some(Isolation {
             attempts: compared.len(),
@@ -170,7 +166,34 @@ fn evidence(
                 })
                 .count(),
         }),
-        source: Some(cell.source.revision.clone()),
+        source: Some(source_origin(&cell.source)),
+    }
+}
+
+fn closed_inputs(source: &SourceRecord) -> ClosedInputs {
+    let mut inputs = ClosedInputs::default();
+    for input in &source.closed_inputs {
+        let path = input.path.clone();
+        match &input.declared {
+            Some(reason) => inputs.declared.push((path, reason.clone())),
+            None => inputs.undeclared.push((path, input.reason.clone())),
+        }
+    }
+    inputs
+}
+
+fn source_origin(source: &SourceRecord) -> SourceOrigin {
+    let from = match &source.origin {
+        Origin::Directory => None,
+        Origin::Git { .. }
+        | Origin::Tarball { .. }
+        | Origin::Package { .. }
+        | Origin::Dsc { .. }
+        | Origin::SourceRpm { .. } => Some(source.origin.to_string()),
+    };
+    SourceOrigin {
+        revision: source.revision.clone(),
+        from,
     }
 }
 

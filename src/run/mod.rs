@@ -24,6 +24,7 @@ use crate::store::{Store, StoreError};
 
 pub use assess::{Assessment, Standing, assess};
 pub use prepare::PackageSource;
+pub(crate) use prepare::blocking;
 
 /// What a run works with.
 #[derive(Clone)]

@@ -16,3 +16,4 @@ mod isolation;
 mod labels;
 mod matrices;
 mod resume;
+mod sources;
