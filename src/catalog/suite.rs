@@ -12,7 +12,6 @@ use super::error::CatalogError;
 use super::facts::{ArchiveFacts, SuiteFacts};
 use super::fetch::ExpectedFile;
 use super::fetch_error::FetchError;
-use super::kernels::KernelPatterns;
 use super::mirror::Mirror;
 use super::openpgp::{self, PinnedKeys};
 use super::packages_index::{IndexError, IndexedPackage, read_packages};
@@ -33,6 +32,9 @@ pub(super) struct AuthenticSuite<'a> {
     release: ReleaseFile,
     pub(super) record: SuiteRecord,
 }
+
+/// Says by its name whether a package is to be looked at.
+pub(super) type Wanted = std::sync::Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// How an index is compressed, and how its name ends.
 #[derive(Debug, Clone, Copy)]
@@ -161,15 +163,15 @@ fn take_release(
 }
 
 impl AuthenticSuite<'_> {
-    /// Returns the packages of an architecture whose names the patterns want.
+    /// Returns the packages of an architecture whose names are wanted.
     pub(super) async fn packages(
         &self,
         arch: Arch,
-        patterns: &std::sync::Arc<KernelPatterns>,
+        wanted: &Wanted,
         at: &Surroundings<'_>,
     ) -> Result<Vec<IndexedPackage>, CatalogError> {
         let mut packages = self
-            .index(arch.as_str(), patterns, at)
+            .index(arch.as_str(), wanted, at)
             .await?
             .ok_or_else(|| CatalogError::NoIndex {
                 archive: self.archive.name.clone(),
@@ -177,7 +179,7 @@ impl AuthenticSuite<'_> {
                 arch,
             })?;
         if self.release.separate_all {
-            packages.extend(self.index("all", patterns, at).await?.unwrap_or_default());
+            packages.extend(self.index("all", wanted, at).await?.unwrap_or_default());
         }
         Ok(packages)
     }
@@ -186,7 +188,7 @@ impl AuthenticSuite<'_> {
     async fn index(
         &self,
         architecture: &str,
-        patterns: &std::sync::Arc<KernelPatterns>,
+        wanted: &Wanted,
         at: &Surroundings<'_>,
     ) -> Result<Option<Vec<IndexedPackage>>, CatalogError> {
         let plain = format!("{}/binary-{architecture}/Packages", self.archive.component);
@@ -214,13 +216,13 @@ impl AuthenticSuite<'_> {
             .files
             .get(&plain)
             .map_or(MOST_INDEX_BYTES, |plain| plain.bytes.min(MOST_INDEX_BYTES));
-        let patterns = patterns.clone();
+        let wanted = wanted.clone();
         // Unpacking and searching takes a processor for a while.
         let packages = tokio::task::spawn_blocking(move || {
             let malformed = |source| IndexError::Read { stanzas: 0, source };
             let file = File::open(blob).map_err(malformed)?;
             let reader = unpack(BufReader::new(file), compression).map_err(malformed)?;
-            read_packages(Bounded::new(reader, most), |name| patterns.wants(name))
+            read_packages(Bounded::new(reader, most), |name| wanted(name))
         })
         .await
         .map_err(|error| CatalogError::Internal {

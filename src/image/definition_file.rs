@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use crate::catalog::archive_file::read_archives;
 use crate::document::{Document, ProblemCode, Problems, Read, Table, Value};
-use crate::image::definition::{Bootstrap, ImageDefinition, ImageOrigin};
-use crate::name::{ImageName, PackageName};
+use crate::engine::BuildNetwork;
+use crate::image::definition::{Bootstrap, DockerfileOrigin, ImageDefinition, ImageOrigin};
+use crate::name::{ImageName, PackageName, Suite};
 
 /// The version of the file format that this program reads.
 const SCHEMA: u32 = 1;
@@ -30,15 +31,19 @@ fn read_definition(document: &Document, table: &Table<'_>) -> Read<ImageDefiniti
         value.table(|table| read_bootstrap(document, table))
     });
     let registry = table.optional("registry", |value| value.table(read_registry));
-    let origin = match (bootstrap?, registry?) {
-        (Some(bootstrap), None) => ImageOrigin::Bootstrap(bootstrap),
-        (None, Some(registry)) => registry,
+    let dockerfile = table.optional("dockerfile", |value| {
+        value.table(|table| read_dockerfile(document, table))
+    });
+    let mut origins = [bootstrap?, registry?, dockerfile?].into_iter().flatten();
+    let origin = match (origins.next(), origins.next()) {
+        (Some(origin), None) => origin,
         (Some(_), Some(_)) => {
-            let message = "`[bootstrap]` and `[registry]` exclude each other";
+            let message = "`[bootstrap]`, `[registry]` and `[dockerfile]` exclude each other";
             return Err(table.refuse(ProblemCode::Conflict, message, None));
         }
-        (None, None) => {
-            let message = "missing `[bootstrap]` or `[registry]`: where the image comes from";
+        (None, _) => {
+            let message = "missing `[bootstrap]`, `[registry]` or `[dockerfile]`: where the image \
+                           comes from";
             return Err(table.refuse(ProblemCode::MissingKey, message, None));
         }
     };
@@ -52,17 +57,49 @@ fn read_definition(document: &Document, table: &Table<'_>) -> Read<ImageDefiniti
     })
 }
 
-fn read_bootstrap(document: &Document, table: &Table<'_>) -> Read<Bootstrap> {
+fn read_bootstrap(document: &Document, table: &Table<'_>) -> Read<ImageOrigin> {
     let archives = read_archives(table, document.folder());
     let packages = table.required("packages", |value| {
         value.one_or_list(Value::parse::<PackageName>)
     });
     let locales = table.optional("locales", |value| value.one_or_list(locale));
-    Ok(Bootstrap {
+    let security = table.or("security", Vec::new(), |value| {
+        value.one_or_list(|value| {
+            let suite: Suite = value.parse()?;
+            let is_read = archives.as_ref().map_or(true, |archives| {
+                let mut suites = archives.iter().flat_map(|archive| &archive.suites);
+                suites.any(|facts| facts.suite == suite)
+            });
+            if is_read {
+                return Ok(suite);
+            }
+            let message = format!("no archive here has a suite `{suite}`");
+            Err(value.refuse(ProblemCode::BadValue, message, None))
+        })
+    });
+    let security = security?;
+    Ok(ImageOrigin::Bootstrap(Bootstrap {
         archives: archives?,
         packages: packages?.into_iter().map(String::from).collect(),
         locales: locales?.unwrap_or_default(),
-    })
+        security,
+    }))
+}
+
+fn read_dockerfile(document: &Document, table: &Table<'_>) -> Read<ImageOrigin> {
+    let place = |value: Value<'_>| Ok(document.folder().join(value.text()?));
+    let path = table.required("path", place);
+    let context = table.optional("context", place);
+    let network = table.or("network", false, Value::boolean);
+    Ok(ImageOrigin::Dockerfile(DockerfileOrigin {
+        path: path?,
+        context: context?,
+        network: if network? {
+            BuildNetwork::Open
+        } else {
+            BuildNetwork::None
+        },
+    }))
 }
 
 /// Reads the name of a locale, such as `tr_TR.UTF-8`, which goes into a command.
@@ -82,10 +119,26 @@ fn locale(value: Value<'_>) -> Read<String> {
 fn read_registry(table: &Table<'_>) -> Read<ImageOrigin> {
     let reference = table.required("reference", reference);
     let digest = table.required("digest", Value::parse);
+    let tag = table.optional("tag", tag);
     Ok(ImageOrigin::Registry {
         reference: reference?,
         digest: digest?,
+        tag: tag?,
     })
+}
+
+/// Reads a tag (OCI distribution-spec, "Pulling manifests").
+fn tag(value: Value<'_>) -> Read<String> {
+    let text = value.text()?;
+    let first = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_plain = text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if text.starts_with(first) && is_plain && text.len() <= 128 {
+        return Ok(text);
+    }
+    let message = format!("`{text}` is not a tag");
+    Err(value.refuse(ProblemCode::BadValue, message, None))
 }
 
 /// Reads the name of a repository; which image in it is said by the digest alone.
