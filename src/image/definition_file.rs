@@ -209,6 +209,45 @@ mod tests {
     }
 
     #[test]
+    fn an_image_can_come_from_a_dockerfile_beside_its_definition() {
+        let text = "schema = 1\nname = 'debian-12'\ntools = ['gcc-12']\n[dockerfile]\n\
+                    path = 'x.Dockerfile'\n";
+        let origin = |text: &str| match read(text).map(|image| image.origin) {
+            Ok(ImageOrigin::Dockerfile(origin)) => origin,
+            Ok(other) => panic!("{other:?}"),
+            Err(problems) => panic!("{problems}"),
+        };
+        let plain = origin(text);
+        assert_eq!(plain.path, PathBuf::from("images/x.Dockerfile"));
+        assert_eq!(plain.context, None);
+        assert_eq!(plain.network, BuildNetwork::None, "a network is a decision");
+        let open = origin(&format!("{text}context = 'files'\nnetwork = true\n"));
+        assert_eq!(open.context, Some(PathBuf::from("images/files")));
+        assert_eq!(open.network, BuildNetwork::Open);
+    }
+
+    #[test]
+    fn what_is_named_has_to_be_there_and_well_formed() {
+        let registry = "schema = 1\nname = 'debian-12'\ntools = ['ld']\n[registry]\n\
+                        reference = 'registry.example/image'\n";
+        let digest = format!("digest = 'sha256:{}'\n", "a".repeat(64));
+        let with_tag = |tag: &str| read(&format!("{registry}{digest}tag = '{tag}'\n"));
+        assert!(with_tag("bookworm-1.0_x").is_ok());
+        for tag in ["", "-x", "a b", "a:b", &"x".repeat(129)] {
+            assert!(with_tag(tag).is_err(), "{tag}");
+        }
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("images");
+        let text = std::fs::read_to_string(folder.join("debian-12.toml")).expect("a definition");
+        assert!(read(&text).is_ok());
+        let other = text.replace("security = [\"bookworm-security\"]", "security = [\"sid\"]");
+        let problems = read(&other).expect_err("no such suite").to_string();
+        assert!(
+            problems.contains("no archive here has a suite `sid`"),
+            "{problems}"
+        );
+    }
+
+    #[test]
     fn an_image_has_one_origin() {
         let none = "schema = 1\nname = 'debian-12'\ntools = ['gcc-12']\n";
         insta::assert_snapshot!(read(none).expect_err("no origin"));

@@ -205,3 +205,38 @@ fn duration(value: Value<'_>) -> Read<Duration> {
     let message = "a duration here is at least one second";
     Err(value.refuse(ProblemCode::BadValue, message, None))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Document;
+
+    fn policy(text: &str) -> Result<PolicySettings, String> {
+        let document = Document::from_bytes("matrix/x.toml", text.as_bytes())
+            .map_err(|problems| problems.to_string())?;
+        document
+            .decode(read_policy)
+            .map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn an_image_begins_to_age_before_it_is_stale() {
+        let ages = |text: &str| {
+            let policy = policy(text).expect(text);
+            (policy.warn_after / 86_400, policy.stale_after / 86_400)
+        };
+        let days = |warn, stale| (Duration::from_secs(warn), Duration::from_secs(stale));
+        assert_eq!(ages(""), days(14, 30));
+        assert_eq!(ages("stale-after = '7d'"), days(7, 7));
+        assert_eq!(ages("warn-after = '20d'"), days(20, 30));
+        assert_eq!(ages("warn-after = '1d'\nstale-after = '2d'"), days(1, 2));
+        let error = policy("warn-after = '8d'\nstale-after = '7d'").expect_err("never warns");
+        assert!(error.contains("`warn-after` is longer"), "{error}");
+        assert_eq!(policy("").expect("defaults").missed_updates, None);
+        let strict = policy("missed-updates = 5\nmissed-security-updates = 0").expect("numbers");
+        assert_eq!(
+            (strict.missed_updates, strict.missed_security_updates),
+            (Some(5), Some(0))
+        );
+    }
+}

@@ -7,12 +7,15 @@
 mod answers;
 mod bad_input;
 mod common;
+mod dockerfiles;
 mod engines;
 mod failures;
 mod fixtures;
+mod freshness;
 mod images;
 mod interrupt;
 mod isolation;
 mod labels;
 mod matrices;
+mod registries;
 mod resume;
