@@ -1,6 +1,7 @@
 //! Builder images that are bootstrapped: loaded again, made again, and from which mirror.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -55,8 +56,9 @@ fn write_record(place: &Place, record: &Value) {
     fs::write(path, record.to_string()).expect("a record");
 }
 
-/// Puts a root file system of other bits in the place of the image's, in store and record.
-fn change_root(place: &Place) {
+/// Puts a root file system of other bits in the place of the image's, in store and record, and
+/// returns where it is in the store, which other tests share.
+fn change_root(place: &Place) -> PathBuf {
     let mut record = record(place);
     let hex = |digest: &str| digest.trim_start_matches("sha256:").to_owned();
     let blob = |hex: &str| {
@@ -84,6 +86,7 @@ fn change_root(place: &Place) {
     fs::rename(&changed, blob(&hex)).expect("a file");
     record["root"]["digest"] = format!("sha256:{hex}").into();
     write_record(place, &record);
+    blob(&hex)
 }
 
 #[test]
@@ -121,7 +124,7 @@ fn an_image_is_made_from_the_next_mirror_reproduces_and_a_difference_is_named() 
     };
     assert_eq!(listed(&place)["reproduced"], "yes");
 
-    change_root(&place);
+    let changed = change_root(&place);
     let ran = place.kmatrix(&["images", "verify", "debian-12"]).expect(31);
     assert!(
         ran.stderr.contains("./etc/debian_version: content"),
@@ -133,6 +136,7 @@ fn an_image_is_made_from_the_next_mirror_reproduces_and_a_difference_is_named() 
     let shown = place.kmatrix(&["images", "list"]).expect(0);
     assert!(shown.stdout.contains("reproduced: no, on "), "{shown}");
     write_record(&place, &made);
+    fs::remove_file(changed).expect("a blob");
     SharedState::get().keep_images_of(&place.state());
 }
 
