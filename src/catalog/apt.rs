@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::error::CatalogError;
 use super::facts::{ArchiveFacts, DistroFacts, SuiteFacts};
+use super::indexed_package::IndexedPackage;
 use super::kernels::{Discovery, KernelPatterns, Offer, discover};
 use super::mirror::Mirror;
 use super::openpgp::PinnedKeys;
@@ -16,21 +17,53 @@ use super::version_order::VersionOrder;
 use super::{DistroKernels, PackageRef, SuiteRecord};
 use crate::name::{Arch, PackageName, PackageVersion};
 
-/// Authenticates every suite of these archives and returns their states, in the order of the facts.
-pub async fn read_suites(
-    archives: &[ArchiveFacts],
+/// The states of an archive's suites as one mirror gives them, all of them.
+#[derive(Debug, Clone)]
+pub struct ArchiveStates {
+    /// In the order of the facts.
+    pub suites: Vec<SuiteRecord>,
+    pub mirror: Mirror,
+}
+
+/// Authenticates every suite of an archive at one mirror alone, so that what is read from it
+/// afterwards is of one state.
+pub async fn read_suites_of(
+    archive: &ArchiveFacts,
+    mirror: &Mirror,
     at: &Surroundings<'_>,
-) -> Result<Vec<SuiteRecord>, CatalogError> {
-    let mut records = Vec::new();
+) -> Result<ArchiveStates, CatalogError> {
+    let keys = read_keys(archive)?;
+    let mut suites = Vec::new();
+    for suite in &archive.suites {
+        let one = std::slice::from_ref(mirror);
+        suites.push(authenticate(archive, suite, &keys, one, at).await?.record);
+    }
+    Ok(ArchiveStates {
+        suites,
+        mirror: mirror.clone(),
+    })
+}
+
+/// Authenticates every suite of these archives and returns, in the order of the facts, its state
+/// and the packages that it offers to an architecture, of those whose names are wanted.
+pub async fn read_packages_of(
+    archives: &[ArchiveFacts],
+    arch: Arch,
+    wanted: impl Fn(&str) -> bool + Send + Sync + 'static,
+    at: &Surroundings<'_>,
+) -> Result<Vec<(SuiteRecord, Vec<IndexedPackage>)>, CatalogError> {
+    let wanted: Wanted = Arc::new(wanted);
+    let mut found = Vec::new();
     for archive in archives {
         let keys = read_keys(archive)?;
         let mirrors = at.site.resolve(&archive.name)?;
         for suite in &archive.suites {
             let authentic = authenticate(archive, suite, &keys, &mirrors, at).await?;
-            records.push(authentic.record);
+            let packages = authentic.packages(arch, &wanted, at).await?;
+            found.push((authentic.record, packages));
         }
     }
-    Ok(records)
+    Ok(found)
 }
 
 fn read_keys(archive: &ArchiveFacts) -> Result<PinnedKeys, CatalogError> {

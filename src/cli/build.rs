@@ -274,7 +274,7 @@ fn tell_what_is_missed(
         }
         if fail_when_stale
             && let Some(label) = assessment.label()
-            && label.freshness.qualifier().is_some()
+            && label.freshness.is_stale_or_unknown()
         {
             status.bad("Stale", &format!("{id}: its image is {}", label.freshness));
         }
@@ -326,7 +326,7 @@ fn judge(
         }
         let not_fresh = assessment
             .label()
-            .is_some_and(|label| label.freshness.qualifier().is_some());
+            .is_some_and(|label| label.freshness.is_stale_or_unknown());
         if fail_when_stale && not_fresh {
             exit = exit.or(Exit::Stale);
         }

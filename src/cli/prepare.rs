@@ -85,7 +85,7 @@ impl<'a> Inputs<'a> {
         })
     }
 
-    pub(super) fn surroundings<'s>(&'s self, seen: &'s [SuiteRecord]) -> Surroundings<'s> {
+    pub(crate) fn surroundings<'s>(&'s self, seen: &'s [SuiteRecord]) -> Surroundings<'s> {
         Surroundings {
             site: &self.site,
             store: &self.store,
@@ -96,20 +96,29 @@ impl<'a> Inputs<'a> {
     }
 
     /// Returns every state of a suite that a list of kernels or an image was made from.
-    pub(super) fn seen(&self) -> Result<Vec<SuiteRecord>, Refusal> {
+    pub(crate) fn seen(&self) -> Result<Vec<SuiteRecord>, Refusal> {
         let mut seen = Vec::new();
         for path in self.state.all_kernels()? {
             let list: Option<DistroKernels> = state::read_json(&path)?;
             seen.extend(list.into_iter().flat_map(|list| list.suites));
         }
-        for path in self.state.all_images()? {
-            let image: Option<ImageRecord> = state::read_json(&path)?;
-            seen.extend(image.into_iter().flat_map(|image| image.suites));
+        for image in self.known_images()? {
+            seen.extend(image.suites);
         }
         Ok(seen)
     }
 
-    pub(super) fn online(&self, what: &str) -> Result<(), Refusal> {
+    /// Returns the records of all images that were ever made here.
+    fn known_images(&self) -> Result<Vec<ImageRecord>, Refusal> {
+        let mut known = Vec::new();
+        for path in self.state.all_images()? {
+            let image: Option<ImageRecord> = state::read_json(&path)?;
+            known.extend(image);
+        }
+        Ok(known)
+    }
+
+    pub(crate) fn online(&self, what: &str) -> Result<(), Refusal> {
         if self.common.offline {
             return Err(Refusal::new(
                 Exit::InputUnavailable,
@@ -244,7 +253,11 @@ impl<'a> Inputs<'a> {
         let known: Option<ImageRecord> = state::read_json(&self.state.image(&definition.name))?;
         match known {
             Some(record) if renewal != Renewal::Update => {
-                Ok(image::have(definition, record, docker, &self.store).await?)
+                let had = image::have(definition, record.clone(), docker, &self.store).await?;
+                if let Some(completed) = had.as_ref().filter(|had| **had != record) {
+                    state::write_json(&self.state.image(&definition.name), completed)?;
+                }
+                Ok(had)
             }
             Some(_) | None => Ok(None),
         }
@@ -271,12 +284,13 @@ impl<'a> Inputs<'a> {
         self.online(&format!("the image {names}"))?;
         let seen = self.seen()?;
         let at = self.surroundings(&seen);
+        let known = self.known_images()?;
         self.status
             .begin_spinner("Making", &format!("image {names}"));
         let made = join_all(
             definitions
                 .iter()
-                .map(|definition| image::make(definition, docker, &at)),
+                .map(|definition| image::make(definition, &known, docker, &at)),
         )
         .await;
         self.status.end_bar();

@@ -242,7 +242,8 @@ fn toolchain(found: Option<&Toolchain>) -> (Grade, String) {
     if !toolchain.pinned {
         return (
             Grade::ToolchainUnpinned,
-            "the image that ran is not the one that was pinned".to_owned(),
+            "the image that ran is not the one that was pinned, or its own build had a network"
+                .to_owned(),
         );
     }
     let Some(recorded) = &toolchain.recorded else {
@@ -367,7 +368,7 @@ mod tests {
     fn prebuilt_signed_headers_reach_constrained_and_say_what_full_needs() {
         let label = label(&complete(), Freshness::Unknown);
         assert_eq!(label.tier, Tier::Constrained);
-        assert_eq!(label.word(), "constrained+unknown-age");
+        assert_eq!(label.word(), "constrained+unknown");
         assert_eq!(label.raised_by.len(), 1);
         assert_eq!(label.raised_by[0].to, Grade::Traced);
         assert_eq!(label.reasons.len(), Axis::ALL.len());

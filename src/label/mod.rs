@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use evidence::{
     ClosedInputs, Evidence, Interface, Isolation, Rebuilds, SourceOrigin, Toolchain, grade,
 };
-pub use freshness::{Freshness, freshness};
+pub use freshness::{AgeLimits, Freshness, freshness};
 pub use grade::{Axis, Grade, Tier, Vector};
 pub use rollup::{CellStanding, Rollup, roll_up};
 pub use rules::{RuleTable, rule_table, text as rules_text};

@@ -170,6 +170,7 @@ impl Lock {
                     vouched: self.vouched(target),
                     image: image.clone(),
                     rebuilds: matrix.build.rebuilds,
+                    warn_after: SignedDuration::try_from(matrix.policy.warn_after).ok(),
                     stale_after: SignedDuration::try_from(matrix.policy.stale_after)
                         .unwrap_or(SignedDuration::ZERO),
                 })

@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use textwrap::WordSplitter;
 
 use crate::digest::Sha256Digest;
+use crate::image::ImageReproduction;
 use crate::label::Label;
 use crate::outcome::Outcome;
 use crate::recipe::BuildSpec;
+use crate::report::reproduced;
 use crate::run::{Assessment, Standing};
 use crate::source::{Certainty, Origin, Revision, SourceRecord};
 
@@ -15,10 +17,12 @@ use crate::source::{Certainty, Origin, Revision, SourceRecord};
 const REASON: usize = 60;
 
 /// Prints inputs, who vouched for them, the attempts with their commands and logs, what was
-/// compared, and the label with its vector. `place` says where an attempt's log is, and `spec` reads one.
+/// compared, and the label with its vector. `reproduction` is what came of making the cell's very
+/// image again. `place` says where an attempt's log is, and `spec` reads one.
 pub fn explain(
     to: &mut impl Write,
     assessment: &Assessment,
+    reproduction: Option<&ImageReproduction>,
     history: &[(String, u32)],
     place: impl Fn(u32, &Sha256Digest) -> Option<String>,
     spec: impl Fn(&Sha256Digest) -> Option<BuildSpec>,
@@ -53,7 +57,7 @@ pub fn explain(
             }
         }
     }
-    print_inputs(to, assessment)?;
+    print_inputs(to, assessment, reproduction)?;
     print_attempts(to, assessment, &place, &spec)?;
     print_comparisons(to, assessment)?;
     if !history.is_empty() {
@@ -97,7 +101,11 @@ fn print_label(to: &mut impl Write, label: &Label) -> io::Result<()> {
     writeln!(to, "  rules: version {}, {}", rules.version, rules.digest)
 }
 
-fn print_inputs(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> {
+fn print_inputs(
+    to: &mut impl Write,
+    assessment: &Assessment,
+    reproduction: Option<&ImageReproduction>,
+) -> io::Result<()> {
     let cell = &assessment.cell;
     writeln!(to, "\ninputs {}", cell.inputs.digest())?;
     writeln!(to, "  source {}", cell.source.tree)?;
@@ -106,6 +114,7 @@ fn print_inputs(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> 
         writeln!(to, "  needs {} {}", needed.module, needed.source_tree)?;
     }
     writeln!(to, "  image {} {}", cell.image.name, cell.image.id)?;
+    writeln!(to, "    reproduced: {}", reproduced(reproduction))?;
     if let Some(date) = cell.image.archive_date {
         let date = date.strftime("%Y-%m-%d %H:%M UTC");
         let count = cell.image.packages.len();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::compare::Comparison;
 use crate::label::{
-    self, CellStanding, ClosedInputs, Evidence, Freshness, Interface, Isolation, Label, Rebuilds,
+    self, AgeLimits, CellStanding, ClosedInputs, Evidence, Interface, Isolation, Label, Rebuilds,
     SourceOrigin, Toolchain,
 };
 use crate::ledger::{AttemptRecord, CellRecord};
@@ -65,7 +65,7 @@ impl Assessment {
         match &self.standing {
             Standing::Labelled(label) => CellStanding::Labelled {
                 tier: label.tier,
-                stale: !matches!(label.freshness, Freshness::Fresh { .. }),
+                stale: label.freshness.is_stale_or_unknown(),
             },
             Standing::Failed { .. } => CellStanding::Failed,
             Standing::Excluded { .. } => CellStanding::Excluded,
@@ -96,8 +96,11 @@ pub fn assess(
         .filter(|attempt| matches!(attempt.outcome, Outcome::Built { .. }))
         .map(|reference| {
             let evidence = evidence(&cell, reference, &attempts, &comparisons);
-            let freshness =
-                label::freshness(cell.image.archive_date, reference.started, cell.stale_after);
+            let limits = AgeLimits {
+                warn_after: cell.warn_after,
+                stale_after: cell.stale_after,
+            };
+            let freshness = label::freshness(cell.image.archive_date, reference.started, limits);
             Box::new(label::label(&evidence, freshness))
         });
     let failed = attempts
@@ -360,12 +363,14 @@ fn toolchain(
         })
     });
     Toolchain {
-        pinned: compared.iter().all(|attempt| {
-            attempt
-                .observed
-                .as_ref()
-                .is_some_and(|observed| observed.image == Some(cell.inputs.image))
-        }),
+        // A digest of an image that its steps fetched into pins none of what they fetched.
+        pinned: cell.image.is_pinned()
+            && compared.iter().all(|attempt| {
+                attempt
+                    .observed
+                    .as_ref()
+                    .is_some_and(|observed| observed.image == Some(cell.inputs.image))
+            }),
         recorded: record.compiler.clone(),
         used: used.into_iter().collect(),
         mismatch: mismatch.flatten(),

@@ -7,14 +7,17 @@
 mod answers;
 mod bad_input;
 mod common;
+mod dockerfiles;
 mod engines;
 mod failures;
 mod fixtures;
+mod freshness;
 mod images;
 mod interrupt;
 mod isolation;
 mod labels;
 mod matrices;
 mod recipes;
+mod registries;
 mod resume;
 mod sources;
