@@ -8,6 +8,7 @@
 //!   ledger.sqlite   what happened
 //!   kernels/        the list of kernels per distribution release, as last authenticated
 //!   images/         the record of every builder image
+//!   reproductions/  what came of making an image again
 //!   locks/          the lock of every matrix
 //!   out/            modules, logs and records by cell, for people
 //! ```
@@ -96,7 +97,7 @@ fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateEr
 impl State {
     /// Opens or makes the directory.
     pub fn open(root: &Path) -> Result<Self, StateError> {
-        for name in ["kernels", "images", "locks", "out"] {
+        for name in ["kernels", "images", "reproductions", "locks", "out"] {
             let path = root.join(name);
             fs::create_dir_all(&path).map_err(failed("make the directory", &path))?;
         }
@@ -195,6 +196,13 @@ impl State {
     /// Returns where the record of a builder image is.
     pub fn image(&self, image: &crate::name::ImageName) -> PathBuf {
         self.root.join("images").join(format!("{image}.json"))
+    }
+
+    /// Returns where it is recorded what came of making a builder image again.
+    pub fn reproduction(&self, image: &crate::name::ImageName) -> PathBuf {
+        self.root
+            .join("reproductions")
+            .join(format!("{image}.json"))
     }
 
     /// Returns where every list of kernels is.

@@ -128,6 +128,15 @@ pub enum CatalogError {
         version: PackageVersion,
         source: Box<FetchError>,
     },
+    #[error("no suite of {from} has the package `{name}`{}", .version.as_ref().map_or_else(String::new, |version| format!(" {version}")))]
+    NoPackage {
+        name: PackageName,
+        version: Option<PackageVersion>,
+        /// The facts that name the suites.
+        from: String,
+        /// The versions that there are, where one was asked for.
+        others: Vec<String>,
+    },
     #[error("cannot keep the index of `{suite}`")]
     Keep {
         suite: Suite,
@@ -223,9 +232,19 @@ impl CatalogError {
             | Self::NoReader { .. }
             | Self::NoIndex { .. }
             | Self::Vanished { .. }
+            | Self::NoPackage { .. }
             | Self::Keep { .. }
             | Self::Store(_)
             | Self::Internal { .. } => false,
+        }
+    }
+
+    /// Returns why the only mirror that was asked was refused, for who asks mirrors one by one.
+    pub(super) fn of_only_mirror(self) -> Self {
+        if let Self::NoGoodState { because, .. } = self {
+            *because
+        } else {
+            self
         }
     }
 
@@ -308,6 +327,11 @@ impl CatalogError {
                 "archives drop old kernels within weeks; lock afresh with `kmatrix lock --update`"
                     .to_owned(),
             ),
+            Self::NoPackage { others, .. } => Some(if others.is_empty() {
+                "correct the name, or name the facts of a release that has it".to_owned()
+            } else {
+                format!("archives drop old versions; there is {}", others.join(", "))
+            }),
             Self::Keep { .. } | Self::Store(_) | Self::Internal { .. } => None,
         }
     }

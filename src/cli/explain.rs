@@ -4,12 +4,13 @@ use clap::Args;
 
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::exit::Exit;
+use crate::image::ImageReproduction;
 use crate::ledger::Ledger;
 use crate::name::CellId;
 use crate::recipe::BuildSpec;
 use crate::report::{CellDocument, explain, log_name};
 use crate::run::assess_cell;
-use crate::state::State;
+use crate::state::{self, State};
 use crate::store::Store;
 
 /// The most bytes that a build spec may have.
@@ -52,7 +53,10 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
                 let bytes = store.read_blob(digest, MAX_SPEC).ok()?;
                 serde_json::from_slice::<BuildSpec>(&bytes).ok()
             };
-            answer(|out| explain(out, &assessment, &history, place, spec))?;
+            let found: Option<ImageReproduction> =
+                state::read_json(&state.reproduction(&cell.image.name))?;
+            let found = found.filter(|found| found.id == cell.image.id);
+            answer(|out| explain(out, &assessment, found.as_ref(), &history, place, spec))?;
         }
     }
     Ok(Exit::Success)

@@ -28,7 +28,7 @@ use crate::name::{Arch, ImageName, ModuleName};
 use crate::plan::{Plan, plan};
 use crate::report::Status;
 use crate::run::PackageSource;
-use crate::source::{self, Source};
+use crate::source::Source;
 use crate::state::{self, State};
 use crate::store::Store;
 
@@ -62,8 +62,8 @@ pub(crate) struct Inputs<'a> {
     pub store: Store,
     site: Site,
     fetcher: Fetcher,
-    common: &'a Common,
-    status: &'a Status,
+    pub(super) common: &'a Common,
+    pub(super) status: &'a Status,
 }
 
 impl<'a> Inputs<'a> {
@@ -86,7 +86,7 @@ impl<'a> Inputs<'a> {
         })
     }
 
-    fn surroundings<'s>(&'s self, seen: &'s [SuiteRecord]) -> Surroundings<'s> {
+    pub(crate) fn surroundings<'s>(&'s self, seen: &'s [SuiteRecord]) -> Surroundings<'s> {
         Surroundings {
             site: &self.site,
             store: &self.store,
@@ -97,20 +97,29 @@ impl<'a> Inputs<'a> {
     }
 
     /// Returns every state of a suite that a list of kernels or an image was made from.
-    fn seen(&self) -> Result<Vec<SuiteRecord>, Refusal> {
+    pub(crate) fn seen(&self) -> Result<Vec<SuiteRecord>, Refusal> {
         let mut seen = Vec::new();
         for path in self.state.all_kernels()? {
             let list: Option<DistroKernels> = state::read_json(&path)?;
             seen.extend(list.into_iter().flat_map(|list| list.suites));
         }
-        for path in self.state.all_images()? {
-            let image: Option<ImageRecord> = state::read_json(&path)?;
-            seen.extend(image.into_iter().flat_map(|image| image.suites));
+        for image in self.known_images()? {
+            seen.extend(image.suites);
         }
         Ok(seen)
     }
 
-    fn online(&self, what: &str) -> Result<(), Refusal> {
+    /// Returns the records of all images that were ever made here.
+    fn known_images(&self) -> Result<Vec<ImageRecord>, Refusal> {
+        let mut known = Vec::new();
+        for path in self.state.all_images()? {
+            let image: Option<ImageRecord> = state::read_json(&path)?;
+            known.extend(image);
+        }
+        Ok(known)
+    }
+
+    pub(crate) fn online(&self, what: &str) -> Result<(), Refusal> {
         if self.common.offline {
             return Err(Refusal::new(
                 Exit::InputUnavailable,
@@ -210,18 +219,6 @@ impl<'a> Inputs<'a> {
         Ok((plan, all_facts, kernels))
     }
 
-    /// Reads the source of every module of a matrix.
-    pub(crate) fn sources(&self, matrix: &Matrix) -> Result<BTreeMap<ModuleName, Source>, Refusal> {
-        matrix
-            .modules
-            .iter()
-            .map(|module| {
-                let source = source::read(&module.name, &module.source)?;
-                Ok((module.name.clone(), source))
-            })
-            .collect()
-    }
-
     /// Has every image that these facts name: recorded, loaded again, or made.
     pub(crate) async fn images(
         &self,
@@ -257,7 +254,11 @@ impl<'a> Inputs<'a> {
         let known: Option<ImageRecord> = state::read_json(&self.state.image(&definition.name))?;
         match known {
             Some(record) if renewal != Renewal::Update => {
-                Ok(image::have(definition, record, docker, &self.store).await?)
+                let had = image::have(definition, record.clone(), docker, &self.store).await?;
+                if let Some(completed) = had.as_ref().filter(|had| **had != record) {
+                    state::write_json(&self.state.image(&definition.name), completed)?;
+                }
+                Ok(had)
             }
             Some(_) | None => Ok(None),
         }
@@ -284,12 +285,13 @@ impl<'a> Inputs<'a> {
         self.online(&format!("the image {names}"))?;
         let seen = self.seen()?;
         let at = self.surroundings(&seen);
+        let known = self.known_images()?;
         self.status
             .begin_spinner("Making", &format!("image {names}"));
         let made = join_all(
             definitions
                 .iter()
-                .map(|definition| image::make(definition, docker, &at)),
+                .map(|definition| image::make(definition, &known, docker, &at)),
         )
         .await;
         self.status.end_bar();
@@ -328,7 +330,7 @@ impl<'a> Inputs<'a> {
         docker: &Docker,
         renewal: Renewal,
     ) -> Result<(Plan, Lock, BTreeMap<ModuleName, Source>), Refusal> {
-        let sources = self.sources(matrix)?;
+        let sources = self.sources(matrix, renewal).await?;
         let (plan, facts, kernels) = self.plan(matrix, renewal).await?;
         let names: BTreeSet<ImageName> = plan
             .cells
@@ -455,7 +457,7 @@ pub(crate) fn by_tree(sources: BTreeMap<ModuleName, Source>) -> BTreeMap<Sha256D
         .collect()
 }
 
-fn locked(what: &str) -> Refusal {
+pub(super) fn locked(what: &str) -> Refusal {
     Refusal::new(
         Exit::InputUnavailable,
         format!("{what} is missing or out of date"),

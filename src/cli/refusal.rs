@@ -119,7 +119,14 @@ impl From<CatalogError> for Refusal {
 
 impl From<SourceError> for Refusal {
     fn from(error: SourceError) -> Self {
-        Self::of(Exit::Invalid, &error, error.hint())
+        let exit = if error.why().is_full() {
+            Exit::Internal
+        } else if error.why().is_unavailable() {
+            Exit::InputUnavailable
+        } else {
+            Exit::Invalid
+        };
+        Self::of(exit, &error, error.why().hint())
     }
 }
 
@@ -198,11 +205,9 @@ impl From<ImageError> for Refusal {
             ImageError::Pull { source, .. } if source.is_retryable() => {
                 Some(source.hint().to_owned())
             }
-            ImageError::Pull { .. } => Some(
-                "correct `reference` and `digest` in the image's definition under `images/`, or \
-                 push the image there again"
-                    .to_owned(),
-            ),
+            ImageError::Pull { refusal, .. } => Some(refusal.hint().to_owned()),
+            ImageError::Mirrors { refused, .. } => refused.hint(),
+            ImageError::Dockerfile(error) => Some(error.hint().to_owned()),
             ImageError::Store(error) => error.hint(),
             ImageError::OtherDigest { .. } => Some(
                 "the engine must keep images by the digest of their configuration (the `overlay2` \
@@ -219,6 +224,9 @@ impl From<ImageError> for Refusal {
         let exit = match &error {
             ImageError::Engine(_) | ImageError::OtherDigest { .. } => Exit::EngineUnavailable,
             ImageError::Pull { source, .. } if source.is_retryable() => Exit::EngineUnavailable,
+            ImageError::Dockerfile(error) if error.is_the_engines() => Exit::EngineUnavailable,
+            ImageError::Dockerfile(error) if error.is_the_files() => Exit::Invalid,
+            ImageError::Dockerfile(_) | ImageError::Mirrors { .. } => Exit::InputUnavailable,
             ImageError::Pull { .. }
             | ImageError::Catalog(_)
             | ImageError::Bootstrap(_)

@@ -12,8 +12,10 @@ mod rules;
 
 use serde::{Deserialize, Serialize};
 
-pub use evidence::{Evidence, Interface, Isolation, Rebuilds, Toolchain, grade};
-pub use freshness::{Freshness, freshness};
+pub use evidence::{
+    ClosedInputs, Evidence, Interface, Isolation, Rebuilds, SourceOrigin, Toolchain, grade,
+};
+pub use freshness::{AgeLimits, Freshness, freshness};
 pub use grade::{Axis, Grade, Tier, Vector};
 pub use rollup::{CellStanding, Rollup, roll_up};
 pub use rules::{RuleTable, rule_table, text as rules_text};

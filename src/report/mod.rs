@@ -2,6 +2,7 @@
 
 mod document;
 mod explain;
+mod images;
 mod lock;
 mod plan;
 mod status;
@@ -9,6 +10,7 @@ mod table;
 
 pub use document::{BuildDocument, CellDocument};
 pub use explain::explain;
+pub use images::{ImagesDocument, print_freshness, print_images, reproduced};
 pub use lock::print_lock;
 pub use plan::print_plan;
 pub use status::{Colour, Status};
