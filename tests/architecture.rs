@@ -13,9 +13,10 @@ const ORDER: [&str; 25] = [
 ];
 
 /// Libraries and the only files or folders that may name them.
-const PLACES: [(&str, &str); 7] = [
+const PLACES: [(&str, &str); 8] = [
     ("bollard", "src/engine/docker/"),
     ("clap", "src/cli/"),
+    ("debversion", "src/catalog/version_order.rs"),
     ("indicatif", "src/report/status.rs"),
     ("rusqlite", "src/ledger/"),
     ("sequoia_openpgp", "src/catalog/openpgp.rs"),

@@ -15,6 +15,7 @@ pub mod fetch_error;
 pub mod format;
 pub mod indexed_package;
 pub mod kernels;
+pub mod look;
 pub mod mirror;
 pub mod openpgp;
 pub mod package;
@@ -135,6 +136,7 @@ pub struct SuiteRecord {
     pub valid_until: Option<jiff::Timestamp>,
     /// The digest of the file that is signed (InRelease, `repomd.xml`, the database, APKINDEX),
     /// signature included where it is inside; the store has its bytes.
+    #[serde(alias = "inRelease")]
     pub index: Sha256Digest,
     /// The pinned keys whose signatures verified, by their primary keys' fingerprints; empty if
     /// nobody signed and an exception says so.
@@ -148,6 +150,9 @@ pub struct SuiteRecord {
 #[serde(rename_all = "camelCase")]
 pub struct Kernel {
     pub target: Target,
+    /// When the kernel's own header package was built, where the index says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built: Option<jiff::Timestamp>,
     /// Ordered by name; the header package of the kernel itself is among them.
     pub packages: Vec<PackageRef>,
 }

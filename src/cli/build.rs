@@ -1,7 +1,7 @@
 //! `kmatrix build`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -71,7 +71,7 @@ pub(crate) async fn run(
     }
 
     let to_do = attempts_to_do(&ledger, &cells)?;
-    let changed = changed_records(&ledger, &cells)?;
+    let changed = changed_records(&ledger, &cells, &inputs.state.out())?;
     let finished = if to_do == 0 && changed.is_empty() {
         None
     } else {
@@ -108,7 +108,7 @@ pub(crate) async fn run(
     )
 }
 
-fn new_run(matrix: &std::path::Path, plan: Sha256Digest, rebuilds: u32) -> RunRecord {
+fn new_run(matrix: &Path, plan: Sha256Digest, rebuilds: u32) -> RunRecord {
     let started = Timestamp::now();
     RunRecord {
         id: format!(
@@ -135,11 +135,17 @@ fn attempts_to_do(ledger: &Ledger, cells: &[CellRecord]) -> Result<u64, Refusal>
 }
 
 /// Returns the cells of which something else is known than the ledger says: the same inputs may
-/// have been committed since, or looked for in another state of the archive.
-fn changed_records(ledger: &Ledger, cells: &[CellRecord]) -> Result<BTreeSet<CellId>, Refusal> {
+/// have been committed since, or looked for in another state of the archive. A cell whose results
+/// are no longer laid out counts as one.
+fn changed_records(
+    ledger: &Ledger,
+    cells: &[CellRecord],
+    out: &Path,
+) -> Result<BTreeSet<CellId>, Refusal> {
     let mut changed = BTreeSet::new();
     for cell in cells {
-        if ledger.cell(&cell.id)?.as_ref() != Some(cell) {
+        let is_laid_out = export::is_laid_out(&cell.id, out);
+        if !is_laid_out || ledger.cell(&cell.id)?.as_ref() != Some(cell) {
             changed.insert(cell.id.clone());
         }
     }

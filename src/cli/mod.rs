@@ -3,6 +3,7 @@
 
 mod build;
 mod explain;
+mod find;
 mod images;
 mod interrupt;
 mod kernels;

@@ -11,6 +11,7 @@ use crate::catalog::apt::read_distro;
 use crate::catalog::error::CatalogError;
 use crate::catalog::facts::{self, DistroFacts};
 use crate::catalog::fetch::{FetchBounds, Fetcher};
+use crate::catalog::look::Look;
 use crate::catalog::package::fetch_package;
 use crate::catalog::site::Site;
 use crate::catalog::surroundings::Surroundings;
@@ -99,8 +100,8 @@ impl<'a> Inputs<'a> {
     fn seen(&self) -> Result<Vec<SuiteRecord>, Refusal> {
         let mut seen = Vec::new();
         for path in self.state.all_kernels()? {
-            let list: Option<DistroKernels> = state::read_json(&path)?;
-            seen.extend(list.into_iter().flat_map(|list| list.suites));
+            let look: Option<Look> = state::read_versioned(&path)?;
+            seen.extend(look.into_iter().flat_map(|look| look.list.suites));
         }
         for path in self.state.all_images()? {
             let image: Option<ImageRecord> = state::read_json(&path)?;
@@ -133,7 +134,8 @@ impl<'a> Inputs<'a> {
     ) -> Result<DistroKernels, Refusal> {
         let name = facts.name();
         let place = self.state.kernels(&name);
-        let known: Option<DistroKernels> = state::read_json(&place)?;
+        let known: Option<Look> = state::read_versioned(&place)?;
+        let known = known.map(|look| look.list);
         let usable = known
             .as_ref()
             .filter(|known| known.facts == facts.digest && renewal != Renewal::Update);
@@ -151,8 +153,9 @@ impl<'a> Inputs<'a> {
         let at = self.surroundings(&seen);
         let kernels = read_distro(facts, &archs, build_arch, &at).await?;
         self.warn_of_fewer(&name, known.as_ref(), &kernels);
-        state::write_json(&place, &kernels)?;
-        Ok(kernels)
+        let look = Look::new(at.now, kernels);
+        state::write_json(&place, &look)?;
+        Ok(look.list)
     }
 
     fn warn_of_fewer(&self, name: &str, known: Option<&DistroKernels>, now: &DistroKernels) {
@@ -347,7 +350,7 @@ impl<'a> Inputs<'a> {
         let cells = plan.cells.iter().map(|cell| (&cell.id, &*cell.target));
         let new = lock::lock(plan.digest, cells, &facts, &kernels, images, records)?;
         let place = self.state.lock(&matrix.path);
-        let known: Option<Lock> = state::read_json(&place)?;
+        let known: Option<Lock> = state::read_versioned(&place)?;
         if known.as_ref() != Some(&new) {
             if renewal == Renewal::Locked {
                 return Err(locked(&format!("the lock of `{}`", matrix.path.display())));

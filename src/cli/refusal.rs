@@ -143,7 +143,9 @@ impl From<StateError> for Refusal {
     fn from(error: StateError) -> Self {
         let exit = match &error {
             StateError::Busy { .. } => Exit::Usage,
-            StateError::Io { .. } | StateError::Malformed { .. } => Exit::Internal,
+            StateError::Io { .. } | StateError::Malformed { .. } | StateError::Newer { .. } => {
+                Exit::Internal
+            }
         };
         Self::of(exit, &error, error.hint().to_owned())
     }

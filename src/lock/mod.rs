@@ -55,14 +55,15 @@ pub struct LockedCell {
     pub target: usize,
 }
 
-/// The schema of the lock that this program reads and writes.
-pub const SCHEMA: u32 = 1;
+/// The schema of the lock that this program writes. In version 1 the ids of cells had no package
+/// version.
+pub const SCHEMA: u32 = 2;
 
 /// Says why a plan cannot be locked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
     #[error("the cell {cell} is planned, but its kernel is in no list of kernels")]
-    NoKernel { cell: CellId },
+    NoKernel { cell: Box<CellId> },
     #[error("there are no facts for {distro_release}")]
     NoFacts { distro_release: String },
 }
@@ -89,9 +90,9 @@ pub fn lock<'a>(
         let index = match at.get(target) {
             Some(index) => *index,
             None => {
-                let kernel = known
-                    .get(target)
-                    .ok_or_else(|| LockError::NoKernel { cell: id.clone() })?;
+                let kernel = known.get(target).ok_or_else(|| LockError::NoKernel {
+                    cell: Box::new(id.clone()),
+                })?;
                 let facts = facts
                     .iter()
                     .find(|facts| {

@@ -197,9 +197,9 @@ fn a_cell_is_explained() {
     place.kmatrix(&["build", "matrix.toml"]).expect(0);
     let ambiguous = place.kmatrix(&["explain", "debian-12"]).expect(2);
     assert!(
-        ambiguous
-            .stderr
-            .starts_with("error: `debian-12` names 2 cells\n\nhint: say more, such as `"),
+        ambiguous.stderr.starts_with(
+            "error: `debian-12` names 2 cells\n\nhint: say more; there are `debian-12/amd64/6.1."
+        ),
         "{ambiguous}"
     );
     let unknown = place.kmatrix(&["explain", "debian-99"]).expect(42);
@@ -232,6 +232,16 @@ fn a_cell_is_explained() {
     assert!(log.ends_with("/reference.log"), "{log}");
     let laid_out = fs::read(log).expect("a file");
     let document = place.explain("/first");
+    let id = document["cell"]["id"].as_str().expect("an id");
+    let (before, rest) = id.split_once('=').expect("a package version");
+    let (_, module) = rest.split_once('/').expect("a module");
+    for same in [
+        format!("{before}/{module}"),
+        format!("state/out/{id}"),
+        format!("state/out/{id}/record.json"),
+    ] {
+        assert_eq!(place.explain(&same), document, "{same}");
+    }
     let recorded = document["attempts"][0]["log"].as_str().expect("a digest");
     assert_eq!(Sha256Digest::of(&laid_out).to_string(), recorded);
 }
