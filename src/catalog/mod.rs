@@ -5,6 +5,7 @@ pub mod apt;
 mod apt_sources;
 pub(crate) mod archive_file;
 pub mod archive_path;
+pub mod change;
 pub mod deb822;
 pub mod dependency;
 pub mod error;
@@ -155,6 +156,21 @@ pub struct Kernel {
     pub built: Option<jiff::Timestamp>,
     /// Ordered by name; the header package of the kernel itself is among them.
     pub packages: Vec<PackageRef>,
+}
+
+impl Kernel {
+    /// Returns the package of the kernel's own headers: of its version, and of a name with its
+    /// release in it where names have releases.
+    pub fn header(&self) -> Option<&PackageRef> {
+        let release = self.target.kernel_release.as_str();
+        let own = || {
+            let packages = self.packages.iter();
+            packages.filter(|package| package.version == self.target.package_version)
+        };
+        own()
+            .find(|package| package.name.as_str().contains(release))
+            .or_else(|| own().next())
+    }
 }
 
 /// One package, pinned.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::cli::interrupt::{asked_to_stop, unless_stopped};
-use crate::cli::prepare::{Inputs, Renewal, build_arch, by_tree, read_matrix};
+use crate::cli::prepare::{Fewer, Inputs, Renewal, build_arch, by_tree, read_matrix};
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::digest::Sha256Digest;
 use crate::engine::Docker;
@@ -39,6 +39,9 @@ pub(crate) struct Arguments {
     /// Ask the archives again, and make new images
     #[arg(long)]
     update: bool,
+    /// Let cells go whose kernels the archives no longer hold; the lock records it
+    #[arg(long, conflicts_with = "locked")]
+    accept_fewer: bool,
     /// The tier that every cell must reach: full, constrained, partial or unverified [default: the
     /// matrix's]
     #[arg(long, value_name = "TIER")]
@@ -60,7 +63,9 @@ pub(crate) async fn run(
     let _claim = inputs.state.claim()?;
     let docker = Docker::connect(&inputs.state.id()?).await?;
     let renewal = Renewal::of(arguments.update, arguments.locked);
-    let (plan, lock, sources) = unless_stopped(inputs.lock(&matrix, &docker, renewal)).await?;
+    let fewer = Fewer::of(arguments.accept_fewer);
+    let (plan, lock, sources) =
+        unless_stopped(inputs.lock(&matrix, Some(&docker), renewal, fewer)).await?;
     let cells = lock.cells(&matrix, build_arch()?);
 
     let mut ledger = Ledger::open(&inputs.state.ledger())?;

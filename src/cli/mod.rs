@@ -37,7 +37,8 @@ struct Cli {
 
 const EXITS: &str = "\
 Exit status: 0 all that was asked for holds, 2 usage or state in use, 10 a file is invalid, 11 no \
-cells, 20 engine unavailable, 21 an input cannot be had or authenticated, 30 cells failed, 31 a \
+cells, 20 engine unavailable, 21 an input cannot be had or authenticated, 22 fewer or older kernels than \
+recorded, 30 cells failed, 31 a \
 rebuild differs, 32 below the required tier, 33 stale, 42 evidence missing, 70 internal error, 130 \
 interrupted. docs/exit-status.md has the order of precedence.";
 
@@ -106,7 +107,7 @@ enum Command {
     /// List or make builder images
     #[command(subcommand)]
     Images(images::Command),
-    /// List the kernels that the archives hold
+    /// List the kernels that the archives hold, and what has changed
     #[command(subcommand)]
     Kernels(kernels::Command),
     /// Show how labels are made

@@ -54,6 +54,12 @@ impl Refusal {
         self
     }
 
+    /// Ends with another status than the cause alone would.
+    pub fn ending(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
     /// Says what to do next.
     pub fn hint(mut self, hint: impl Into<Option<String>>) -> Self {
         self.hint = hint.into();

@@ -1,14 +1,20 @@
 //! What people and programs read. Nothing here decides anything: one file per form of output.
 
+mod changes;
 mod document;
 mod explain;
+mod kernels;
 mod lock;
 mod plan;
 mod status;
 mod table;
 
+pub use changes::{
+    ChangesDocument, Compared, LockChange, LockChangeDocument, print_changes, print_lock_change,
+};
 pub use document::{BuildDocument, CellDocument};
 pub use explain::explain;
+pub use kernels::{KernelDocument, ListDocument, Listed, print_kernel, print_kernels};
 pub use lock::print_lock;
 pub use plan::print_plan;
 pub use status::{Colour, Status};

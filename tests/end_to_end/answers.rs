@@ -12,13 +12,14 @@ use kmatrix::exit::Exit;
 use crate::common::{Place, Ran, matrix};
 
 /// Which file of this folder has a test that ends with which status.
-const TESTED: [(Exit, &str); 12] = [
+const TESTED: [(Exit, &str); 13] = [
     (Exit::Success, include_str!("resume.rs")),
     (Exit::Usage, include_str!("interrupt.rs")),
     (Exit::Invalid, include_str!("bad_input.rs")),
     (Exit::NoCells, include_str!("bad_input.rs")),
     (Exit::EngineUnavailable, include_str!("engines.rs")),
     (Exit::InputUnavailable, include_str!("bad_input.rs")),
+    (Exit::FewerKernels, include_str!("../kernels.rs")),
     (Exit::CellsFailed, include_str!("failures.rs")),
     (Exit::RebuildDiffers, include_str!("labels.rs")),
     (Exit::BelowTier, include_str!("labels.rs")),
