@@ -6,10 +6,33 @@ use std::path::{Path, PathBuf};
 
 /// The parts in the order of the data: words and trees; what is asked for; how it is built and what
 /// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
-const ORDER: [&str; 25] = [
-    "name", "digest", "exit", "document", "tree", "ko", "package", "store", "source", "matrix",
-    "catalog", "plan", "recipe", "engine", "outcome", "compare", "label", "image", "ledger",
-    "lock", "state", "run", "report", "export", "cli",
+const ORDER: [&str; 26] = [
+    "name",
+    "digest",
+    "exit",
+    "document",
+    "tree",
+    "ko",
+    "package",
+    "store",
+    "source",
+    "matrix",
+    "catalog",
+    "plan",
+    "recipe",
+    "engine",
+    "outcome",
+    "compare",
+    "label",
+    "image",
+    "ledger",
+    "lock",
+    "state",
+    "retention",
+    "run",
+    "report",
+    "export",
+    "cli",
 ];
 
 /// Libraries and the only files or folders that may name them.

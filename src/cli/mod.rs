@@ -12,6 +12,7 @@ mod lock;
 mod plan;
 mod prepare;
 mod refusal;
+mod store;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -110,6 +111,9 @@ enum Command {
     /// List the kernels that the archives hold, and what has changed
     #[command(subcommand)]
     Kernels(kernels::Command),
+    /// List, check or clean up what is stored
+    #[command(subcommand)]
+    Store(store::Command),
     /// Show how labels are made
     #[command(subcommand)]
     Label(label::Command),
@@ -178,6 +182,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Explain(arguments) => explain::run(common, &arguments),
         Command::Images(command) => images::run(common, command, status).await,
         Command::Kernels(command) => kernels::run(common, command, status).await,
+        Command::Store(command) => store::run(common, &command, status),
         Command::Label(command) => label::run(&command),
     }
 }

@@ -28,6 +28,7 @@ use crate::matrix::Matrix;
 use crate::name::{Arch, CellId, ImageName, ModuleName};
 use crate::plan::{Plan, plan};
 use crate::report::Status;
+use crate::retention;
 use crate::run::PackageSource;
 use crate::source::{self, Source};
 use crate::state::{self, State};
@@ -114,7 +115,7 @@ pub(crate) struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     pub(crate) fn open(common: &'a Common, status: &'a Status) -> Result<Self, Refusal> {
         let state = State::open(&common.state)?;
-        let store = Store::open(&state.store())?;
+        let store = retention::open_store(&state)?;
         let counting = status.clone();
         let fetcher = Fetcher::new(FetchBounds::default())
             .map_err(|error| {

@@ -13,6 +13,7 @@ use crate::image::ImageError;
 use crate::ledger::LedgerError;
 use crate::lock::LockError;
 use crate::plan::PlanError;
+use crate::retention::RetentionError;
 use crate::run::RunError;
 use crate::source::SourceError;
 use crate::state::StateError;
@@ -176,6 +177,17 @@ impl From<LedgerError> for Refusal {
             "use the program that wrote it, or name another directory with `--state`"
         };
         Self::of(Exit::Internal, &error, hint.to_owned())
+    }
+}
+
+impl From<RetentionError> for Refusal {
+    fn from(error: RetentionError) -> Self {
+        match error {
+            RetentionError::State(error) => error.into(),
+            RetentionError::Ledger(error) => error.into(),
+            RetentionError::Store(error) => error.into(),
+            RetentionError::Io { .. } => Self::of(Exit::Internal, &error, None),
+        }
     }
 }
 

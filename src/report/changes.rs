@@ -1,5 +1,6 @@
 //! What has changed in archives, as people and programs read it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use jiff::Timestamp;
@@ -9,9 +10,9 @@ use super::kernels::time;
 use crate::catalog::change::{Change, Replaced, successor};
 use crate::catalog::look::Look;
 use crate::catalog::version_order::VersionOrder;
-use crate::catalog::{SuiteRecord, UnresolvedKernel};
+use crate::catalog::{Kernel, SuiteRecord, UnresolvedKernel};
 use crate::exit::Exit;
-use crate::lock::Lock;
+use crate::lock::{Lock, LockedTarget};
 use crate::name::{ArchiveName, CellId, Suite, Target};
 use crate::plan::Plan;
 
@@ -296,7 +297,21 @@ impl<'a> From<&'a LockChange<'a>> for LockChangeDocument<'a> {
 impl<'a> LockChange<'a> {
     /// Compares a lock with a plan over the kernels that there are now.
     pub fn new(lock: &'a Lock, plan: &'a Plan, looks: &'a [Look]) -> Self {
-        let locked = |id: &CellId| lock.cells.iter().find(|cell| cell.id == *id);
+        let locked: BTreeMap<&CellId, &LockedTarget> = lock
+            .cells
+            .iter()
+            .filter_map(|cell| Some((&cell.id, lock.targets.get(cell.target)?)))
+            .collect();
+        let planned: BTreeSet<&CellId> = plan.cells.iter().map(|cell| &cell.id).collect();
+        let there: BTreeMap<&Target, &Kernel> = looks
+            .iter()
+            .flat_map(|look| {
+                look.list
+                    .kernels
+                    .iter()
+                    .map(|kernel| (&kernel.target, kernel))
+            })
+            .collect();
         let list_of = |target: &Target| {
             looks.iter().map(|look| &look.list).find(|list| {
                 list.distro == target.distro && list.distro_release == target.distro_release
@@ -309,13 +324,11 @@ impl<'a> LockChange<'a> {
             same: 0,
         };
         for cell in &plan.cells {
-            let Some(target) = locked(&cell.id).and_then(|cell| lock.targets.get(cell.target))
-            else {
+            let Some(target) = locked.get(&cell.id) else {
                 change.new.push(&cell.id);
                 continue;
             };
-            let kernel = list_of(&cell.target)
-                .and_then(|list| list.kernels.iter().find(|k| k.target == *cell.target));
+            let kernel = there.get(&*cell.target);
             if kernel.is_some_and(|kernel| kernel.packages == target.packages) {
                 change.same += 1;
             } else {
@@ -323,16 +336,13 @@ impl<'a> LockChange<'a> {
             }
         }
         for cell in &lock.cells {
-            let is_planned = plan.cells.iter().any(|planned| planned.id == cell.id);
-            let Some(locked) = lock.targets.get(cell.target).filter(|_| !is_planned) else {
+            let Some(locked) = locked.get(&cell.id).filter(|_| !planned.contains(&cell.id)) else {
                 continue;
             };
-            let list = list_of(&locked.target);
             change.left.push(LeftCell {
                 id: &cell.id,
-                gone: !list
-                    .is_some_and(|list| list.kernels.iter().any(|k| k.target == locked.target)),
-                by: list.and_then(|list| {
+                gone: !there.contains_key(&locked.target),
+                by: list_of(&locked.target).and_then(|list| {
                     successor(&locked.target, &list.kernels, VersionOrder::of(list.format))
                 }),
             });

@@ -7,6 +7,7 @@ mod kernels;
 mod lock;
 mod plan;
 mod status;
+mod store;
 mod table;
 
 pub use changes::{
@@ -18,4 +19,8 @@ pub use kernels::{KernelDocument, ListDocument, Listed, print_kernel, print_kern
 pub use lock::print_lock;
 pub use plan::print_plan;
 pub use status::{Colour, Status};
+pub use store::{
+    Collected, CollectedDocument, StoreDocument, VerifiedDocument, print_collected, print_store,
+    print_verified, size,
+};
 pub use table::{class_of, log_name, print_table};

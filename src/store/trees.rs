@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::{StoreError, failed};
-use super::manifest::{self, EntriesFile, TreeFile};
+use super::manifest::{self, EntriesFile, ManifestFile, TreeFile};
 use super::{Store, disk};
 use crate::digest::{Hashing, Sha256Digest};
 use crate::package::{Limits, PackageError, PackageIdentity, Unpacked, unpack_deb};
@@ -15,7 +15,7 @@ use crate::tree::{self, Entries};
 const DEB: &str = "deb1";
 
 /// The directory of a tree's files, in the tree's own directory.
-const ROOT: &str = "root";
+pub(super) const ROOT: &str = "root";
 
 /// An unpacked package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,7 @@ impl Store {
         let Some(file) = manifest::read::<TreeFile>(&place)? else {
             return Ok(None);
         };
+        disk::mark_used(&place.join(TreeFile::NAME));
         let identity = file.package.ok_or_else(|| StoreError::CorruptTree {
             path: place.clone(),
             why: "its manifest does not say which package it is".to_owned(),

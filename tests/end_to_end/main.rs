@@ -13,6 +13,7 @@ mod fixtures;
 mod images;
 mod interrupt;
 mod isolation;
+mod kernels;
 mod labels;
 mod matrices;
 mod resume;
