@@ -13,6 +13,7 @@ use std::process::Command;
 
 use kmatrix::digest::Sha256Digest;
 use kmatrix::name::Arch;
+use kmatrix::state::State;
 use loopback::Server;
 use serde_json::{Value, json};
 use signing::{Key, clear_sign};
@@ -318,6 +319,60 @@ async fn a_check_fails_of_locked_kernels_that_are_not_there() {
         update["lockedAndGone"],
         json!([{ "lock": "m-0", "name": "debian-12/amd64/6.1.0-0-amd64=6.1.0-1" }])
     );
+}
+
+#[tokio::test]
+async fn a_lock_is_held_against_the_archives() {
+    let scene = Scene::new(&[ONE, TWO]).await;
+    let kernels = "{ series = '6.1', latest = 2 }";
+    let cells = scene.cells(kernels).await;
+    let diff = ["kernels", "diff", "m.toml", "--format", "json"];
+    scene.kmatrix(&diff).await.expect(42);
+    let list = scene.document(&["kernels", "list"], 0).await;
+    let targets: Vec<Value> = (0..2)
+        .map(|index| {
+            let kernel = &list["kernels"][index];
+            json!({ "target": kernel["target"], "packages": kernel["packages"],
+                    "image": "debian-12", "mounts": [], "buildDirectory": "/b" })
+        })
+        .collect();
+    let lock = json!({
+        "schemaVersion": 2, "plan": Sha256Digest::of(b""), "facts": {}, "sources": {},
+        "images": {}, "suites": [], "targets": targets,
+        "cells": [{ "id": cells[0], "target": 0 }, { "id": cells[1], "target": 1 }],
+    });
+    let state = State::open(&scene.state()).expect("a state");
+    let place = state.lock(&scene.directory.path().join("m.toml"));
+    fs::write(&place, lock.to_string()).expect("a file");
+    let same = scene.kmatrix(&diff).await.expect(0).json();
+    assert_eq!(
+        same,
+        json!({ "schemaVersion": 1, "same": 2, "new": [], "left": [], "otherPackages": [] })
+    );
+
+    let three = ("6.1.0-3", "6.1.3-1");
+    scene.becomes(SECOND, &[TWO, three]);
+    let changed = scene.kmatrix(&diff).await.expect(0).json();
+    let new = "debian-12/amd64/6.1.0-3-amd64=6.1.3-1/m";
+    assert_eq!(changed["new"], json!([new]));
+    assert_eq!(changed["left"][0]["id"], cells[0].as_str());
+    assert_eq!(changed["left"][0]["gone"], true);
+    assert_eq!(changed["left"][0]["by"]["packageVersion"], "6.1.3-1");
+    assert_eq!(changed["same"], 1);
+    let text = scene.kmatrix(&diff[..3]).await.expect(0).stdout;
+    let gone = format!(
+        "gone      {}, superseded by 6.1.0-3-amd64=6.1.3-1\n",
+        cells[0]
+    );
+    assert!(
+        text.starts_with(&format!("new       {new}\n{gone}")),
+        "{text}"
+    );
+    let ends = "1 cells stay, 1 new, 1 no longer, 0 with other packages\n";
+    assert!(text.ends_with(ends), "{text}");
+    assert_eq!(scene.cells(kernels).await, cells, "a diff records nothing");
+    let kept: Value = serde_json::from_slice(&fs::read(&place).expect("a lock")).expect("JSON");
+    assert_eq!(kept, lock);
 }
 
 #[tokio::test]
