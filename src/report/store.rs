@@ -198,10 +198,10 @@ impl<'a> From<&Collected<'a>> for CollectedDocument<'a> {
 
 /// Prints what was removed, and why the rest stays.
 pub fn print_collected(to: &mut impl Write, collected: &Collected<'_>) -> io::Result<()> {
-    let word = if collected.is_dry_run {
-        "would remove"
+    let (word, summary) = if collected.is_dry_run {
+        ("would remove", "would go")
     } else {
-        "removed"
+        ("removed", "are gone")
     };
     for item in &collected.choice.remove {
         let used = item.used.strftime("%Y-%m-%d %H:%M");
@@ -221,7 +221,7 @@ pub fn print_collected(to: &mut impl Write, collected: &Collected<'_>) -> io::Re
     }
     writeln!(
         to,
-        "{} of {} {word}, {} stay",
+        "{} of {} {summary}, {} stay",
         size(collected.before() - collected.after()),
         size(collected.before()),
         size(collected.after())
