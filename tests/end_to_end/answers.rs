@@ -95,14 +95,15 @@ fn documents_go_to_standard_output_alone() {
         .expect(0);
     assert_eq!(ran.json()["schemaVersion"], 1);
     assert!(ran.stderr.contains("    Building debian-12/"), "{ran}");
-    for arguments in [
-        &["explain", "/first", "--format", "json"][..],
-        &["lock", "matrix.toml", "--format", "json"],
-        &["kernels", "list", "debian-12", "--format", "json"],
-        &["images", "list", "--format", "json"],
+    for (arguments, version) in [
+        (&["explain", "/first", "--format", "json"][..], 1),
+        (&["lock", "matrix.toml", "--format", "json"], 2),
+        (&["kernels", "list", "debian-12", "--format", "json"], 1),
+        (&["images", "list", "--format", "json"], 1),
+        (&["store", "list", "--format", "json"], 1),
     ] {
         let ran = place.kmatrix(arguments).expect(0);
-        assert_eq!(ran.json()["schemaVersion"], 1, "{arguments:?}");
+        assert_eq!(ran.json()["schemaVersion"], version, "{arguments:?}");
         assert_eq!(ran.stderr, "", "{arguments:?}");
     }
 }
