@@ -41,6 +41,16 @@ pub enum CheckedAgainst {
     Fixture,
 }
 
+impl CheckedAgainst {
+    /// Returns the word that facts files use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Fixture => "fixture",
+        }
+    }
+}
+
 /// One archive and the suites that are read from it.
 #[derive(Debug, Clone)]
 pub struct ArchiveFacts {

@@ -5,6 +5,7 @@ pub mod apt;
 mod apt_sources;
 pub(crate) mod archive_file;
 pub mod archive_path;
+pub mod change;
 pub mod deb822;
 pub mod dependency;
 pub mod error;
@@ -15,6 +16,7 @@ pub mod fetch_error;
 pub mod format;
 pub mod indexed_package;
 pub mod kernels;
+pub mod look;
 pub mod mirror;
 pub mod openpgp;
 pub mod package;
@@ -135,6 +137,7 @@ pub struct SuiteRecord {
     pub valid_until: Option<jiff::Timestamp>,
     /// The digest of the file that is signed (InRelease, `repomd.xml`, the database, APKINDEX),
     /// signature included where it is inside; the store has its bytes.
+    #[serde(alias = "inRelease")]
     pub index: Sha256Digest,
     /// The pinned keys whose signatures verified, by their primary keys' fingerprints; empty if
     /// nobody signed and an exception says so.
@@ -148,8 +151,26 @@ pub struct SuiteRecord {
 #[serde(rename_all = "camelCase")]
 pub struct Kernel {
     pub target: Target,
+    /// When the kernel's own header package was built, where the index says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built: Option<jiff::Timestamp>,
     /// Ordered by name; the header package of the kernel itself is among them.
     pub packages: Vec<PackageRef>,
+}
+
+impl Kernel {
+    /// Returns the package of the kernel's own headers: of its version, and of a name with its
+    /// release in it where names have releases.
+    pub fn header(&self) -> Option<&PackageRef> {
+        let release = self.target.kernel_release.as_str();
+        let own = || {
+            let packages = self.packages.iter();
+            packages.filter(|package| package.version == self.target.package_version)
+        };
+        own()
+            .find(|package| package.name.as_str().contains(release))
+            .or_else(|| own().next())
+    }
 }
 
 /// One package, pinned.
