@@ -6,6 +6,6 @@ mod spec;
 pub mod toolchain;
 mod variation;
 
-pub use inputs::{CellInputs, RECIPE};
+pub use inputs::{CellInputs, Executed, RECIPE};
 pub use spec::{BuildSpec, Expected, Input, Limits, Mount, SOURCE_AT, WORK_AT, build_spec};
 pub use variation::{Axis, Variation};

@@ -96,6 +96,10 @@ fn print_label(to: &mut impl Write, label: &Label) -> io::Result<()> {
 fn print_inputs(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> {
     let cell = &assessment.cell;
     writeln!(to, "\ninputs {}", cell.inputs.digest())?;
+    match &cell.inputs.cross {
+        Some(prefix) => writeln!(to, "  executed {}, with {prefix}", cell.inputs.executed())?,
+        None => writeln!(to, "  executed {}", cell.inputs.executed())?,
+    }
     writeln!(to, "  source {}", cell.source.tree)?;
     match &cell.source.revision {
         Revision::Committed { commit } => writeln!(to, "    commit {commit}")?,

@@ -280,6 +280,7 @@ fn toolchain(
         })
     });
     Toolchain {
+        executed: cell.inputs.executed(),
         pinned: compared.iter().all(|attempt| {
             attempt
                 .observed
