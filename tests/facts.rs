@@ -509,6 +509,56 @@ fn facts_say_in_their_heads_what_nobody_has_seen() {
     }
 }
 
+/// Says all of a facts file that `docs/kernels.md` shows in a column that can be read from it.
+fn shown(facts: &DistroFacts) -> (String, String) {
+    let checked = match facts.checked_against {
+        CheckedAgainst::Live => "live",
+        CheckedAgainst::Fixture => "fixture",
+    };
+    let mut by_arch: Vec<(Arch, Vec<String>)> = Vec::new();
+    for flavour in &facts.kernel.flavours {
+        match by_arch.iter_mut().find(|(arch, _)| *arch == flavour.arch) {
+            Some((_, names)) => names.push(flavour.flavour.to_string()),
+            None => by_arch.push((flavour.arch, vec![flavour.flavour.to_string()])),
+        }
+    }
+    let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    for (arch, names) in by_arch {
+        match groups.iter_mut().find(|(_, known)| *known == names) {
+            Some((archs, _)) => archs.push(arch.to_string()),
+            None => groups.push((vec![arch.to_string()], names)),
+        }
+    }
+    let flavours: Vec<String> = groups
+        .iter()
+        .map(|(archs, names)| format!("{}: {}", archs.join(", "), names.join(", ")))
+        .collect();
+    (
+        format!("| `{}` | {} | {checked} | ", facts.name(), facts.format),
+        format!(" | {} |", flavours.join("; ")),
+    )
+}
+
+#[test]
+fn the_table_in_the_documentation_is_that_of_the_files() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/kernels.md");
+    let text = std::fs::read_to_string(path).expect("the documentation");
+    let rows: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.matches(" | ").count() > 5)
+        .collect();
+    let all = all();
+    assert_eq!(rows.len(), all.len());
+    for facts in all {
+        let (start, end) = shown(&facts);
+        assert!(
+            rows.iter()
+                .any(|row| row.starts_with(&start) && row.ends_with(&end)),
+            "no row `{start}...{end}`"
+        );
+    }
+}
+
 #[test]
 fn every_suite_is_read_for_an_architecture_that_has_a_flavour() {
     for facts in all() {

@@ -375,6 +375,38 @@ generic = "-sparc"
     }
 
     #[test]
+    fn a_build_directory_and_a_rewriting_say_which_kernel_they_mean() {
+        let with = |build: &str, release: &str| {
+            problems(&format!(
+                "schema = 1\ndistro = \"arch\"\nrelease = \"1\"\nformat = \"pacman\"\n[kernel]\n\
+                 build = \"{build}\"\n[kernel.flavours.amd64]\n\
+                 x = {{ headers = \"h\", release = {release} }}\n"
+            ))
+        };
+        let one = "{ from = '(.+)', to = '$1' }";
+        let twice = "must have `{release}` or `{base}` in it once";
+        for (build, release, problem) in [
+            ("/usr/src/linux", one, twice),
+            ("/usr/src/{release}/{base}", one, twice),
+            ("/usr/src/{machine}/{flavour}", one, twice),
+            ("/usr/../{base}", one, "is not an absolute path"),
+            ("/usr/src/{base}", "[]", "`release` is an empty list"),
+            ("/usr/src/{base}", "[1]", "`release`: expected a table"),
+        ] {
+            let told = with(build, release);
+            assert!(told.contains(problem), "{build} {release}: {told}");
+        }
+        let told = with(
+            "/usr/src/{base}-obj/{machine}/{flavour}",
+            &format!("[{one}, {one}]"),
+        );
+        assert!(
+            !told.contains("build") && !told.contains("`release`"),
+            "{told}"
+        );
+    }
+
+    #[test]
     fn a_folder_without_facts_says_so() {
         let folder = tempfile::tempdir().expect("a folder");
         let problems = read_all(folder.path()).expect_err("nothing there");
