@@ -22,20 +22,32 @@ fn refuse(text: &str, wanted: &'static str) -> ParseNameError {
 
 /// Returns true if `text` can stand in a path, a label and a cell id without any quoting.
 ///
-/// The set is that of Debian package versions and `uname -r` strings. It has no `/`, no white space
-/// and no control characters, and a name never begins with a dot or a dash.
-fn is_plain(text: &str, most: usize) -> bool {
+/// The set is that of Debian package versions and `uname -r` strings, and what a kind of name has
+/// `besides`. It has no `/`, no white space and no control characters, and a name never begins with
+/// a dot or a dash.
+fn is_plain(text: &str, most: usize, besides: &str) -> bool {
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|b| b.is_ascii_alphanumeric())
         && text.len() <= most
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b"._+~:-".contains(&b))
+        && bytes.all(|b| {
+            b.is_ascii_alphanumeric() || b"._+~:-".contains(&b) || besides.as_bytes().contains(&b)
+        })
 }
 
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $most:literal, $wanted:literal) => {
-        name!($(#[$doc])* $type, $most, $wanted, without "");
+        name!($(#[$doc])* $type, $most, $wanted, with "", without "");
+    };
+    ($(#[$doc:meta])* $type:ident, $most:literal, $wanted:literal, with $besides:literal) => {
+        name!($(#[$doc])* $type, $most, $wanted, with $besides, without "");
     };
     ($(#[$doc:meta])* $type:ident, $most:literal, $wanted:literal, without $banned:literal) => {
+        name!($(#[$doc])* $type, $most, $wanted, with "", without $banned);
+    };
+    (
+        $(#[$doc:meta])* $type:ident, $most:literal, $wanted:literal,
+        with $besides:literal, without $banned:literal
+    ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -52,7 +64,7 @@ macro_rules! name {
             type Err = ParseNameError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                if is_plain(text, $most) && !text.contains(|c| $banned.contains(c)) {
+                if is_plain(text, $most, $besides) && !text.contains(|c| $banned.contains(c)) {
                     Ok(Self(text.to_owned()))
                 } else {
                     Err(refuse(text, $wanted))
@@ -96,12 +108,14 @@ name!(
     KernelRelease, 64, "a kernel release as `uname -r` prints it"
 );
 name!(
-    /// The version of the package that carries the headers, such as `6.1.192-2`.
-    PackageVersion, 128, "a package version"
+    /// The version of the package that carries the headers, such as `6.1.192-2`. RPM has `^` in
+    /// versions, for snapshots behind a release.
+    PackageVersion, 128, "a package version", with "^"
 );
 name!(
-    /// The name of a package, such as `linux-headers-6.1.0-56-cloud-amd64`.
-    PackageName, 128, "a package name"
+    /// The name of a package, such as `linux-headers-6.1.0-56-cloud-amd64`. pacman has `@` in
+    /// names, RPM `^`.
+    PackageName, 128, "a package name", with "@^"
 );
 name!(
     /// A kernel's flavour, such as `generic`, `cloud` or `rt`.
@@ -382,6 +396,35 @@ mod tests {
             assert!(text.parse::<KernelRelease>().is_err(), "{text:?}");
         }
         assert!("a".repeat(65).parse::<KernelRelease>().is_err());
+    }
+
+    #[test]
+    fn names_and_versions_of_every_package_format_are_taken() {
+        for text in [
+            "kernel-devel",
+            "linux-lts-headers",
+            "linux6@dev",
+            "nodejs^20",
+        ] {
+            let name: PackageName = text.parse().expect(text);
+            assert_eq!(name.to_string(), text);
+        }
+        for text in [
+            "6.1.192-2",
+            "1:6.4.0~rc3-150600.21.1",
+            "6.11.4^20241018git1234567-301.fc41",
+            "6.12.1.arch1-1",
+            "6.6.58-r0",
+        ] {
+            let version: PackageVersion = text.parse().expect(text);
+            assert_eq!(version.to_string(), text);
+        }
+        for text in ["", "@a", "^1", "a/b", "..", "a b", "a%2f", "a\n"] {
+            assert!(text.parse::<PackageName>().is_err(), "{text:?}");
+            assert!(text.parse::<PackageVersion>().is_err(), "{text:?}");
+        }
+        assert!("6.1^a".parse::<KernelRelease>().is_err());
+        assert!("6.1@a".parse::<PackageVersion>().is_err());
     }
 
     #[test]

@@ -7,19 +7,24 @@ use std::path::{Path, PathBuf};
 /// The parts in the order of the data: words and trees; what is asked for; how it is built and what
 /// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
 const ORDER: [&str; 25] = [
-    "name", "digest", "exit", "document", "tree", "ko", "package", "store", "source", "matrix",
-    "catalog", "plan", "recipe", "engine", "outcome", "compare", "label", "image", "ledger",
-    "lock", "state", "run", "report", "export", "cli",
+    "name", "digest", "exit", "document", "tree", "ko", "package", "store", "catalog", "source",
+    "matrix", "plan", "recipe", "engine", "outcome", "compare", "label", "image", "ledger", "lock",
+    "state", "run", "report", "export", "cli",
 ];
 
 /// Libraries and the only files or folders that may name them.
-const PLACES: [(&str, &str); 7] = [
+const PLACES: [(&str, &str); 12] = [
+    ("base64", "src/package/"),
     ("bollard", "src/engine/docker/"),
+    ("bzip2", "src/package/inflate.rs"),
     ("clap", "src/cli/"),
+    ("diffy", "src/source/patch.rs"),
     ("indicatif", "src/report/status.rs"),
     ("rusqlite", "src/ledger/"),
+    ("sha1collisiondetection", "src/source/git/objects.rs"),
     ("sequoia_openpgp", "src/catalog/openpgp.rs"),
     ("reqwest", "src/catalog/"),
+    ("sha1", "src/package/apk.rs"),
     ("tracing_subscriber", "src/cli/"),
 ];
 

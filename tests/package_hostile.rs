@@ -857,7 +857,7 @@ fn deb_with_second_control_file_is_refused() {
 
 #[test]
 fn deb_with_huge_control_file_is_refused() {
-    let huge = tar(&[file("./control", vec![b'a'; (1 << 20) + 1])]);
+    let huge = tar(&[file("./control", vec![b'a'; (4 << 20) + 1])]);
     let bad = ar(&[("debian-binary", b"2.0\n"), ("control.tar", &huge)]);
     let error = refused(&bad);
     assert!(

@@ -10,9 +10,9 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use deb::{Item, deb, file};
+use deb::{Item, deb, file, tar};
 use kmatrix::digest::{Sha256Digest, hash_file};
-use kmatrix::package::{Limits, PackageError};
+use kmatrix::package::{Limits, PackageError, PackageFormat, Strip};
 use kmatrix::store::{PackageTree, Store, StoreError};
 use kmatrix::tree::{self, Entries, Entry, WalkRules};
 
@@ -66,7 +66,9 @@ fn assert_whole(root: &Path) {
         let name = name.to_str().expect("UTF-8");
         let digits = name.strip_prefix("deb1-").expect("a package's tree");
         let deb = Sha256Digest::from_hex(digits).expect("a key");
-        let tree = store.package_tree(&deb, &limits()).expect("a tree");
+        let tree = store
+            .package_tree(&deb, PackageFormat::Deb, &limits())
+            .expect("a tree");
         let found = tree::read_directory(&tree.directory, RULES).expect("a tree");
         assert_eq!(found, tree.entries);
     }
@@ -99,7 +101,9 @@ fn child() {
         "unpack" => {
             let deb = Sha256Digest::of(&large_deb());
             println!("\nready");
-            store.package_tree(&deb, &limits()).expect("a tree");
+            store
+                .package_tree(&deb, PackageFormat::Deb, &limits())
+                .expect("a tree");
         }
         other => panic!("unknown task {other}"),
     }
@@ -191,7 +195,9 @@ fn blob_that_is_corrupt_is_refused_and_named() {
         fs::write(&path, corrupt).expect("a file");
         for error in [
             store.read_blob(&digest, 1 << 20).expect_err("corrupt"),
-            store.package_tree(&digest, &limits()).expect_err("corrupt"),
+            store
+                .package_tree(&digest, PackageFormat::Deb, &limits())
+                .expect_err("corrupt"),
         ] {
             assert!(
                 matches!(error, StoreError::CorruptBlob { path: ref named, .. } if *named == path),
@@ -203,7 +209,9 @@ fn blob_that_is_corrupt_is_refused_and_named() {
     }
     assert_eq!(count_in(&root.path().join("trees")), 0);
     assert_eq!(store.put(&package).expect("a blob"), digest);
-    store.package_tree(&digest, &limits()).expect("mended");
+    store
+        .package_tree(&digest, PackageFormat::Deb, &limits())
+        .expect("mended");
 }
 
 #[test]
@@ -258,7 +266,7 @@ fn killed_unpacker_leaves_a_whole_tree_or_none() {
     }
     assert!(absent > 0, "no process was killed in time");
     open(root.path())
-        .package_tree(&deb, &limits())
+        .package_tree(&deb, PackageFormat::Deb, &limits())
         .expect("a tree");
 }
 
@@ -305,7 +313,9 @@ fn package_unpacked_by_racing_threads_is_one_tree() {
     let unpack = || {
         let store = open(root.path());
         barrier.wait();
-        store.package_tree(&deb, &limits()).expect("a tree")
+        store
+            .package_tree(&deb, PackageFormat::Deb, &limits())
+            .expect("a tree")
     };
     let trees: Vec<PackageTree> = thread::scope(|scope| {
         let started: Vec<_> = (0..4).map(|_| scope.spawn(unpack)).collect();
@@ -336,20 +346,70 @@ fn package_is_unpacked_once_and_then_opened() {
     let root = tempfile::tempdir().expect("a directory");
     let store = open(root.path());
     let deb = store.put(&deb(&[file("./usr/a", "text")])).expect("a blob");
-    assert_eq!(store.package_tree_record(&deb).expect("no error"), None);
-    let tree = store.package_tree(&deb, &limits()).expect("a tree");
+    assert_eq!(
+        store
+            .package_tree_record(&deb, PackageFormat::Deb)
+            .expect("no error"),
+        None
+    );
+    let tree = store
+        .package_tree(&deb, PackageFormat::Deb, &limits())
+        .expect("a tree");
     assert_eq!(tree.digest, tree::digest(&tree.entries));
     assert_eq!(
         fs::read(tree.directory.join("usr/a")).expect("a file"),
         b"text"
     );
-    let record = store.package_tree_record(&deb).expect("no error");
+    let record = store
+        .package_tree_record(&deb, PackageFormat::Deb)
+        .expect("no error");
     let record = record.expect("a tree");
     assert_eq!(record.digest, tree.digest);
     assert_eq!(record.directory, tree.directory);
     assert_eq!(record.identity, tree.identity);
     fs::remove_file(store.blob_path(&deb).expect("a blob")).expect("a file");
-    assert_eq!(store.package_tree(&deb, &limits()).expect("a tree"), tree);
+    assert_eq!(
+        store
+            .package_tree(&deb, PackageFormat::Deb, &limits())
+            .expect("a tree"),
+        tree
+    );
+}
+
+#[test]
+fn a_blob_opened_as_another_format_is_refused_and_leaves_nothing() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let package = store.put(&deb(&[file("a", "text")])).expect("a blob");
+    for format in PackageFormat::ALL {
+        let tree = store.package_tree(&package, format, &limits());
+        assert_eq!(tree.is_ok(), format == PackageFormat::Deb, "{format}");
+        let record = store.package_tree_record(&package, format);
+        let record = record.expect("no error");
+        assert_eq!(record.is_some(), format == PackageFormat::Deb, "{format}");
+    }
+    assert_eq!(count_in(&root.path().join("trees")), 1);
+}
+
+#[test]
+fn tarball_is_unpacked_once_with_and_once_without_its_top_directory() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let bytes = tar(&[file("m-1.0/Kbuild", "obj-m := m.o\n")]);
+    let tarball = store.put(&bytes).expect("a blob");
+    for (strip, name) in [
+        (Strip::Nothing, "m-1.0/Kbuild"),
+        (Strip::TopDirectory, "Kbuild"),
+    ] {
+        let limits = Limits::tarball();
+        let tree = store.tarball_tree(&tarball, strip, &limits);
+        let tree = tree.expect("a tree");
+        assert!(tree.directory.join(name).is_file(), "{name}");
+        assert_eq!(tree.digest, tree::digest(&tree.entries));
+        let again = store.tarball_tree(&tarball, strip, &limits);
+        assert_eq!(again.expect("a tree"), tree);
+    }
+    assert_eq!(count_in(&root.path().join("trees")), 2);
 }
 
 #[test]
@@ -358,7 +418,9 @@ fn package_that_is_refused_leaves_nothing() {
     let store = open(root.path());
     let bad = deb(&[file("a", "text"), file("../b", "text")]);
     let digest = store.put(&bad).expect("a blob");
-    let error = store.package_tree(&digest, &limits()).expect_err("refused");
+    let error = store
+        .package_tree(&digest, PackageFormat::Deb, &limits())
+        .expect_err("refused");
     let StoreError::Package { source, .. } = error else {
         panic!("{error}");
     };
@@ -372,7 +434,9 @@ fn tree_with_damaged_manifest_is_refused_and_named() {
     let root = tempfile::tempdir().expect("a directory");
     let store = open(root.path());
     let deb = store.put(&deb(&[file("a", "text")])).expect("a blob");
-    let tree = store.package_tree(&deb, &limits()).expect("a tree");
+    let tree = store
+        .package_tree(&deb, PackageFormat::Deb, &limits())
+        .expect("a tree");
     let place = tree.directory.parent().expect("the tree's own directory");
     type Damage = fn(&str) -> String;
     let damages: [(&str, Damage); 4] = [
@@ -388,7 +452,9 @@ fn tree_with_damaged_manifest_is_refused_and_named() {
         let good = fs::read_to_string(&path).expect("a manifest");
         assert_ne!(damage(&good), good);
         fs::write(&path, damage(&good)).expect("a manifest");
-        let error = store.package_tree(&deb, &limits()).expect_err("damaged");
+        let error = store
+            .package_tree(&deb, PackageFormat::Deb, &limits())
+            .expect_err("damaged");
         assert!(
             matches!(error, StoreError::CorruptTree { path: ref named, .. } if named == place),
             "{error}"
@@ -396,7 +462,9 @@ fn tree_with_damaged_manifest_is_refused_and_named() {
         assert!(error.hint().is_some_and(|hint| hint.contains("delete")));
         fs::write(&path, good).expect("a manifest");
     }
-    store.package_tree(&deb, &limits()).expect("a tree");
+    store
+        .package_tree(&deb, PackageFormat::Deb, &limits())
+        .expect("a tree");
 }
 
 /// A file system of one MiB, which is unmounted at the end. It takes root, as the tests here do.
@@ -440,7 +508,9 @@ fn full_disk_is_reported_as_that_and_leaves_nothing() {
         .map(|n| file(format!("{n}"), vec![n; 150_000]))
         .collect();
     let package = store.put(&deb(&files)).expect("a blob");
-    let error = store.package_tree(&package, &limits()).expect_err("full");
+    let error = store
+        .package_tree(&package, PackageFormat::Deb, &limits())
+        .expect_err("full");
     assert!(error.is_full(), "{error}");
     assert_eq!(files_below(&root.join("tmp")).len(), 0);
     assert_eq!(count_in(&root.join("trees")), 0);
@@ -455,7 +525,9 @@ fn full_disk_is_reported_as_that_and_leaves_nothing() {
     assert!(error.is_full(), "{error}");
 
     let small = store.put(&deb(&[file("a", "text")])).expect("a blob");
-    store.package_tree(&small, &limits()).expect("a tree");
+    store
+        .package_tree(&small, PackageFormat::Deb, &limits())
+        .expect("a tree");
 }
 
 /// A module's source with every kind of entry.

@@ -10,10 +10,11 @@ use super::facts::{ArchiveFacts, DistroFacts, SuiteFacts};
 use super::kernels::{Discovery, KernelPatterns, Offer, discover};
 use super::mirror::Mirror;
 use super::openpgp::PinnedKeys;
-use super::suite::authenticate;
+use super::suite::{Wanted, authenticate};
 use super::surroundings::Surroundings;
-use super::{DistroKernels, SuiteRecord};
-use crate::name::Arch;
+use super::version_order::VersionOrder;
+use super::{DistroKernels, PackageRef, SuiteRecord};
+use crate::name::{Arch, PackageName, PackageVersion};
 
 /// Authenticates every suite of these archives and returns their states, in the order of the facts.
 pub async fn read_suites(
@@ -106,6 +107,63 @@ pub async fn read_distro(
     })
 }
 
+/// Finds a package by its name: the newest that is built for `arch` or for all, or the one of
+/// `version`; of two suites with one version, the one that the facts name first. Returns it with the
+/// state of the suite that names it.
+///
+/// # Errors
+///
+/// As for [`read_distro`], and [`CatalogError::NoPackage`] if no suite has it.
+pub async fn find_package(
+    facts: &DistroFacts,
+    name: &PackageName,
+    version: Option<&PackageVersion>,
+    arch: Arch,
+    at: &Surroundings<'_>,
+) -> Result<(PackageRef, SuiteRecord), CatalogError> {
+    let text = name.to_string();
+    let wanted: Wanted = Arc::new(move |name| name == text);
+    let mut best: Option<(PackageRef, SuiteRecord)> = None;
+    let mut others = BTreeSet::new();
+    for archive in &facts.archives {
+        let keys = read_keys(archive)?;
+        let mirrors = at.site.resolve(&archive.name)?;
+        for suite in &archive.suites {
+            let authentic = authenticate(archive, suite, &keys, &mirrors, at).await?;
+            for package in authentic.packages(arch, &wanted, at).await? {
+                if version.is_some_and(|version| *version != package.version) {
+                    others.insert(package.version.to_string());
+                    continue;
+                }
+                let is_newer = best.as_ref().is_none_or(|(best, _)| {
+                    VersionOrder::Deb
+                        .compare(&package.version, &best.version)
+                        .is_gt()
+                });
+                if is_newer {
+                    let package = PackageRef {
+                        name: package.name,
+                        version: package.version,
+                        architecture: package.architecture,
+                        archive: archive.name.clone(),
+                        suite: suite.suite.clone(),
+                        path: package.path,
+                        bytes: package.bytes,
+                        sha256: package.sha256,
+                    };
+                    best = Some((package, authentic.record.clone()));
+                }
+            }
+        }
+    }
+    best.ok_or_else(|| CatalogError::NoPackage {
+        name: name.clone(),
+        version: version.cloned(),
+        from: facts.name(),
+        others: others.into_iter().collect(),
+    })
+}
+
 async fn read_suite(
     archive: &ArchiveFacts,
     suite: &SuiteFacts,
@@ -116,17 +174,21 @@ async fn read_suite(
     at: &Surroundings<'_>,
 ) -> Result<(SuiteRecord, Vec<Offer>), CatalogError> {
     let authentic = authenticate(archive, suite, keys, mirrors, at).await?;
+    let patterns = patterns.clone();
+    let wanted: Wanted = Arc::new(move |name| patterns.wants(name));
+    let wanted = &wanted;
+    let authentic = &authentic;
     let offered = archs
         .iter()
         .filter(|arch| suite.archs.as_ref().is_none_or(|has| has.contains(arch)));
-    let offers = offered.map(|arch| async {
+    let offers = offered.map(|arch| async move {
         Ok::<_, CatalogError>(Offer {
             archive: archive.name.clone(),
             suite: suite.suite.clone(),
             arch: *arch,
-            packages: authentic.packages(*arch, patterns, at).await?,
+            packages: authentic.packages(*arch, wanted, at).await?,
         })
     });
     let offers = try_join_all(offers).await?;
-    Ok((authentic.record, offers))
+    Ok((authentic.record.clone(), offers))
 }

@@ -98,6 +98,15 @@ pub enum CatalogError {
         version: PackageVersion,
         source: Box<FetchError>,
     },
+    #[error("no suite of {from} has the package `{name}`{}", .version.as_ref().map_or_else(String::new, |version| format!(" {version}")))]
+    NoPackage {
+        name: PackageName,
+        version: Option<PackageVersion>,
+        /// The facts that name the suites.
+        from: String,
+        /// The versions that there are, where one was asked for.
+        others: Vec<String>,
+    },
     #[error("cannot keep the Release file of `{suite}`")]
     Keep {
         suite: Suite,
@@ -248,6 +257,11 @@ impl CatalogError {
                 "archives drop old kernels within weeks; lock afresh with `kmatrix lock --update`"
                     .to_owned(),
             ),
+            Self::NoPackage { others, .. } => Some(if others.is_empty() {
+                "correct the name, or name the facts of a release that has it".to_owned()
+            } else {
+                format!("archives drop old versions; there is {}", others.join(", "))
+            }),
             Self::Keep { .. } | Self::Store(_) | Self::Internal { .. } => None,
         }
     }

@@ -27,7 +27,7 @@ use crate::name::{Arch, ImageName, ModuleName};
 use crate::plan::{Plan, plan};
 use crate::report::Status;
 use crate::run::PackageSource;
-use crate::source::{self, Source};
+use crate::source::Source;
 use crate::state::{self, State};
 use crate::store::Store;
 
@@ -61,8 +61,8 @@ pub(crate) struct Inputs<'a> {
     pub store: Store,
     site: Site,
     fetcher: Fetcher,
-    common: &'a Common,
-    status: &'a Status,
+    pub(super) common: &'a Common,
+    pub(super) status: &'a Status,
 }
 
 impl<'a> Inputs<'a> {
@@ -85,7 +85,7 @@ impl<'a> Inputs<'a> {
         })
     }
 
-    fn surroundings<'s>(&'s self, seen: &'s [SuiteRecord]) -> Surroundings<'s> {
+    pub(super) fn surroundings<'s>(&'s self, seen: &'s [SuiteRecord]) -> Surroundings<'s> {
         Surroundings {
             site: &self.site,
             store: &self.store,
@@ -96,7 +96,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// Returns every state of a suite that a list of kernels or an image was made from.
-    fn seen(&self) -> Result<Vec<SuiteRecord>, Refusal> {
+    pub(super) fn seen(&self) -> Result<Vec<SuiteRecord>, Refusal> {
         let mut seen = Vec::new();
         for path in self.state.all_kernels()? {
             let list: Option<DistroKernels> = state::read_json(&path)?;
@@ -109,7 +109,7 @@ impl<'a> Inputs<'a> {
         Ok(seen)
     }
 
-    fn online(&self, what: &str) -> Result<(), Refusal> {
+    pub(super) fn online(&self, what: &str) -> Result<(), Refusal> {
         if self.common.offline {
             return Err(Refusal::new(
                 Exit::InputUnavailable,
@@ -207,18 +207,6 @@ impl<'a> Inputs<'a> {
         others.extend_from_slice(&kernels);
         let plan = plan(matrix, &others, today)?;
         Ok((plan, all_facts, kernels))
-    }
-
-    /// Reads the source of every module of a matrix.
-    pub(crate) fn sources(&self, matrix: &Matrix) -> Result<BTreeMap<ModuleName, Source>, Refusal> {
-        matrix
-            .modules
-            .iter()
-            .map(|module| {
-                let source = source::read(&module.name, &module.source)?;
-                Ok((module.name.clone(), source))
-            })
-            .collect()
     }
 
     /// Has every image that these facts name: recorded, loaded again, or made.
@@ -337,7 +325,7 @@ impl<'a> Inputs<'a> {
         docker: &Docker,
         renewal: Renewal,
     ) -> Result<(Plan, Lock, BTreeMap<ModuleName, Source>), Refusal> {
-        let sources = self.sources(matrix)?;
+        let sources = self.sources(matrix, renewal).await?;
         let (plan, facts, kernels) = self.plan(matrix, renewal).await?;
         let names: BTreeSet<ImageName> = plan
             .cells
@@ -450,7 +438,7 @@ pub(crate) fn by_tree(sources: BTreeMap<ModuleName, Source>) -> BTreeMap<Sha256D
         .collect()
 }
 
-fn locked(what: &str) -> Refusal {
+pub(super) fn locked(what: &str) -> Refusal {
     Refusal::new(
         Exit::InputUnavailable,
         format!("{what} is missing or out of date"),

@@ -119,7 +119,14 @@ impl From<CatalogError> for Refusal {
 
 impl From<SourceError> for Refusal {
     fn from(error: SourceError) -> Self {
-        Self::of(Exit::Invalid, &error, error.hint())
+        let exit = if error.why().is_full() {
+            Exit::Internal
+        } else if error.why().is_unavailable() {
+            Exit::InputUnavailable
+        } else {
+            Exit::Invalid
+        };
+        Self::of(exit, &error, error.why().hint())
     }
 }
 

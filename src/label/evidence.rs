@@ -13,11 +13,28 @@ pub struct Evidence {
     /// Whether the deterministic part of the provenance was the same in every attempt.
     pub metadata_equal: Option<bool>,
     pub interface: Option<Interface>,
-    /// The paths of prebuilt objects among the sources that the matrix does not declare.
-    pub closed_inputs: Option<Vec<String>>,
+    /// Prebuilt objects among the sources.
+    pub closed_inputs: Option<ClosedInputs>,
     pub toolchain: Option<Toolchain>,
     pub isolation: Option<Isolation>,
-    pub source: Option<Revision>,
+    pub source: Option<SourceOrigin>,
+}
+
+/// What the search for prebuilt objects found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClosedInputs {
+    /// Those that the matrix does not declare, each with why it counts.
+    pub undeclared: Vec<(String, String)>,
+    /// Those that it declares, each with the reason that it gives.
+    pub declared: Vec<(String, String)>,
+}
+
+/// Where the source came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceOrigin {
+    pub revision: Revision,
+    /// What it was taken from, for people, where it was no directory.
+    pub from: Option<String>,
 }
 
 /// What the rebuilds showed.
@@ -70,10 +87,7 @@ pub fn grade(evidence: &Evidence) -> (Vector, Vec<Reason>) {
         (Axis::Reproducibility, rebuilds(evidence.rebuilds.as_ref())),
         (Axis::Metadata, metadata(evidence.metadata_equal)),
         (Axis::Interface, interface(evidence.interface.as_ref())),
-        (
-            Axis::ClosedInputs,
-            closed(evidence.closed_inputs.as_deref()),
-        ),
+        (Axis::ClosedInputs, closed(evidence.closed_inputs.as_ref())),
         (Axis::Toolchain, toolchain(evidence.toolchain.as_ref())),
         (Axis::Isolation, isolation(evidence.isolation.as_ref())),
         (Axis::Source, source(evidence.source.as_ref())),
@@ -186,26 +200,38 @@ fn interface(found: Option<&Interface>) -> (Grade, String) {
     )
 }
 
-fn closed(found: Option<&[String]>) -> (Grade, String) {
-    match found {
-        None => (
+fn closed(found: Option<&ClosedInputs>) -> (Grade, String) {
+    let Some(found) = found else {
+        return (
             Grade::Undeclared,
             "the source was not looked through for prebuilt objects".to_owned(),
-        ),
-        Some([]) => (
+        );
+    };
+    if let [(path, why), rest @ ..] = found.undeclared.as_slice() {
+        let others = match rest.len() {
+            0 => String::new(),
+            more => format!("; {more} more in the source are not declared either"),
+        };
+        return (
+            Grade::Undeclared,
+            format!("`{path}` in the source is not declared, and {why}{others}"),
+        );
+    }
+    if found.declared.is_empty() {
+        return (
             Grade::NoClosedInputs,
             "no prebuilt object stands in the source".to_owned(),
-        ),
-        Some([first, rest @ ..]) => (
-            Grade::Undeclared,
-            match rest.len() {
-                0 => format!("`{first}` in the source is prebuilt and not declared"),
-                more => {
-                    format!("`{first}` and {more} more in the source are prebuilt and not declared")
-                }
-            },
-        ),
+        );
     }
+    let named: Vec<String> = found
+        .declared
+        .iter()
+        .map(|(path, reason)| format!("`{path}` ({reason})"))
+        .collect();
+    (
+        Grade::Declared,
+        format!("the matrix declares by digest: {}", named.join(", ")),
+    )
 }
 
 fn toolchain(found: Option<&Toolchain>) -> (Grade, String) {
@@ -281,18 +307,24 @@ fn isolation(found: Option<&Isolation>) -> (Grade, String) {
     }
 }
 
-fn source(found: Option<&Revision>) -> (Grade, String) {
-    match found {
-        None => (
+fn source(found: Option<&SourceOrigin>) -> (Grade, String) {
+    let Some(SourceOrigin { revision, from }) = found else {
+        return (
             Grade::Dirty,
             "where the source came from is not recorded".to_owned(),
-        ),
-        Some(Revision::Committed { commit }) => (
-            Grade::Committed,
-            format!("commit {}", commit.get(..12).unwrap_or(commit)),
-        ),
-        Some(Revision::Archived) => (Grade::Archived, "an archive by digest".to_owned()),
-        Some(Revision::Dirty { reason }) => (Grade::Dirty, reason.clone()),
+        );
+    };
+    match (revision, from) {
+        (Revision::Committed { commit }, from) => {
+            let short = commit.get(..12).unwrap_or(commit);
+            let from = from
+                .as_ref()
+                .map_or_else(String::new, |from| format!(" of {from}"));
+            (Grade::Committed, format!("commit {short}{from}"))
+        }
+        (Revision::Archived, Some(from)) => (Grade::Archived, from.clone()),
+        (Revision::Archived, None) => (Grade::Archived, "an archive by digest".to_owned()),
+        (Revision::Dirty { reason }, _) => (Grade::Dirty, reason.clone()),
     }
 }
 
@@ -314,7 +346,7 @@ mod tests {
                 vouched_by: vec!["debian".to_owned()],
                 exceptions: Vec::new(),
             }),
-            closed_inputs: Some(Vec::new()),
+            closed_inputs: Some(ClosedInputs::default()),
             toolchain: Some(Toolchain {
                 executed: recipe::Executed::Native,
                 pinned: true,
@@ -326,10 +358,17 @@ mod tests {
                 attempts: 3,
                 sealed: 3,
             }),
-            source: Some(Revision::Committed {
-                commit: "0123456789abcdef".to_owned(),
+            source: Some(SourceOrigin {
+                revision: Revision::Committed {
+                    commit: "0123456789abcdef".to_owned(),
+                },
+                from: None,
             }),
         }
+    }
+
+    fn input(path: &str) -> (String, String) {
+        (path.to_owned(), "it is an ELF file".to_owned())
     }
 
     fn tier(evidence: &Evidence) -> Tier {
@@ -374,9 +413,28 @@ mod tests {
     }
 
     #[test]
+    fn declared_inputs_are_named_with_their_reasons() {
+        let mut evidence = complete();
+        let closed = evidence.closed_inputs.as_mut().expect("set");
+        closed.declared = vec![
+            ("a.o".to_owned(), "the vendor's core".to_owned()),
+            ("fw.bin".to_owned(), "firmware".to_owned()),
+        ];
+        let (_, reasons) = grade(&evidence);
+        let reason = reasons
+            .iter()
+            .find(|reason| reason.axis == Axis::ClosedInputs)
+            .expect("a reason");
+        assert_eq!(
+            reason.because,
+            "the matrix declares by digest: `a.o` (the vendor's core), `fw.bin` (firmware)"
+        );
+    }
+
+    #[test]
     fn each_finding_has_its_grade() {
         type Change = fn(&mut Evidence);
-        let cases: [(Change, Axis, Grade, Tier); 11] = [
+        let cases: [(Change, Axis, Grade, Tier); 14] = [
             (
                 |e| e.rebuilds.as_mut().expect("set").different = 1,
                 Axis::Reproducibility,
@@ -423,10 +481,38 @@ mod tests {
                 Tier::Constrained,
             ),
             (
-                |e| e.closed_inputs = Some(vec!["core.o".to_owned()]),
+                |e| {
+                    let closed = e.closed_inputs.as_mut().expect("set");
+                    closed.undeclared.push(input("core.o"));
+                },
                 Axis::ClosedInputs,
                 Grade::Undeclared,
                 Tier::Unverified,
+            ),
+            (
+                |e| {
+                    let closed = e.closed_inputs.as_mut().expect("set");
+                    closed.declared.push(input("core.o"));
+                },
+                Axis::ClosedInputs,
+                Grade::Declared,
+                Tier::Constrained,
+            ),
+            (
+                |e| {
+                    let closed = e.closed_inputs.as_mut().expect("set");
+                    closed.declared.push(input("core.o"));
+                    closed.undeclared.push(input("more.o"));
+                },
+                Axis::ClosedInputs,
+                Grade::Undeclared,
+                Tier::Unverified,
+            ),
+            (
+                |e| e.source.as_mut().expect("set").revision = Revision::Archived,
+                Axis::Source,
+                Grade::Archived,
+                Tier::Constrained,
             ),
             (
                 |e| e.toolchain.as_mut().expect("set").pinned = false,
@@ -451,9 +537,9 @@ mod tests {
             ),
             (
                 |e| {
-                    e.source = Some(Revision::Dirty {
+                    e.source.as_mut().expect("set").revision = Revision::Dirty {
                         reason: "changed".to_owned(),
-                    });
+                    };
                 },
                 Axis::Source,
                 Grade::Dirty,

@@ -10,8 +10,10 @@ use crate::digest::Sha256Digest;
 use crate::document::{Place, Placed};
 use crate::matrix::make_variable::MakeVariable;
 use crate::matrix::module_path::ModulePath;
+use crate::matrix::recipe::Recipe;
 use crate::matrix::settings::{BuildSettings, PolicySettings};
 use crate::name::{Arch, Distro, DistroRelease, Flavour, KernelRelease, ModuleName, Series};
+use crate::source::{Declaration, WantedSource};
 
 /// One matrix file. It has at least one module, and at least one target or include.
 #[derive(Debug, Clone)]
@@ -32,11 +34,16 @@ pub struct Matrix {
 #[derive(Debug, Clone)]
 pub struct ModuleEntry {
     pub name: ModuleName,
-    /// Its source, found from where the matrix file is.
-    pub source: PathBuf,
+    /// Where its source comes from; paths are found from where the matrix file is.
+    pub source: WantedSource,
+    /// Prebuilt objects among the sources that are known and named.
+    pub closed_inputs: Vec<Declaration>,
     pub produces: Produces,
     /// Variables that are given to `make` beyond those of the recipe.
     pub make: Vec<MakeVariable>,
+    pub recipe: Recipe,
+    /// The modules whose exported symbols it uses; they are built before it.
+    pub needs: Vec<ModuleName>,
     pub place: Place,
 }
 

@@ -97,24 +97,35 @@ impl<R: Read> Ar<R> {
     }
 }
 
-impl<R: Read> Read for Ar<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer
-            .len()
-            .min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
-        if most == 0 {
-            return Ok(0);
+impl<R: Read> BufRead for Ar<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.remaining == 0 {
+            return Ok(&[]);
         }
-        let count = self
+        let bytes = self
             .source
-            .read(&mut buffer[..most])
+            .fill_buf()
             .map_err(|error| carry(error, |source| PackageError::Read { source }))?;
-        if count == 0 {
+        if bytes.is_empty() {
             return Err(io::Error::other(PackageError::Truncated {
                 part: self.part.clone(),
             }));
         }
-        self.remaining -= count as u64;
+        let most = usize::try_from(self.remaining).unwrap_or(usize::MAX);
+        Ok(&bytes[..bytes.len().min(most)])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.source.consume(count);
+        self.remaining = self.remaining.saturating_sub(count as u64);
+    }
+}
+
+impl<R: Read> Read for Ar<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut bytes = self.fill_buf()?;
+        let count = bytes.read(buffer)?;
+        self.consume(count);
         Ok(count)
     }
 }

@@ -1,16 +1,7 @@
 //! What a Debian package says it is (deb-control(5)).
 
-use super::error::{PackageError, shown};
-use crate::name::{PackageName, PackageVersion};
-
-/// What a package says it is. The index that named the package says it too, and the two must agree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackageIdentity {
-    pub name: PackageName,
-    pub version: PackageVersion,
-    /// The package's own architecture field, such as `amd64` or `all`.
-    pub architecture: String,
-}
+use super::error::PackageError;
+use super::identity::PackageIdentity;
 
 /// Reads the three fields out of a `control` file.
 pub(super) fn parse(control: &[u8]) -> Result<PackageIdentity, PackageError> {
@@ -33,21 +24,8 @@ pub(super) fn parse(control: &[u8]) -> Result<PackageIdentity, PackageError> {
             (Some(_), Some(_)) => Err(refuse(format!("it has the field `{wanted}` twice"))),
         }
     };
-    let architecture = field("Architecture")?;
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if architecture.is_empty() || architecture.len() > 32 || !architecture.bytes().all(plain) {
-        let shown = shown(architecture.as_bytes());
-        return Err(refuse(format!("`{shown}` is not an architecture")));
-    }
-    Ok(PackageIdentity {
-        name: field("Package")?
-            .parse()
-            .map_err(|error| refuse(format!("{error}")))?,
-        version: field("Version")?
-            .parse()
-            .map_err(|error| refuse(format!("{error}")))?,
-        architecture: architecture.to_owned(),
-    })
+    PackageIdentity::parse(field("Package")?, field("Version")?, field("Architecture")?)
+        .map_err(refuse)
 }
 
 #[cfg(test)]

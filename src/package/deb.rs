@@ -4,28 +4,24 @@
 //! deb(5) lets readers ignore members behind `data.tar` and those whose names begin with `_`. They
 //! are refused here: what one reader ignores another may unpack.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 use super::ar::Ar;
-use super::control::{self, PackageIdentity};
-use super::error::{PackageError, recover, shown};
-use super::inflate::Inflated;
+use super::control;
+use super::entry::Kind;
+use super::error::{PackageError, shown};
+use super::format::Unpacked;
+use super::identity::PackageIdentity;
+use super::inflate::{Behind, Compression, Inflated};
 use super::limits::Limits;
-use super::tar_entries::{Kind, for_each_entry};
-use super::unpack::unpack_tar;
-use crate::tree::Entries;
+use super::metadata::{read_at_most, read_metadata};
+use super::tar_entries::{End, for_each_entry};
+use super::unpack::{Links, Unpacking};
 
 const VERSION: &str = "debian-binary";
 const CONTROL: &str = "control.tar";
 const DATA: &str = "data.tar";
-
-/// What a package is and what it holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unpacked {
-    pub identity: PackageIdentity,
-    pub entries: Entries,
-}
 
 /// Unpacks a package's files below the existing, empty directory `into`, in one pass that ends at
 /// the package's last byte; a file's digest is that of the bytes as they were written.
@@ -36,9 +32,16 @@ pub fn unpack_deb(deb: impl Read, into: &Path, limits: &Limits) -> Result<Unpack
     let mut ar = Ar::open(deb)?;
     let identity = read_identity(&mut ar, limits)?;
     let member = expect(&mut ar, DATA)?;
-    let entries = unpack_tar(Inflated::open(&member, &mut ar, limits)?, into, limits)?;
+    let mut tree = Unpacking::open(into, Links::Package, limits)?;
+    let data = expand(&member, &mut ar, limits)?;
+    for_each_entry(data, End::Marked, limits, |entry, bytes| {
+        tree.write(entry, bytes)
+    })?;
     match ar.next_member()? {
-        None => Ok(Unpacked { identity, entries }),
+        None => Ok(Unpacked {
+            identity,
+            entries: tree.finish(),
+        }),
         Some(member) => Err(unexpected(member)),
     }
 }
@@ -56,7 +59,7 @@ fn read_identity<R: Read>(
     if member.as_deref() != Some(VERSION) {
         return Err(PackageError::MissingMember { member: VERSION });
     }
-    let version = read_all(ar, 64)?.unwrap_or_default();
+    let version = read_at_most(ar, 64)?.unwrap_or_default();
     if !version.starts_with(b"2.") || !version.ends_with(b"\n") {
         return Err(PackageError::FormatVersion {
             found: shown(version.trim_ascii_end()),
@@ -65,26 +68,17 @@ fn read_identity<R: Read>(
     let member = expect(ar, CONTROL)?;
     let mut control = None;
     for_each_entry(
-        Inflated::open(&member, ar, limits)?,
+        expand(&member, ar, limits)?,
+        End::Marked,
         limits,
-        |entry, mut bytes| {
+        |entry, bytes| {
             let Kind::File { bytes: size, .. } = entry.kind else {
                 return Ok(());
             };
             if entry.name != "control" {
                 return Ok(());
             }
-            let read = read_all(&mut bytes, limits.control_bytes)?;
-            let read = read.ok_or(PackageError::FileTooLarge {
-                name: entry.name.clone(),
-                bytes: size,
-                limit: limits.control_bytes,
-            })?;
-            if read.len() as u64 != size {
-                return Err(PackageError::Truncated {
-                    part: format!("`{}`", entry.name),
-                });
-            }
+            let read = read_metadata(&entry.name, size, bytes, limits)?;
             match control.replace(read) {
                 None => Ok(()),
                 Some(_) => Err(PackageError::Duplicate { name: entry.name }),
@@ -95,6 +89,27 @@ fn read_identity<R: Read>(
         why: format!("`{member}` has none"),
     })?;
     control::parse(&control)
+}
+
+/// Expands a member by the ending that follows `.tar` in its name. deb(5) has bzip2 and lzma too,
+/// which nothing makes any more.
+fn expand<'a, R: Read>(
+    member: &str,
+    ar: &'a mut Ar<R>,
+    limits: &Limits,
+) -> Result<Inflated<&'a mut Ar<R>>, PackageError> {
+    let compression = match member.rsplit_once(".tar").map(|(_, ending)| ending) {
+        Some("") => Compression::None,
+        Some(".gz") => Compression::Gzip,
+        Some(".xz") => Compression::Xz,
+        Some(".zst") => Compression::Zstd,
+        Some(_) | None => {
+            return Err(PackageError::UnknownCompression {
+                member: member.to_owned(),
+            });
+        }
+    };
+    Inflated::open(member, compression, ar, Behind::Nothing, limits)
 }
 
 /// Goes on to the next member, which must be `wanted` with or without a compression's ending.
@@ -115,14 +130,4 @@ fn unexpected(member: String) -> PackageError {
     } else {
         PackageError::UnexpectedMember { member }
     }
-}
-
-/// Reads to the end, or returns `None` if there are more bytes than `limit`.
-fn read_all(bytes: &mut dyn Read, limit: u64) -> Result<Option<Vec<u8>>, PackageError> {
-    let mut read = Vec::new();
-    bytes
-        .take(limit + 1)
-        .read_to_end(&mut read)
-        .map_err(|error: io::Error| recover(error, |source| PackageError::Read { source }))?;
-    Ok((read.len() as u64 <= limit).then_some(read))
 }

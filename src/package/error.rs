@@ -29,7 +29,7 @@ pub enum PackageError {
     UnexpectedMember { member: String },
     #[error("the package has format version `{found}`, not 2")]
     FormatVersion { found: String },
-    #[error("`{member}` has a compression that is none of gzip, xz and zstd")]
+    #[error("`{member}` is compressed in a way that is not read")]
     UnknownCompression { member: String },
     #[error("cannot decompress `{member}`")]
     Decompress { member: String, source: io::Error },
@@ -39,6 +39,30 @@ pub enum PackageError {
     Tar { member: String, why: String },
     #[error("the control file cannot be used: {why}")]
     Control { why: String },
+    #[error("the package is not an RPM")]
+    NotRpm,
+    #[error("the package's RPM headers cannot be used: {why}")]
+    Rpm { why: String },
+    #[error("a header of the package has {bytes} bytes, more than {limit}")]
+    HeaderTooLarge { bytes: u64, limit: u64 },
+    #[error("the package's header has no digest of the payload, and no signature covers it")]
+    NoPayloadDigest,
+    #[error("the package's cpio archive is malformed: {why}")]
+    Cpio { why: &'static str },
+    #[error("`{member}` has the digest {found}, not {wanted} as the package's metadata says")]
+    WrongDigest {
+        member: String,
+        wanted: String,
+        found: String,
+    },
+    #[error("the package is not an apk package")]
+    NotApk,
+    #[error("`.PKGINFO` cannot be used: {why}")]
+    PkgInfo { why: String },
+    #[error("the package is {what}, which is not read")]
+    Unsupported { what: &'static str },
+    #[error("`{name}` does not stand in the one top directory that was to be taken off")]
+    NoTopDirectory { name: String },
 
     #[error("`{member}` expands to more than {ratio} times its size")]
     Ratio { member: String, ratio: u64 },

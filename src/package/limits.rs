@@ -23,8 +23,10 @@ pub struct Limits {
     pub depth: usize,
     /// The most bytes of one extended header (POSIX pax).
     pub extension_bytes: u64,
-    /// The most bytes of the `control` file.
+    /// The most bytes of a file of metadata, such as `control` or `.PKGINFO`.
     pub control_bytes: u64,
+    /// The most bytes of an RPM header, which has a name and a digest for each file.
+    pub header_bytes: u64,
     /// The most memory that a decompressor may take; `xz -9` needs 65 MiB.
     pub decoder_bytes: u64,
 }
@@ -40,13 +42,25 @@ impl Default for Limits {
             path_bytes: 1024,
             depth: 64,
             extension_bytes: 64 * 1024,
-            control_bytes: MIB,
+            control_bytes: 4 * MIB,
+            header_bytes: 64 * MIB,
             decoder_bytes: 128 * MIB,
         }
     }
 }
 
 impl Limits {
+    /// Returns the bounds on a source tarball, which leave a kernel tree of 90,000 files and 1.6 GB
+    /// room to grow five times.
+    pub fn tarball() -> Self {
+        Self {
+            entries: 500_000,
+            file_bytes: 1024 * MIB,
+            total_bytes: 8 * 1024 * MIB,
+            ..Self::default()
+        }
+    }
+
     /// Returns the most bytes that an expanded archive may have: its files, and for each entry its
     /// header, its padding and its long names.
     pub(super) fn archive_bytes(&self) -> u64 {

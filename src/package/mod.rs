@@ -8,17 +8,33 @@
 //! not understood is refused, never skipped. Nothing that a package names is ever followed: a name
 //! is created new below directories that this code created itself, or not at all.
 
+mod apk;
 mod ar;
 mod control;
+mod cpio;
 mod deb;
+mod entry;
 mod error;
+mod format;
+mod identity;
 mod inflate;
 mod limits;
+mod metadata;
 mod name;
+mod pacman;
+mod pkginfo;
+mod rpm;
+mod rpm_header;
+mod source;
 mod tar_entries;
+mod tarball;
 mod unpack;
 
-pub use control::PackageIdentity;
-pub use deb::{Unpacked, deb_identity, unpack_deb};
+pub use apk::{ApkSignature, ApkSignatureKind, ApkSigned, apk_signed};
+pub use deb::{deb_identity, unpack_deb};
 pub use error::PackageError;
+pub use format::{PackageFormat, ParseFormatError, Unpacked, unpack};
+pub use identity::PackageIdentity;
 pub use limits::Limits;
+pub use rpm::{RpmSigned, rpm_signed};
+pub use tarball::{Strip, unpack_tarball};

@@ -2,6 +2,7 @@
 
 use super::error::{PackageError, shown};
 use super::limits::Limits;
+use super::unpack::Links;
 
 /// The longest part of a path that Linux file systems hold (`NAME_MAX`).
 const PART_BYTES: usize = 255;
@@ -50,17 +51,23 @@ pub(super) fn relative(raw: &[u8], limits: &Limits) -> Result<String, PackageErr
 /// `..` may stand at the target's front only. The directories above a link are real directories, so
 /// such a `..` climbs exactly one level, and by induction over the links on the way no chain of them
 /// leaves the package. A `..` behind a name may climb from wherever a link of that name leads.
-/// An absolute target means the package's own root, which is where it is mounted.
-pub(super) fn target(name: &str, raw: &[u8], limits: &Limits) -> Result<String, PackageError> {
+/// An absolute target means the package's own root, which is where it is mounted; in a tree that
+/// has no place of its own it leaves.
+pub(super) fn target(
+    name: &str,
+    raw: &[u8],
+    links: Links,
+    limits: &Limits,
+) -> Result<String, PackageError> {
     let target = text(raw, limits)?;
     let leaves = || PackageError::LinkLeaves {
         name: name.to_owned(),
         target: target.to_owned(),
     };
-    let mut depth = if target.starts_with('/') {
-        0
-    } else {
-        name.matches('/').count()
+    let mut depth = match links {
+        Links::Package if target.starts_with('/') => 0,
+        Links::Tree if target.starts_with('/') => return Err(leaves()),
+        Links::Package | Links::Tree => name.matches('/').count(),
     };
     let mut descended = false;
     for part in target.split('/').filter(|part| !matches!(*part, "" | ".")) {
@@ -141,11 +148,10 @@ mod tests {
             ("a", "/b/../c", false),
             ("x/y/a", "b/../../c", false),
         ] {
-            assert_eq!(
-                target(name, raw.as_bytes(), &limits).is_ok(),
-                taken,
-                "{name} -> {raw}"
-            );
+            let links = |links| target(name, raw.as_bytes(), links, &limits).is_ok();
+            assert_eq!(links(Links::Package), taken, "{name} -> {raw}");
+            let inside = taken && !raw.starts_with('/');
+            assert_eq!(links(Links::Tree), inside, "{name} -> {raw}");
         }
     }
 }

@@ -4,10 +4,11 @@
 //! names and extended headers of any size into memory, and takes an archive that merely stops for
 //! one that has ended.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 use tar::{EntryType, PaxExtensions};
 
+use super::entry::{ArchiveEntry, Kind};
 use super::error::{PackageError, recover, shown};
 use super::inflate::Inflated;
 use super::limits::Limits;
@@ -16,35 +17,22 @@ use super::name;
 /// Extension headers that may stand before one entry: a long name, a long link, and two of pax.
 const EXTENSIONS: usize = 4;
 
-/// One entry, whose name and kind are good in themselves; what they mean beside the entries before
-/// it is not checked here.
-pub(super) struct TarEntry {
-    /// Relative to the root; empty for the root itself.
-    pub(super) name: String,
-    pub(super) kind: Kind,
-}
-
-pub(super) enum Kind {
-    Directory,
-    File {
-        bytes: u64,
-        executable: bool,
-    },
-    Symlink {
-        target: String,
-    },
-    /// Another name of a file; the target is relative to the root.
-    HardLink {
-        target: String,
-    },
+/// How a tar archive ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// With blocks of zeros, as POSIX has it.
+    Marked,
+    /// With its last entry, or with blocks of zeros: a part of a longer archive.
+    Open,
 }
 
 /// Calls `visit` with every entry and its bytes, and then reads the archive to its end, behind
 /// which only zeros may follow.
-pub(super) fn for_each_entry<R: Read>(
-    archive: Inflated<R>,
+pub(super) fn for_each_entry<S: BufRead>(
+    archive: Inflated<S>,
+    end: End,
     limits: &Limits,
-    mut visit: impl FnMut(TarEntry, &mut dyn Read) -> Result<(), PackageError>,
+    mut visit: impl FnMut(ArchiveEntry, &mut dyn Read) -> Result<(), PackageError>,
 ) -> Result<(), PackageError> {
     let member = archive.member().to_owned();
     let malformed = |error: io::Error| {
@@ -78,8 +66,10 @@ pub(super) fn for_each_entry<R: Read>(
         return Err(refuse("it ends with an extended header of no entry"));
     }
     let mut rest = archive.into_inner();
-    if rest.ended {
-        return Err(refuse("it stops without an end"));
+    match end {
+        End::Open if rest.ended => return Ok(()),
+        End::Marked if rest.ended => return Err(refuse("it stops without an end")),
+        End::Open | End::Marked => {}
     }
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -237,7 +227,7 @@ fn check<R: Read>(
     ahead: Ahead,
     limits: &Limits,
     malformed: &impl Fn(io::Error) -> PackageError,
-) -> Result<TarEntry, PackageError> {
+) -> Result<ArchiveEntry, PackageError> {
     let header = entry.header();
     let raw = ahead
         .name
@@ -262,9 +252,7 @@ fn check<R: Read>(
             bytes: entry.size(),
             executable: mode & 0o111 != 0,
         },
-        EntryType::Symlink => Kind::Symlink {
-            target: name::target(&name, &link(), limits)?,
-        },
+        EntryType::Symlink => Kind::Symlink { target: link() },
         EntryType::Link => Kind::HardLink {
             target: name::relative(&link(), limits)?,
         },
@@ -291,5 +279,5 @@ fn check<R: Read>(
     if mode & 0o6000 != 0 {
         return Err(PackageError::SetId { name: shown_name() });
     }
-    Ok(TarEntry { name, kind })
+    Ok(ArchiveEntry { name, kind })
 }

@@ -6,14 +6,23 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::entry::{ArchiveEntry, Kind};
 use super::error::{PackageError, recover};
-use super::inflate::Inflated;
 use super::limits::Limits;
-use super::tar_entries::{Kind, TarEntry, for_each_entry};
+use super::name;
 use crate::digest::{Hashing, Sha256Digest};
 use crate::tree::{Entries, Entry};
 
-/// Writes a tar archive below the existing, empty directory `into` and returns what it wrote.
+/// Where symbolic links may lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Links {
+    /// Anywhere in the package, whose root an absolute target begins at.
+    Package,
+    /// Below the root by relative targets only, since the tree has no place of its own.
+    Tree,
+}
+
+/// A directory that entries are written to, and what it holds so far.
 ///
 /// Directories become 0755, files 0644, or 0755 if anybody may execute them, whatever the umask;
 /// times and owners are those of the moment and of this process. After an error the directory holds
@@ -24,34 +33,9 @@ use crate::tree::{Entries, Entry};
 /// The directories above an entry are looked up among the entries written so far, so none is a
 /// symbolic link or a file. On disk every name is created exclusively, so that where a file system
 /// takes two names for one (by case, say) the second is an error and not a way out.
-pub(super) fn unpack_tar<R: Read>(
-    archive: Inflated<R>,
-    into: &Path,
-    limits: &Limits,
-) -> Result<Entries, PackageError> {
-    let unreadable = |source| PackageError::Write {
-        path: into.to_owned(),
-        source,
-    };
-    if fs::read_dir(into).map_err(unreadable)?.next().is_some() {
-        return Err(PackageError::NotEmpty {
-            path: into.to_owned(),
-        });
-    }
-    let mut tree = Unpacking {
-        into,
-        limits,
-        entries: Entries::new(),
-        listed: HashSet::new(),
-        bytes: 0,
-        buffer: vec![0; 128 * 1024],
-    };
-    for_each_entry(archive, limits, |entry, bytes| tree.write(entry, bytes))?;
-    Ok(tree.entries)
-}
-
-struct Unpacking<'a> {
+pub(super) struct Unpacking<'a> {
     into: &'a Path,
+    links: Links,
     limits: &'a Limits,
     entries: Entries,
     /// Names that the archive itself listed, unlike parents that it implied.
@@ -61,9 +45,45 @@ struct Unpacking<'a> {
     buffer: Vec<u8>,
 }
 
-impl Unpacking<'_> {
-    fn write(&mut self, entry: TarEntry, bytes: &mut dyn Read) -> Result<(), PackageError> {
-        let TarEntry { name, kind } = entry;
+impl<'a> Unpacking<'a> {
+    /// Begins to write below `into`, which must exist and be empty.
+    pub(super) fn open(
+        into: &'a Path,
+        links: Links,
+        limits: &'a Limits,
+    ) -> Result<Self, PackageError> {
+        let unreadable = |source| PackageError::Write {
+            path: into.to_owned(),
+            source,
+        };
+        if fs::read_dir(into).map_err(unreadable)?.next().is_some() {
+            return Err(PackageError::NotEmpty {
+                path: into.to_owned(),
+            });
+        }
+        Ok(Self {
+            into,
+            links,
+            limits,
+            entries: Entries::new(),
+            listed: HashSet::new(),
+            bytes: 0,
+            buffer: vec![0; 128 * 1024],
+        })
+    }
+
+    /// Returns what was written.
+    pub(super) fn finish(self) -> Entries {
+        self.entries
+    }
+
+    /// Writes one entry, whose bytes `bytes` holds and nothing else.
+    pub(super) fn write(
+        &mut self,
+        entry: ArchiveEntry,
+        bytes: &mut dyn Read,
+    ) -> Result<(), PackageError> {
+        let ArchiveEntry { name, kind } = entry;
         if !self.listed.insert(name.clone()) {
             let root = name.is_empty().then(|| "./".to_owned());
             return Err(PackageError::Duplicate {
@@ -102,6 +122,7 @@ impl Unpacking<'_> {
                 }
             }
             Kind::Symlink { target } => {
+                let target = name::target(&name, &target, self.links, self.limits)?;
                 let path = self.into.join(&name);
                 std::os::unix::fs::symlink(&target, &path).map_err(writing(&path))?;
                 Entry::Symlink { target }

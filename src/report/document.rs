@@ -35,7 +35,16 @@ struct CellSummary<'a> {
     modules: &'a [BuiltModule],
     comparisons: Vec<Compared<'a>>,
     failure: Option<Failed<'a>>,
+    exclusion: Option<Excluded<'a>>,
     label: Option<&'a Label>,
+}
+
+/// What a module says of a kernel that it is not for.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Excluded<'a> {
+    directive: &'a str,
+    value: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,6 +78,7 @@ pub struct CellDocument<'a> {
     executed: Executed,
     standing: &'static str,
     failure: Option<Failed<'a>>,
+    exclusion: Option<Excluded<'a>>,
     label: Option<&'a Label>,
     attempts: &'a [AttemptRecord],
     comparisons: Vec<Compared<'a>>,
@@ -105,6 +115,7 @@ impl<'a> From<&'a Assessment> for CellSummary<'a> {
             modules: assessment.modules(),
             comparisons: compared(assessment),
             failure: failed(assessment),
+            exclusion: excluded(assessment),
             label: assessment.label(),
         }
     }
@@ -119,10 +130,21 @@ impl<'a> From<&'a Assessment> for CellDocument<'a> {
             executed: assessment.cell.inputs.executed(),
             standing: class_of(&assessment.standing),
             failure: failed(assessment),
+            exclusion: excluded(assessment),
             label: assessment.label(),
             attempts: &assessment.attempts,
             comparisons: compared(assessment),
         }
+    }
+}
+
+fn excluded(assessment: &Assessment) -> Option<Excluded<'_>> {
+    match &assessment.standing {
+        Standing::Excluded { exclusion } => Some(Excluded {
+            directive: &exclusion.directive,
+            value: &exclusion.value,
+        }),
+        Standing::Labelled(_) | Standing::Failed { .. } | Standing::Missing { .. } => None,
     }
 }
 
@@ -146,7 +168,7 @@ fn failed(assessment: &Assessment) -> Option<Failed<'_>> {
         Standing::Missing { failure, .. } => failure
             .as_ref()
             .map(|(number, failure)| (number, failure))?,
-        Standing::Labelled(_) => return None,
+        Standing::Labelled(_) | Standing::Excluded { .. } => return None,
     };
     Some(Failed {
         attempt: *number,

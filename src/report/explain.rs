@@ -9,7 +9,7 @@ use crate::label::Label;
 use crate::outcome::Outcome;
 use crate::recipe::BuildSpec;
 use crate::run::{Assessment, Standing};
-use crate::source::Revision;
+use crate::source::{Certainty, Origin, Revision, SourceRecord};
 
 /// How wide a reason may be, beside the names of the axes on 80 columns.
 const REASON: usize = 60;
@@ -37,6 +37,10 @@ pub fn explain(
             if let Some(label) = label {
                 print_label(to, label)?;
             }
+        }
+        Standing::Excluded { exclusion } => {
+            writeln!(to, "{exclusion}")?;
+            writeln!(to, "  neither built nor failed; no exit status tells of it")?;
         }
         Standing::Missing { failure, label } => {
             writeln!(to, "not every attempt was made; run `kmatrix build` again")?;
@@ -101,13 +105,9 @@ fn print_inputs(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> 
         None => writeln!(to, "  executed {}", cell.inputs.executed())?,
     }
     writeln!(to, "  source {}", cell.source.tree)?;
-    match &cell.source.revision {
-        Revision::Committed { commit } => writeln!(to, "    commit {commit}")?,
-        Revision::Archived => writeln!(to, "    from an archive")?,
-        Revision::Dirty { reason } => writeln!(to, "    not committed: {reason}")?,
-    }
-    for closed in &cell.source.closed_inputs {
-        writeln!(to, "    prebuilt: {} ({})", closed.path, closed.reason)?;
+    print_origin(to, &cell.source)?;
+    for needed in &cell.inputs.needed {
+        writeln!(to, "  needs {} {}", needed.module, needed.source_tree)?;
     }
     writeln!(to, "  image {} {}", cell.image.name, cell.image.id)?;
     if let Some(date) = cell.image.archive_date {
@@ -146,6 +146,66 @@ fn print_inputs(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> 
     Ok(())
 }
 
+/// Prints where the source came from, what pins it, and every closed input in it.
+fn print_origin(to: &mut impl Write, source: &SourceRecord) -> io::Result<()> {
+    if source.origin != Origin::Directory {
+        writeln!(to, "    from {}", source.origin)?;
+    }
+    if let Some(path) = source.origin.path() {
+        writeln!(to, "    directory {path}")?;
+    }
+    let pin =
+        |to: &mut dyn Write, name: &str, sha256: &Sha256Digest| writeln!(to, "    {name} {sha256}");
+    match &source.origin {
+        Origin::Directory | Origin::Git { .. } => {}
+        Origin::Tarball { sha256, .. } => pin(to, "tarball", sha256)?,
+        Origin::Package {
+            package, vouched, ..
+        } => {
+            pin(to, &package.path, &package.sha256)?;
+            pin(to, "release file", &vouched.index)?;
+        }
+        Origin::Dsc {
+            sha256,
+            files,
+            patches,
+            ..
+        } => {
+            pin(to, "dsc", sha256)?;
+            for file in files {
+                pin(to, &file.name, &file.sha256)?;
+            }
+            for patch in patches {
+                writeln!(to, "    patch {patch}")?;
+            }
+        }
+        Origin::SourceRpm {
+            sha256, tarball, ..
+        } => {
+            pin(to, "source package", sha256)?;
+            pin(to, &tarball.name, &tarball.sha256)?;
+        }
+    }
+    match &source.revision {
+        Revision::Committed { commit } => writeln!(to, "    commit {commit}")?,
+        Revision::Archived => writeln!(to, "    from an archive")?,
+        Revision::Dirty { reason } => writeln!(to, "    not committed: {reason}")?,
+    }
+    for input in &source.closed_inputs {
+        let sure = match input.certainty {
+            Certainty::Certain => "prebuilt",
+            Certainty::Suspected => "suspected",
+        };
+        writeln!(to, "    {sure}: {} ({})", input.path, input.reason)?;
+        writeln!(to, "      {}", input.digest)?;
+        match &input.declared {
+            Some(reason) => writeln!(to, "      declared: {reason}")?,
+            None => writeln!(to, "      not declared in the matrix")?,
+        }
+    }
+    Ok(())
+}
+
 fn print_attempts(
     to: &mut impl Write,
     assessment: &Assessment,
@@ -170,7 +230,9 @@ fn print_attempts(
         let variation = &attempt.variation;
         match spec(&attempt.spec) {
             Some(spec) => {
-                writeln!(to, "  {}", spec.make_command())?;
+                for step in spec.steps().lines() {
+                    writeln!(to, "  {step}")?;
+                }
                 for (name, value) in &spec.environment {
                     writeln!(to, "    {name}={value}")?;
                 }

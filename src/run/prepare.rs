@@ -12,7 +12,7 @@ use crate::catalog::error::CatalogError;
 use crate::digest::Sha256Digest;
 use crate::engine::Locations;
 use crate::ledger::CellRecord;
-use crate::package;
+use crate::package::{self, PackageFormat};
 use crate::recipe::Mount;
 use crate::recipe::toolchain::{self, KernelToolchain};
 use crate::run::{InputError, Workshop};
@@ -92,7 +92,11 @@ async fn open(workshop: &Workshop, package: &PackageRef) -> Result<Arc<PackageTr
     }
     let store = workshop.store.clone();
     let digest = package.sha256;
-    let opened = blocking(move || store.package_tree(&digest, &package::Limits::default())).await;
+    let opened = blocking(move || {
+        let limits = package::Limits::default();
+        store.package_tree(&digest, PackageFormat::Deb, &limits)
+    })
+    .await;
     Ok(Arc::new(opened?))
 }
 
@@ -138,11 +142,14 @@ pub(crate) async fn prepare(
         }
     }
     mounts.sort_by(|a, b| a.path.cmp(&b.path));
-    let source = workshop.sources.get(&cell.inputs.source_tree);
-    if let Some(source) = source {
-        let (store, source) = (workshop.store.clone(), source.clone());
-        let place = blocking(move || store.source_tree(&source.entries, &source.directory)).await?;
-        locations.insert(cell.inputs.source_tree, place);
+    let needed = cell.inputs.needed.iter().map(|needed| needed.source_tree);
+    for tree in std::iter::once(cell.inputs.source_tree).chain(needed) {
+        if let Some(source) = workshop.sources.get(&tree) {
+            let (store, source) = (workshop.store.clone(), source.clone());
+            let place =
+                blocking(move || store.source_tree(&source.entries, &source.directory)).await?;
+            locations.insert(tree, place);
+        }
     }
     Ok(Prepared {
         mounts,

@@ -22,7 +22,7 @@ const SCHEMA_VERSION: u32 = 1;
 pub(super) struct TreeFile {
     schema_version: u32,
     pub(super) digest: Sha256Digest,
-    /// Absent for a source tree.
+    /// Absent for a source tree and for a tarball.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) package: Option<PackageFile>,
 }

@@ -2,9 +2,13 @@
 //!
 //! ```text
 //! blobs/sha256/<2 hex>/<64 hex>    bytes, named by their digest
-//! trees/<key>/root/                an unpacked package (`deb1-<hex>`) or a source tree (`src1-<hex>`)
+//! trees/<key>/root/                an unpacked package (`deb1-<hex>`, `rpm1-`, `pacman1-`, `apk1-`),
+//!                                  an unpacked tarball (`tarball1-`, `tarball1-stripped-`), or a
+//!                                  source tree: by its own digest (`src1-<hex>`), or by what it was
+//!                                  made from (`git1-<hex>`, `dsc1-<hex>`)
 //! trees/<key>/tree.json            the tree's digest, and what package it is
 //! trees/<key>/entries.json         every entry of the tree
+//! git/<sha-1 or sha-256>/          a repository that commits are fetched into
 //! tmp/<process>/                   what a running process is still making
 //! lock                             held for a moment by a process that opens the store
 //! ```
@@ -31,6 +35,7 @@ mod error;
 mod manifest;
 mod scratch;
 mod sources;
+mod tarballs;
 mod trees;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +43,8 @@ use std::sync::Arc;
 
 pub use blobs::{BlobReader, BlobWriter};
 pub use error::StoreError;
+pub use sources::{MakingSource, SourceKind};
+pub use tarballs::TarballTree;
 pub use trees::{PackageTree, TreeRecord};
 
 use scratch::Scratch;

@@ -8,14 +8,22 @@ use super::error::{StoreError, failed};
 use super::manifest::{self, EntriesFile, TreeFile};
 use super::{Store, disk};
 use crate::digest::{Hashing, Sha256Digest};
-use crate::package::{Limits, PackageError, PackageIdentity, Unpacked, unpack_deb};
+use crate::package::{Limits, PackageError, PackageFormat, PackageIdentity, unpack};
 use crate::tree::{self, Entries};
 
-/// The version of how Debian packages are unpacked; a change to what is written needs a new one.
-const DEB: &str = "deb1";
+/// The version of how packages of a format are unpacked; a change to what is written needs a new
+/// one.
+fn kind(format: PackageFormat) -> &'static str {
+    match format {
+        PackageFormat::Deb => "deb1",
+        PackageFormat::Rpm => "rpm1",
+        PackageFormat::Pacman => "pacman1",
+        PackageFormat::Apk => "apk1",
+    }
+}
 
 /// The directory of a tree's files, in the tree's own directory.
-const ROOT: &str = "root";
+pub(super) const ROOT: &str = "root";
 
 /// An unpacked package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +49,10 @@ impl Store {
     /// Returns a package's tree if it was unpacked before, at the cost of reading one small file.
     pub fn package_tree_record(
         &self,
-        deb: &Sha256Digest,
+        package: &Sha256Digest,
+        format: PackageFormat,
     ) -> Result<Option<TreeRecord>, StoreError> {
-        let place = self.tree_place(DEB, deb);
+        let place = self.tree_place(kind(format), package);
         let Some(file) = manifest::read::<TreeFile>(&place)? else {
             return Ok(None);
         };
@@ -63,73 +72,69 @@ impl Store {
     /// Of two that unpack one package at once, the first to finish wins and both return its tree.
     pub fn package_tree(
         &self,
-        deb: &Sha256Digest,
+        package: &Sha256Digest,
+        format: PackageFormat,
         limits: &Limits,
     ) -> Result<PackageTree, StoreError> {
-        if let Some(tree) = self.existing_package_tree(deb)? {
+        if let Some(tree) = self.existing_package_tree(package, format)? {
             return Ok(tree);
         }
         let making = self.scratch.directory()?;
         let root = make_root(making.path())?;
-        let unpacked = self.unpack_blob(deb, &root, limits)?;
+        let unpacked = self.read_package(package, |bytes| unpack(format, bytes, &root, limits))?;
         let file = TreeFile::new(tree::digest(&unpacked.entries), Some(unpacked.identity));
-        self.publish_tree(making, &file, unpacked.entries, &self.tree_place(DEB, deb))?;
-        self.existing_package_tree(deb)?
+        let place = self.tree_place(kind(format), package);
+        self.publish_tree(making, &file, unpacked.entries, &place)?;
+        self.existing_package_tree(package, format)?
             .ok_or_else(|| StoreError::CorruptTree {
-                path: self.tree_place(DEB, deb),
+                path: place,
                 why: "it was removed while it was made".to_owned(),
             })
     }
 
-    fn existing_package_tree(&self, deb: &Sha256Digest) -> Result<Option<PackageTree>, StoreError> {
-        let Some(record) = self.package_tree_record(deb)? else {
+    fn existing_package_tree(
+        &self,
+        package: &Sha256Digest,
+        format: PackageFormat,
+    ) -> Result<Option<PackageTree>, StoreError> {
+        let Some(record) = self.package_tree_record(package, format)? else {
             return Ok(None);
         };
-        let place = self.tree_place(DEB, deb);
-        let corrupt = |why: &str| StoreError::CorruptTree {
-            path: place.clone(),
-            why: why.to_owned(),
-        };
-        let file = manifest::read::<EntriesFile>(&place)?
-            .ok_or_else(|| corrupt("it was removed while it was read"))?;
-        if tree::digest(&file.entries) != record.digest {
-            return Err(corrupt("its entries do not have its digest"));
-        }
+        let place = self.tree_place(kind(format), package);
         Ok(Some(PackageTree {
             directory: record.directory,
-            entries: file.entries,
+            entries: existing_entries(&place, &record.digest)?,
             digest: record.digest,
             identity: record.identity,
         }))
     }
 
-    /// Unpacks a blob whose bytes are hashed again as they pass. A blob that is not what its name
-    /// says is reported as that, whatever unpacking made of it.
-    fn unpack_blob(
+    /// Reads a blob that is a package or a tarball; its bytes are hashed again as they pass. A blob
+    /// that is not what its name says is reported as that, whatever `read` made of it.
+    pub(super) fn read_package<T>(
         &self,
-        deb: &Sha256Digest,
-        into: &Path,
-        limits: &Limits,
-    ) -> Result<Unpacked, StoreError> {
+        package: &Sha256Digest,
+        read: impl FnOnce(&mut Hashing<fs::File>) -> Result<T, PackageError>,
+    ) -> Result<T, StoreError> {
         let path = self
-            .blob_path(deb)
-            .ok_or(StoreError::NoBlob { digest: *deb })?;
+            .blob_path(package)
+            .ok_or(StoreError::NoBlob { digest: *package })?;
         let file = fs::File::open(&path).map_err(failed("open", &path))?;
         let mut bytes = Hashing::new(file);
-        let unpacked = unpack_deb(&mut bytes, into, limits);
-        if let Err(source @ PackageError::Write { .. }) = unpacked {
+        let made = read(&mut bytes);
+        if let Err(source @ PackageError::Write { .. }) = made {
             return Err(StoreError::Package {
-                digest: *deb,
+                digest: *package,
                 source,
             });
         }
         io::copy(&mut bytes, &mut io::sink()).map_err(failed("read", &path))?;
         let (_, found, _) = bytes.finish();
-        if found != *deb {
+        if found != *package {
             return Err(StoreError::CorruptBlob { path, found });
         }
-        unpacked.map_err(|source| StoreError::Package {
-            digest: *deb,
+        made.map_err(|source| StoreError::Package {
+            digest: *package,
             source,
         })
     }
@@ -158,6 +163,20 @@ impl Store {
             .join("trees")
             .join(format!("{kind}-{}", digest.to_hex()))
     }
+}
+
+/// Reads the entries of a tree whose manifest has said its digest.
+pub(super) fn existing_entries(place: &Path, digest: &Sha256Digest) -> Result<Entries, StoreError> {
+    let corrupt = |why: &str| StoreError::CorruptTree {
+        path: place.to_owned(),
+        why: why.to_owned(),
+    };
+    let file = manifest::read::<EntriesFile>(place)?
+        .ok_or_else(|| corrupt("it was removed while it was read"))?;
+    if tree::digest(&file.entries) != *digest {
+        return Err(corrupt("its entries do not have its digest"));
+    }
+    Ok(file.entries)
 }
 
 /// Makes the directory of a tree's files.

@@ -15,4 +15,6 @@ mod interrupt;
 mod isolation;
 mod labels;
 mod matrices;
+mod recipes;
 mod resume;
+mod sources;
