@@ -184,6 +184,14 @@ impl CatalogError {
             Self::Pattern { .. } => {
                 Some("patterns are globs; see the facts file's `[kernel]` table".to_owned())
             }
+            Self::Keys {
+                source: OpenPgpError::Keyring { path, .. },
+                ..
+            } => Some(format!(
+                "put the certificates of the keys that the facts file pins into `{}`, armoured, from \
+                 a source that you trust",
+                path.display()
+            )),
             Self::Keys { .. } => Some(
                 "`keys` and `keyrings` of the facts file have to name the same certificates"
                     .to_owned(),

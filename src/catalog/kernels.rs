@@ -7,7 +7,7 @@ use globset::{Glob, GlobMatcher, GlobSet, GlobSetBuilder};
 use regex::Regex;
 
 use super::dependency::Dependency;
-use super::facts::{HeaderPackage, KernelFacts};
+use super::facts::{HeaderPackage, KernelFacts, Rewriting};
 use super::format::ArchiveFormat;
 use super::indexed_package::IndexedPackage;
 use super::version_order::VersionOrder;
@@ -45,8 +45,8 @@ enum HeaderPattern {
     },
     Version {
         name: PackageName,
-        from: Regex,
-        to: String,
+        /// Each expression with what a version that it matches becomes.
+        rewritings: Vec<(Regex, String)>,
     },
 }
 
@@ -157,14 +157,12 @@ impl HeaderPattern {
                 name: name.clone(),
                 capability: capability.clone(),
             },
-            HeaderPackage::Version { name, from, to } => Self::Version {
+            HeaderPackage::Version { name, rewritings } => Self::Version {
                 name: name.clone(),
-                // Whatever the expression says, it has to match all of the version.
-                from: Regex::new(&format!("^(?:{from})$")).map_err(|error| PatternError {
-                    pattern: from.clone(),
-                    reason: error.to_string(),
-                })?,
-                to: to.clone(),
+                rewritings: rewritings
+                    .iter()
+                    .map(|Rewriting { from, to }| Ok((whole(from)?, to.clone())))
+                    .collect::<Result<_, _>>()?,
             },
         })
     }
@@ -217,10 +215,13 @@ impl HeaderPattern {
                 let release = provided.version.as_ref()?.as_str();
                 release.parse().ok().filter(|_| package.name == *name)
             }
-            Self::Version { name, from, to } => {
-                let captures = from
-                    .captures(package.version.as_str())
-                    .filter(|_| package.name == *name)?;
+            Self::Version { name, rewritings } => {
+                if package.name != *name {
+                    return None;
+                }
+                let (captures, to) = rewritings
+                    .iter()
+                    .find_map(|(from, to)| Some((from.captures(package.version.as_str())?, to)))?;
                 let mut release = String::new();
                 captures.expand(to, &mut release);
                 release.parse().ok()
@@ -231,6 +232,14 @@ impl HeaderPattern {
 
 fn release_in<'a>(name: &'a str, before: &str, after: &str) -> Option<&'a str> {
     name.strip_prefix(before)?.strip_suffix(after)
+}
+
+/// Compiles an expression that has to match all of a text, whatever it says itself.
+fn whole(expression: &str) -> Result<Regex, PatternError> {
+    Regex::new(&format!("^(?:{expression})$")).map_err(|error| PatternError {
+        pattern: expression.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 fn glob(pattern: &str) -> Result<Glob, PatternError> {
@@ -720,8 +729,15 @@ mod tests {
                 "arch",
                 HeaderPackage::Version {
                     name: name("linux-headers"),
-                    from: r"(.+)\.(arch[0-9]+-[0-9]+)".to_owned(),
-                    to: "$1-$2".to_owned(),
+                    rewritings: [
+                        (r"([0-9]+\.[0-9]+)\.(arch[0-9]+-[0-9]+)", "$1.0-$2"),
+                        (r"(.+)\.(arch[0-9]+-[0-9]+)", "$1-$2"),
+                    ]
+                    .map(|(from, to)| Rewriting {
+                        from: from.to_owned(),
+                        to: to.to_owned(),
+                    })
+                    .to_vec(),
                 },
             ),
         ];
@@ -736,6 +752,7 @@ mod tests {
             devel,
             other,
             package("linux-headers", "6.17.1.arch1-1", "x86_64", ""),
+            package("linux-headers", "6.18.arch1-1", "x86_64", ""),
             package("linux-headers", "6.17.1.zen1-1", "x86_64", ""),
         ];
         let patterns = KernelPatterns::new(&facts, ArchiveFormat::RpmMd).expect("patterns");
@@ -765,7 +782,8 @@ mod tests {
             found,
             [
                 ("5.14.0-503.el9.x86_64", "generic"),
-                ("6.17.1-arch1-1", "arch")
+                ("6.17.1-arch1-1", "arch"),
+                ("6.18.0-arch1-1", "arch"),
             ]
         );
     }
@@ -928,8 +946,10 @@ mod tests {
         assert_eq!(broken(|f| only(f, named("x{release}", "a["))), "a[");
         let version = || HeaderPackage::Version {
             name: "x".parse().expect("a name"),
-            from: "(".to_owned(),
-            to: String::new(),
+            rewritings: vec![Rewriting {
+                from: "(".to_owned(),
+                to: String::new(),
+            }],
         };
         let mut facts = facts();
         only(&mut facts, version());

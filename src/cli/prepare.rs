@@ -335,6 +335,16 @@ impl<'a> Inputs<'a> {
         let mut to_make = Vec::new();
         for name in names {
             let path = self.common.images.join(format!("{name}.toml"));
+            if !path.exists() {
+                return Err(Refusal::new(
+                    Exit::Invalid,
+                    format!("there is no image `{name}`, which facts of kernels name"),
+                )
+                .hint(format!(
+                    "write `{}`: docs/kernels.md says what is in it",
+                    path.display()
+                )));
+            }
             let definition = ImageDefinition::read(&path)?;
             match self.image(&definition, docker, renewal).await? {
                 Some(record) => {

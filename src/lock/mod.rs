@@ -123,10 +123,7 @@ pub fn lock<'a>(
                     target: target.clone(),
                     image: facts.image_for(target.arch).clone(),
                     mounts: facts.kernel.mounts.clone(),
-                    build_directory: facts
-                        .kernel
-                        .build
-                        .replace("{release}", target.kernel_release.as_str()),
+                    build_directory: facts.kernel.build_directory(facts.format, target),
                     packages: kernel.packages.clone(),
                 });
                 at.insert(target, targets.len() - 1);

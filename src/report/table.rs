@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::label::Rollup;
 use crate::name::PackageVersion;
+use crate::recipe::Executed;
 use crate::run::{Assessment, Standing};
 
 /// The widest kernel release that keeps the table within 80 columns.
@@ -29,9 +30,9 @@ pub fn print_table(
     let mut heading = String::new();
     for assessment in assessments {
         let id = &assessment.cell.id;
-        let cross = match assessment.cell.inputs.cross {
-            Some(_) => " (cross)",
-            None => "",
+        let cross = match assessment.cell.inputs.executed() {
+            Executed::Cross => " (cross)",
+            Executed::Native => "",
         };
         let next = format!(
             "{}-{} {}{cross} {}",

@@ -214,6 +214,7 @@ fn a_cell_is_explained() {
     for text in [
         "label: unverified",
         "rules: version 1, sha256:",
+        "  executed native",
         "vouched for by debian",
         "signed by ",
         "package linux-headers-",
@@ -280,11 +281,15 @@ fn kernels_and_images_are_listed() {
         .unwrap_or_else(|| panic!("no cloud kernel\n{kernels}"));
     assert!(line.starts_with("debian-12 amd64 6.1"), "{line}");
     let unknown = place.kmatrix(&["kernels", "list", "debian-1"]).expect(2);
-    assert_eq!(
-        unknown.stderr,
-        "error: there are no facts of `debian-1`\n\n\
-         hint: there are facts of debian-11, debian-12, debian-13\n"
+    assert!(
+        unknown
+            .stderr
+            .starts_with("error: there are no facts of `debian-1`\n\nhint: there are facts of "),
+        "{unknown}"
     );
+    for known in ["debian-12", "ubuntu-24.04", "arch-rolling"] {
+        assert!(unknown.stderr.contains(known), "no `{known}`\n{unknown}");
+    }
     let images = place.kmatrix(&["images", "list"]).expect(0);
     assert!(images.stdout.contains("debian-12 sha256:"), "{images}");
     assert!(
