@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use kmatrix::catalog::error::CatalogError;
 use kmatrix::catalog::facts::{
-    ArchiveFacts, CheckedAgainst, DistroFacts, FlavourFacts, HeaderPackage, KernelFacts,
+    ArchiveFacts, CheckedAgainst, DistroFacts, FlavourFacts, HeaderPackage, KernelFacts, Rewriting,
     SuiteFacts, SuiteLocation, Waiver, Waivers,
 };
 use kmatrix::catalog::fetch::{FetchBounds, Fetcher};
@@ -282,8 +282,10 @@ fn apk_of(making: &Making, keys: &Keys, package: Vec<u8>, checksum: &str) -> Fil
 fn headers(format: ArchiveFormat) -> HeaderPackage {
     let version = |name: &str, from: &str, to: &str| HeaderPackage::Version {
         name: name.parse().expect("a name"),
-        from: from.to_owned(),
-        to: to.to_owned(),
+        rewritings: vec![Rewriting {
+            from: from.to_owned(),
+            to: to.to_owned(),
+        }],
     };
     match format {
         ArchiveFormat::RpmMd => HeaderPackage::Provides {

@@ -378,7 +378,7 @@ impl ApkEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::facts::{FlavourFacts, HeaderPackage, KernelFacts};
+    use crate::catalog::facts::{FlavourFacts, HeaderPackage, KernelFacts, Rewriting};
     use crate::catalog::format::ArchiveFormat;
     use crate::name::Arch;
 
@@ -399,8 +399,10 @@ mod tests {
                 flavour: "lts".parse().expect("a flavour"),
                 headers: HeaderPackage::Version {
                     name: "linux-lts-dev".parse().expect("a name"),
-                    from: "(.*)".to_owned(),
-                    to: "$1".to_owned(),
+                    rewritings: vec![Rewriting {
+                        from: "(.*)".to_owned(),
+                        to: "$1".to_owned(),
+                    }],
                 },
             }],
         };

@@ -274,10 +274,7 @@ impl CatalogError {
             Self::Pattern { .. } => {
                 Some("patterns are globs; see the facts file's `[kernel]` table".to_owned())
             }
-            Self::Keys { .. } => Some(
-                "`keys` and `keyrings` of the facts file have to name the same certificates"
-                    .to_owned(),
-            ),
+            Self::Keys { source, .. } => Some(source.hint()),
             Self::Unreachable { archive, .. } => Some(format!(
                 "name another mirror with `--mirror {archive}=URL`, or try again later"
             )),

@@ -250,7 +250,7 @@ impl<'a> Desc<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::facts::{FlavourFacts, HeaderPackage, KernelFacts};
+    use crate::catalog::facts::{FlavourFacts, HeaderPackage, KernelFacts, Rewriting};
     use crate::catalog::format::ArchiveFormat;
     use crate::name::Arch;
 
@@ -267,8 +267,10 @@ mod tests {
                 flavour: "generic".parse().expect("a flavour"),
                 headers: HeaderPackage::Version {
                     name: "linux-headers".parse().expect("a name"),
-                    from: "(.*)".to_owned(),
-                    to: "$1".to_owned(),
+                    rewritings: vec![Rewriting {
+                        from: "(.*)".to_owned(),
+                        to: "$1".to_owned(),
+                    }],
                 },
             }],
         };

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
+use crate::catalog::change::Change;
 use crate::catalog::error::CatalogError;
 use crate::catalog::facts::{self, DistroFacts};
 use crate::catalog::fetch::{FetchBounds, Fetcher};
+use crate::catalog::look::Look;
 use crate::catalog::package::fetch_package;
 use crate::catalog::package_signature::verify_package;
 use crate::catalog::read::read_distro;
@@ -22,11 +24,12 @@ use crate::engine::Docker;
 use crate::exit::Exit;
 use crate::image::definition::ImageDefinition;
 use crate::image::{self, ImageRecord};
-use crate::lock::{self, Lock};
+use crate::lock::{self, LetGo, Lock};
 use crate::matrix::Matrix;
-use crate::name::{Arch, ImageName, ModuleName};
+use crate::name::{Arch, CellId, ImageName, ModuleName};
 use crate::plan::{Plan, plan};
 use crate::report::Status;
+use crate::retention;
 use crate::run::PackageSource;
 use crate::source::Source;
 use crate::state::{self, State};
@@ -56,6 +59,50 @@ impl Renewal {
     }
 }
 
+/// Whether a lock may lose cells whose kernels have gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fewer {
+    Refuse,
+    Accept,
+}
+
+impl Fewer {
+    /// Reads the flag `--accept-fewer`.
+    pub(crate) fn of(accept: bool) -> Self {
+        if accept { Self::Accept } else { Self::Refuse }
+    }
+}
+
+/// Why the archives could not be asked.
+#[derive(Debug)]
+pub(crate) enum LookError {
+    /// An archive cannot be read, or does not hold.
+    Catalog(CatalogError),
+    /// The archives were not asked at all.
+    Refused(Refusal),
+}
+
+impl From<CatalogError> for LookError {
+    fn from(error: CatalogError) -> Self {
+        Self::Catalog(error)
+    }
+}
+
+impl From<Refusal> for LookError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<LookError> for Refusal {
+    fn from(error: LookError) -> Self {
+        match error {
+            LookError::Catalog(error) => error.into(),
+            LookError::Refused(refusal) => refusal,
+        }
+    }
+}
+
 /// What commands that look at inputs work with.
 pub(crate) struct Inputs<'a> {
     pub state: State,
@@ -69,7 +116,7 @@ pub(crate) struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     pub(crate) fn open(common: &'a Common, status: &'a Status) -> Result<Self, Refusal> {
         let state = State::open(&common.state)?;
-        let store = Store::open(&state.store())?;
+        let store = retention::open_store(&state)?;
         let counting = status.clone();
         let fetcher = Fetcher::new(FetchBounds::default())
             .map_err(|error| {
@@ -100,8 +147,8 @@ impl<'a> Inputs<'a> {
     pub(crate) fn seen(&self) -> Result<Vec<SuiteRecord>, Refusal> {
         let mut seen = Vec::new();
         for path in self.state.all_kernels()? {
-            let list: Option<DistroKernels> = state::read_json(&path)?;
-            seen.extend(list.into_iter().flat_map(|list| list.suites));
+            let look: Option<Look> = state::read_versioned(&path)?;
+            seen.extend(look.into_iter().flat_map(|look| look.list.suites));
         }
         for image in self.known_images()? {
             seen.extend(image.suites);
@@ -119,6 +166,7 @@ impl<'a> Inputs<'a> {
         Ok(known)
     }
 
+    /// Refuses to go on if an archive has to be asked and that was forbidden.
     pub(crate) fn online(&self, what: &str) -> Result<(), Refusal> {
         if self.common.offline {
             return Err(Refusal::new(
@@ -143,7 +191,8 @@ impl<'a> Inputs<'a> {
     ) -> Result<DistroKernels, Refusal> {
         let name = facts.name();
         let place = self.state.kernels(&name);
-        let known: Option<DistroKernels> = state::read_json(&place)?;
+        let known: Option<Look> = state::read_versioned(&place)?;
+        let known = known.map(|look| look.list);
         let usable = known
             .as_ref()
             .filter(|known| known.facts == facts.digest && renewal != Renewal::Update);
@@ -153,35 +202,74 @@ impl<'a> Inputs<'a> {
         if renewal == Renewal::Locked {
             return Err(locked(&format!("the list of kernels of {name}")));
         }
+        let look = self.look(facts).await?;
+        if let Some(known) = &known {
+            self.warn_of_fewer(&name, known, &look.list);
+        }
+        self.record(&look)?;
+        Ok(look.list)
+    }
+
+    /// Asks the archives of a distribution release which kernels they hold now, and records nothing.
+    pub(crate) async fn look(&self, facts: &DistroFacts) -> Result<Look, LookError> {
+        let name = facts.name();
         self.online(&format!("the list of kernels of {name}"))?;
         self.status.busy("Listing", &format!("kernels of {name}"));
         let archs = facts.archs();
         let build_arch = build_arch()?;
         let seen = self.seen()?;
         let at = self.surroundings(&seen);
-        let kernels = read_distro(facts, &archs, build_arch, &at).await?;
-        self.warn_of_fewer(&name, known.as_ref(), &kernels);
-        state::write_json(&place, &kernels)?;
-        Ok(kernels)
+        let list = read_distro(facts, &archs, build_arch, &at).await?;
+        Ok(Look::new(at.now, list))
     }
 
-    fn warn_of_fewer(&self, name: &str, known: Option<&DistroKernels>, now: &DistroKernels) {
-        let Some(known) = known else {
-            return;
-        };
-        let gone: Vec<String> = known
-            .kernels
+    /// Returns the last look that is recorded.
+    pub(crate) fn last_look(&self, facts: &DistroFacts) -> Result<Option<Look>, Refusal> {
+        Ok(state::read_versioned(&self.state.kernels(&facts.name()))?)
+    }
+
+    /// Records a look in the place of the last one.
+    pub(crate) fn record(&self, look: &Look) -> Result<(), Refusal> {
+        let list = &look.list;
+        let name = format!("{}-{}", list.distro, list.distro_release);
+        Ok(state::write_json(&self.state.kernels(&name), look)?)
+    }
+
+    fn warn_of_fewer(&self, name: &str, known: &DistroKernels, now: &DistroKernels) {
+        let gone: Vec<String> = Change::between(&known.kernels, now)
+            .gone
             .iter()
-            .filter(|kernel| !now.kernels.iter().any(|new| new.target == kernel.target))
-            .map(|kernel| kernel.target.kernel_release.to_string())
+            .map(|gone| gone.kernel.target.kernel_release.to_string())
             .collect();
         if !gone.is_empty() {
             self.status.warn(&format!(
-                "{} kernels of {name} have gone since the last look: {}",
+                "{} of {} kernels of {name} have gone since the last look: {}",
                 gone.len(),
+                known.kernels.len(),
                 gone.join(", ")
             ));
         }
+    }
+
+    /// Says which locked cells a plan loses because their kernels have gone, and returns them.
+    pub(crate) fn lost<'l>(
+        &self,
+        known: &'l Lock,
+        plan: &'l Plan,
+        kernels: &[DistroKernels],
+    ) -> Vec<&'l CellId> {
+        let cells = plan.cells.iter().map(|cell| (&cell.id, &*cell.target));
+        let lost = lock::lost(known, cells, kernels);
+        for id in &lost {
+            self.status
+                .warn(&format!("{id} is locked, and its kernel has gone"));
+        }
+        lost
+    }
+
+    /// Returns the recorded lock of a matrix.
+    pub(crate) fn last_lock(&self, matrix: &Matrix) -> Result<Option<Lock>, Refusal> {
+        Ok(state::read_versioned(&self.state.lock(&matrix.path))?)
     }
 
     /// Expands a matrix over the kernels of the distribution releases that it names.
@@ -219,6 +307,24 @@ impl<'a> Inputs<'a> {
         Ok((plan, all_facts, kernels))
     }
 
+    /// Expands a matrix over what the archives hold now, and records nothing.
+    pub(crate) async fn plan_of_now(&self, matrix: &Matrix) -> Result<(Plan, Vec<Look>), Refusal> {
+        let wanted = wanted(matrix);
+        let mut lists = Vec::new();
+        let mut looks = Vec::new();
+        for facts in self.facts()? {
+            if wanted.contains(&facts.name()) {
+                let look = self.look(&facts).await?;
+                lists.push(look.list.clone());
+                looks.push(look);
+            } else {
+                lists.push(DistroKernels::unread(&facts));
+            }
+        }
+        let plan = plan(matrix, &lists, jiff::Zoned::now().date())?;
+        Ok((plan, looks))
+    }
+
     /// Has every image that these facts name: recorded, loaded again, or made.
     pub(crate) async fn images(
         &self,
@@ -230,6 +336,16 @@ impl<'a> Inputs<'a> {
         let mut to_make = Vec::new();
         for name in names {
             let path = self.common.images.join(format!("{name}.toml"));
+            if !path.exists() {
+                return Err(Refusal::new(
+                    Exit::Invalid,
+                    format!("there is no image `{name}`, which facts of kernels name"),
+                )
+                .hint(format!(
+                    "write `{}`: docs/kernels.md says what is in it",
+                    path.display()
+                )));
+            }
             let definition = ImageDefinition::read(&path)?;
             match self.image(&definition, docker, renewal).await? {
                 Some(record) => {
@@ -323,12 +439,34 @@ impl<'a> Inputs<'a> {
         }
     }
 
+    /// Returns images that are recorded as they are defined now, without an engine.
+    fn recorded_images(
+        &self,
+        names: &BTreeSet<ImageName>,
+    ) -> Result<BTreeMap<ImageName, ImageRecord>, Refusal> {
+        let mut records = BTreeMap::new();
+        for name in names {
+            let path = self.common.images.join(format!("{name}.toml"));
+            let definition = ImageDefinition::read(&path)?;
+            let known: Option<ImageRecord> = state::read_json(&self.state.image(name))?;
+            let record = known
+                .filter(|record| record.definition == definition.digest)
+                .ok_or_else(|| locked(&format!("the image {name}")))?;
+            records.insert(name.clone(), record);
+        }
+        Ok(records)
+    }
+
     /// Returns the lock of a matrix: the recorded one if it still says what is wanted, or a new one.
+    ///
+    /// Without an engine, images are taken as they are recorded. A new lock that loses cells because
+    /// their kernels have gone is refused, unless that is accepted; then it is recorded in the lock.
     pub(crate) async fn lock(
         &self,
         matrix: &Matrix,
-        docker: &Docker,
+        docker: Option<&Docker>,
         renewal: Renewal,
+        fewer: Fewer,
     ) -> Result<(Plan, Lock, BTreeMap<ModuleName, Source>), Refusal> {
         let sources = self.sources(matrix, renewal).await?;
         let (plan, facts, kernels) = self.plan(matrix, renewal).await?;
@@ -342,18 +480,34 @@ impl<'a> Inputs<'a> {
                 Some(facts.image_for(cell.id.arch).clone())
             })
             .collect();
-        let images = self.images(&names, docker, renewal).await?;
+        let images = match docker {
+            Some(docker) => self.images(&names, docker, renewal).await?,
+            None => self.recorded_images(&names)?,
+        };
         let records = sources
             .iter()
             .map(|(name, source)| (name.clone(), source.record.clone()))
             .collect();
         let cells = plan.cells.iter().map(|cell| (&cell.id, &*cell.target));
-        let new = lock::lock(plan.digest, cells, &facts, &kernels, images, records)?;
+        let mut new = lock::lock(plan.digest, cells, &facts, &kernels, images, records)?;
         let place = self.state.lock(&matrix.path);
-        let known: Option<Lock> = state::read_json(&place)?;
+        let known = self.last_lock(matrix)?;
+        let mut lost = Vec::new();
+        if let Some(known) = &known {
+            lost = self.lost(known, &plan, &kernels);
+            let accepted = Timestamp::now();
+            let let_go = lost.iter().map(|id| LetGo {
+                cell: CellId::clone(id),
+                accepted,
+            });
+            new.let_go_as(known, let_go.filter(|_| fewer == Fewer::Accept));
+        }
         if known.as_ref() != Some(&new) {
             if renewal == Renewal::Locked {
                 return Err(locked(&format!("the lock of `{}`", matrix.path.display())));
+            }
+            if !lost.is_empty() && fewer == Fewer::Refuse {
+                return Err(loses(matrix, lost.len()));
             }
             state::write_json(&place, &new)?;
             self.status.done(
@@ -455,6 +609,22 @@ pub(crate) fn by_tree(sources: BTreeMap<ModuleName, Source>) -> BTreeMap<Sha256D
         .into_values()
         .map(|source| (source.record.tree, source))
         .collect()
+}
+
+fn loses(matrix: &Matrix, count: usize) -> Refusal {
+    let noun = if count == 1 { "cell" } else { "cells" };
+    Refusal::new(
+        Exit::FewerKernels,
+        format!(
+            "the lock of `{}` would lose {count} {noun} whose kernels have gone",
+            matrix.path.display()
+        ),
+    )
+    .hint(
+        "look at the archives again with `kmatrix kernels update`, or let them go with \
+         `--accept-fewer`, which the lock records"
+            .to_owned(),
+    )
 }
 
 pub(super) fn locked(what: &str) -> Refusal {

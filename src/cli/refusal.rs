@@ -13,6 +13,7 @@ use crate::image::ImageError;
 use crate::ledger::LedgerError;
 use crate::lock::LockError;
 use crate::plan::PlanError;
+use crate::retention::RetentionError;
 use crate::run::RunError;
 use crate::source::SourceError;
 use crate::state::StateError;
@@ -51,6 +52,12 @@ impl Refusal {
             }
             next = error.source();
         }
+        self
+    }
+
+    /// Ends with another status than the cause alone would.
+    pub fn ending(mut self, exit: Exit) -> Self {
+        self.exit = exit;
         self
     }
 
@@ -150,7 +157,9 @@ impl From<StateError> for Refusal {
     fn from(error: StateError) -> Self {
         let exit = match &error {
             StateError::Busy { .. } => Exit::Usage,
-            StateError::Io { .. } | StateError::Malformed { .. } => Exit::Internal,
+            StateError::Io { .. } | StateError::Malformed { .. } | StateError::Newer { .. } => {
+                Exit::Internal
+            }
         };
         Self::of(exit, &error, error.hint().to_owned())
     }
@@ -175,6 +184,17 @@ impl From<LedgerError> for Refusal {
             "use the program that wrote it, or name another directory with `--state`"
         };
         Self::of(Exit::Internal, &error, hint.to_owned())
+    }
+}
+
+impl From<RetentionError> for Refusal {
+    fn from(error: RetentionError) -> Self {
+        match error {
+            RetentionError::State(error) => error.into(),
+            RetentionError::Ledger(error) => error.into(),
+            RetentionError::Store(error) => error.into(),
+            RetentionError::Io { .. } => Self::of(Exit::Internal, &error, None),
+        }
     }
 }
 

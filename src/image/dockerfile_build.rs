@@ -28,7 +28,10 @@ pub enum DockerfileBuildError {
     #[error(transparent)]
     Refused(#[from] DockerfileError),
     #[error("cannot take the context `{}`", path.display())]
-    Context { path: PathBuf, source: ContextError },
+    Context {
+        path: PathBuf,
+        source: Box<ContextError>,
+    },
     #[error("cannot write the context of the build")]
     Write(#[source] io::Error),
     #[error("the image is built on `{base}`, which the engine does not have")]
@@ -138,7 +141,7 @@ fn read(origin: &DockerfileOrigin) -> Result<Sources, DockerfileBuildError> {
         Some(path) => {
             let context = Context::read(path).map_err(|source| DockerfileBuildError::Context {
                 path: path.clone(),
-                source,
+                source: Box::new(source),
             })?;
             Some(context)
         }
@@ -239,7 +242,7 @@ fn write_context(
                 .write(path, text, store, tar.as_file())
                 .map_err(|source| DockerfileBuildError::Context {
                     path: path.clone(),
-                    source,
+                    source: Box::new(source),
                 })?
         }
         (Some(_) | None, _) => {

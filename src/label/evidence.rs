@@ -59,6 +59,8 @@ pub struct Interface {
 /// What was built with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Toolchain {
+    /// Whether the tools ran on the target's architecture; the grade is the same either way.
+    pub executed: recipe::Executed,
     /// True if the image is named by digest and was the one that ran.
     pub pinned: bool,
     /// The compiler that the kernel records.
@@ -273,7 +275,16 @@ fn toolchain(found: Option<&Toolchain>) -> (Grade, String) {
     }
     (
         Grade::Matched,
-        format!("modules and kernel both name the compiler `{recorded}`"),
+        match toolchain.executed {
+            recipe::Executed::Native => {
+                format!("modules and kernel both name the compiler `{recorded}`")
+            }
+            recipe::Executed::Cross => {
+                format!(
+                    "modules (built by crossing) and kernel both name the compiler `{recorded}`"
+                )
+            }
+        },
     )
 }
 
@@ -338,6 +349,7 @@ mod tests {
             }),
             closed_inputs: Some(ClosedInputs::default()),
             toolchain: Some(Toolchain {
+                executed: recipe::Executed::Native,
                 pinned: true,
                 recorded: Some("(Debian 12.2.0-14) 12.2.0".to_owned()),
                 used: vec!["GCC: (Debian 12.2.0-14) 12.2.0".to_owned()],

@@ -4,7 +4,8 @@ use rusqlite::{Connection, Result};
 
 /// Each entry brings the schema from its index to the next version. Entries are never changed once
 /// they have been released; a change is a new entry.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE run (
         id TEXT PRIMARY KEY,
         started TEXT NOT NULL,
@@ -35,7 +36,25 @@ const MIGRATIONS: &[&str] = &["
         record TEXT NOT NULL,
         PRIMARY KEY (inputs, number)
     ) STRICT;
-"];
+    ",
+    // The id of a cell names the package version too.
+    "
+    UPDATE cell SET id =
+        json_extract(record, '$.inputs.target.distro') || '-' ||
+        json_extract(record, '$.inputs.target.distroRelease') || '/' ||
+        json_extract(record, '$.inputs.target.arch') || '/' ||
+        json_extract(record, '$.inputs.target.kernelRelease') || '=' ||
+        json_extract(record, '$.inputs.target.packageVersion') || '/' ||
+        json_extract(record, '$.inputs.module');
+    UPDATE cell SET record = json_set(record, '$.id', id);
+    ",
+];
+
+/// Returns what makes a file of the first version.
+#[cfg(test)]
+pub(super) fn version_1() -> &'static str {
+    MIGRATIONS[0]
+}
 
 /// The version that this program writes.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -1,9 +1,11 @@
 //! The lock: every input of a plan pinned by digest, with where it came from and who vouched for
 //! it. A value; reading and writing the file is the state's.
 
+mod fewer;
+
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::facts::DistroFacts;
@@ -15,6 +17,8 @@ use crate::matrix::{Matrix, ModuleEntry, Produces};
 use crate::name::{Arch, CellId, ImageName, ModuleName, Target};
 use crate::recipe::{BuiltBy, CellInputs, Limits, NeededModule, RECIPE};
 use crate::source::SourceRecord;
+
+pub use fewer::lost;
 
 /// The lock of one matrix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +35,19 @@ pub struct Lock {
     pub suites: Vec<SuiteRecord>,
     pub targets: Vec<LockedTarget>,
     pub cells: Vec<LockedCell>,
+    /// Cells that were locked once and were let go on somebody's word when their kernels had gone,
+    /// ordered by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub let_go: Vec<LetGo>,
+}
+
+/// One cell that was let go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LetGo {
+    pub cell: CellId,
+    /// When somebody said so.
+    pub accepted: Timestamp,
 }
 
 /// One kernel with its packages pinned.
@@ -55,14 +72,15 @@ pub struct LockedCell {
     pub target: usize,
 }
 
-/// The schema of the lock that this program reads and writes.
-pub const SCHEMA: u32 = 1;
+/// The schema of the lock that this program writes. In version 1 the ids of cells had no package
+/// version.
+pub const SCHEMA: u32 = 2;
 
 /// Says why a plan cannot be locked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
     #[error("the cell {cell} is planned, but its kernel is in no list of kernels")]
-    NoKernel { cell: CellId },
+    NoKernel { cell: Box<CellId> },
     #[error("there are no facts for {distro_release}")]
     NoFacts { distro_release: String },
 }
@@ -89,9 +107,9 @@ pub fn lock<'a>(
         let index = match at.get(target) {
             Some(index) => *index,
             None => {
-                let kernel = known
-                    .get(target)
-                    .ok_or_else(|| LockError::NoKernel { cell: id.clone() })?;
+                let kernel = known.get(target).ok_or_else(|| LockError::NoKernel {
+                    cell: Box::new(id.clone()),
+                })?;
                 let facts = facts
                     .iter()
                     .find(|facts| {
@@ -105,10 +123,7 @@ pub fn lock<'a>(
                     target: target.clone(),
                     image: facts.image_for(target.arch).clone(),
                     mounts: facts.kernel.mounts.clone(),
-                    build_directory: facts
-                        .kernel
-                        .build
-                        .replace("{release}", target.kernel_release.as_str()),
+                    build_directory: facts.kernel.build_directory(facts.format, target),
                     packages: kernel.packages.clone(),
                 });
                 at.insert(target, targets.len() - 1);
@@ -135,10 +150,27 @@ pub fn lock<'a>(
             .collect(),
         targets,
         cells: locked,
+        let_go: Vec::new(),
     })
 }
 
 impl Lock {
+    /// Takes over what an older lock of the same matrix let go, save for cells that are back, and
+    /// adds to it.
+    pub fn let_go_as(&mut self, older: &Self, more: impl IntoIterator<Item = LetGo>) {
+        self.let_go = older.let_go.iter().cloned().chain(more).collect();
+        let is_back = |let_go: &LetGo| self.cells.iter().any(|cell| cell.id == let_go.cell);
+        let gone: Vec<LetGo> = self
+            .let_go
+            .iter()
+            .filter(|cell| !is_back(cell))
+            .cloned()
+            .collect();
+        self.let_go = gone;
+        self.let_go.sort();
+        self.let_go.dedup_by(|a, b| a.cell == b.cell);
+    }
+
     /// Puts each cell's inputs together with what is known of them.
     ///
     /// `build_arch` is the architecture of the machine that builds. Cells whose module, image or

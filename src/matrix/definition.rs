@@ -97,7 +97,8 @@ pub enum KernelPick {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Latest {
     All,
-    /// The newest by package version, of each architecture, flavour and series.
+    /// The newest releases by package version, of each architecture, flavour and series, each in its
+    /// newest upload.
     Newest(NonZeroU32),
 }
 

@@ -9,7 +9,7 @@ pub mod toolchain;
 mod variation;
 
 pub use built_by::{BuiltBy, NeededModule};
-pub use inputs::{CellInputs, RECIPE};
+pub use inputs::{CellInputs, Executed, RECIPE};
 pub use spec::{
     BuildSpec, Expected, Input, Limits, Mount, NEEDS_AT, SOURCE_AT, WORK_AT, build_spec,
 };

@@ -108,6 +108,10 @@ fn print_inputs(
 ) -> io::Result<()> {
     let cell = &assessment.cell;
     writeln!(to, "\ninputs {}", cell.inputs.digest())?;
+    match &cell.inputs.cross {
+        Some(prefix) => writeln!(to, "  executed {}, with {prefix}", cell.inputs.executed())?,
+        None => writeln!(to, "  executed {}", cell.inputs.executed())?,
+    }
     writeln!(to, "  source {}", cell.source.tree)?;
     print_origin(to, &cell.source)?;
     for needed in &cell.inputs.needed {

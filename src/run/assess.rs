@@ -363,6 +363,7 @@ fn toolchain(
         })
     });
     Toolchain {
+        executed: cell.inputs.executed(),
         // A digest of an image that its steps fetched into pins none of what they fetched.
         pinned: cell.image.is_pinned()
             && compared.iter().all(|attempt| {

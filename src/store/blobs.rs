@@ -18,7 +18,11 @@ impl Store {
     /// hash it again; [`Store::open_blob`] does.
     pub fn blob_path(&self, digest: &Sha256Digest) -> Option<PathBuf> {
         let path = blob_place(&self.root, digest);
-        path.is_file().then_some(path)
+        if !path.is_file() {
+            return None;
+        }
+        disk::mark_used(&path);
+        Some(path)
     }
 
     /// Starts a blob whose bytes come in pieces.
@@ -66,11 +70,14 @@ impl Store {
     pub fn open_blob(&self, digest: &Sha256Digest) -> Result<BlobReader, StoreError> {
         let path = blob_place(&self.root, digest);
         match File::open(&path) {
-            Ok(file) => Ok(BlobReader {
-                expected: *digest,
-                path,
-                state: Some(Hashing::new(file)),
-            }),
+            Ok(file) => {
+                disk::mark_used(&path);
+                Ok(BlobReader {
+                    expected: *digest,
+                    path,
+                    state: Some(Hashing::new(file)),
+                })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(StoreError::NoBlob { digest: *digest })
             }

@@ -7,10 +7,10 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::Store;
 use super::error::{StoreError, failed};
-use super::manifest::{self, TreeFile};
+use super::manifest::{self, ManifestFile, TreeFile};
 use super::trees::make_root;
+use super::{Store, disk};
 use crate::digest::{Hashing, Sha256Digest};
 use crate::tree::{self, Entries, Entry};
 
@@ -97,6 +97,7 @@ impl Store {
             let file = TreeFile::new(digest, None);
             self.publish_tree(making, &file, entries.clone(), &place)?;
         }
+        disk::mark_used(&place.join(TreeFile::NAME));
         Ok(place.join("root"))
     }
 

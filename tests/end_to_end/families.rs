@@ -88,7 +88,7 @@ impl Scene {
     }
 }
 
-fn cell<'a>(document: &'a Value, repository: Repository) -> &'a Value {
+fn cell(document: &Value, repository: Repository) -> &Value {
     let cells = document["cells"].as_array().expect("cells");
     cells
         .iter()

@@ -16,6 +16,7 @@ mod freshness;
 mod images;
 mod interrupt;
 mod isolation;
+mod kernels;
 mod labels;
 mod matrices;
 mod recipes;
