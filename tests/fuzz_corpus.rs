@@ -35,7 +35,10 @@ fn every_parser_has_a_target_and_every_target_a_parser() {
         .expect("the targets")
         .map(|entry| {
             let path = entry.expect("an entry").path();
-            path.file_stem().expect("a name").to_string_lossy().into_owned()
+            path.file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
         })
         .collect();
     let parsers: BTreeSet<String> = parsers::ALL
