@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::catalog::SuiteRecord;
 use crate::compare::Comparison;
 use crate::label::{
     self, AgeLimits, CellStanding, ClosedInputs, Evidence, Interface, Isolation, Label, Rebuilds,
@@ -310,23 +311,25 @@ fn interface(cell: &CellRecord) -> Interface {
     let mut exceptions = BTreeSet::new();
     let mut complete = true;
     for package in &cell.packages {
-        let suite = cell
-            .vouched
-            .iter()
-            .find(|suite| suite.archive == package.archive && suite.suite == package.suite)
-            .filter(|suite| !suite.signed_by.is_empty());
-        let Some(suite) = suite else {
-            complete = false;
-            continue;
-        };
-        vouched_by.insert(format!(
-            "{}/{} of {} (key {})",
-            suite.archive,
-            suite.suite,
-            suite.date.strftime("%Y-%m-%d"),
-            suite.signed_by[0]
-        ));
-        exceptions.extend(suite.exceptions.iter().cloned());
+        let is_its =
+            |suite: &&SuiteRecord| suite.archive == package.archive && suite.suite == package.suite;
+        // Where every architecture has an index of its own, each of them counts: which of them named
+        // the package is not recorded, and a label may not be higher than the truth.
+        let mut suites = cell.vouched.iter().filter(is_its).peekable();
+        complete &= suites.peek().is_some();
+        for suite in suites {
+            exceptions.extend(suite.exceptions.iter().cloned());
+            let Some(key) = suite.signed_by.first() else {
+                complete = false;
+                continue;
+            };
+            vouched_by.insert(format!(
+                "{}/{} of {} (key {key})",
+                suite.archive,
+                suite.suite,
+                suite.date.strftime("%Y-%m-%d"),
+            ));
+        }
     }
     Interface {
         packages: cell.packages.len(),

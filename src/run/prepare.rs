@@ -180,7 +180,12 @@ fn read_toolchain(
             Some(Entry::File { .. } | Entry::Directory | Entry::Symlink { .. }) | None => Ok(None),
         }
     };
-    let Some(config) = read(".config")? else {
+    // Upstream's own packages have the configuration only as Kbuild reads it.
+    let config = match read(".config")? {
+        Some(config) => Some(config),
+        None => read("include/config/auto.conf")?,
+    };
+    let Some(config) = config else {
         return Ok(None);
     };
     let variables = read(".kernelvariables")?;

@@ -158,7 +158,7 @@ impl Families {
 distro = "{distro}"
 release = "1"
 format = "{format}"
-image = "debian-12"
+image = "kernel-debian-12"
 checked = 2026-11-21
 checked-against = "fixture"
 
