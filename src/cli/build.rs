@@ -282,7 +282,13 @@ fn tell_what_is_missed(
 }
 
 fn is_below(assessment: &Assessment, require: Tier) -> bool {
-    assessment.label().is_none_or(|label| label.tier < require)
+    match &assessment.standing {
+        // What a module is not for has nothing that could be below.
+        Standing::Excluded { .. } => false,
+        Standing::Labelled(_) | Standing::Failed { .. } | Standing::Missing { .. } => {
+            assessment.label().is_none_or(|label| label.tier < require)
+        }
+    }
 }
 
 /// Says how a build ended: the first of all that applies, in the order of precedence.
@@ -307,7 +313,7 @@ fn judge(
     for assessment in assessments {
         match &assessment.standing {
             Standing::Failed { .. } => exit = exit.or(Exit::CellsFailed),
-            Standing::Missing { .. } | Standing::Labelled(_) => {}
+            Standing::Missing { .. } | Standing::Excluded { .. } | Standing::Labelled(_) => {}
         }
         let (same, all) = assessment.agreement();
         if same < all {

@@ -4,6 +4,7 @@
 mod build;
 mod explain;
 mod images;
+mod init;
 mod interrupt;
 mod kernels;
 mod label;
@@ -94,6 +95,8 @@ struct Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a matrix file for a module or a DKMS package
+    Init(init::Arguments),
     /// Show the cells that a matrix asks for, and what it leaves out and why
     Plan(plan::Arguments),
     /// Pin every input of a matrix by digest
@@ -170,6 +173,7 @@ pub fn main() -> Exit {
 async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
     let common = &cli.common;
     match cli.command {
+        Command::Init(arguments) => init::run(common, &arguments, status),
         Command::Plan(arguments) => plan::run(common, arguments, status).await,
         Command::Lock(arguments) => lock::run(common, arguments, status).await,
         Command::Build(arguments) => build::run(common, arguments, status).await,

@@ -163,6 +163,16 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// Reads a list in its order, in which anything may stand twice.
+    pub fn list<T>(self, mut read: impl FnMut(Value<'d>) -> Read<T>) -> Read<Vec<T>> {
+        let elements = self.elements("a list")?;
+        if elements.is_empty() {
+            let message = format!("`{}` is an empty list", self.key);
+            return Err(self.refuse(ProblemCode::Empty, message, None));
+        }
+        all(elements.into_iter().map(&mut read))
+    }
+
     /// Reads a table.
     pub fn table<T>(self, read: impl FnOnce(&Table<'d>) -> Read<T>) -> Read<T> {
         match self.value {
@@ -188,6 +198,11 @@ impl<'d> Value<'d> {
     /// Returns true if the value is a table.
     pub fn is_table(self) -> bool {
         matches!(self.value, DeValue::Table(_))
+    }
+
+    /// Returns true if the value is a list.
+    pub fn is_list(self) -> bool {
+        matches!(self.value, DeValue::Array(_))
     }
 
     /// Returns where the value begins.

@@ -232,6 +232,7 @@ async fn probe(
             modules: Vec::new(),
             kernel_release: String::new(),
             machine: 0,
+            may_exclude: false,
         },
         variation: Variation::of_attempt(0),
     };

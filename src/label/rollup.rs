@@ -17,6 +17,8 @@ pub enum CellStanding {
     },
     /// It made no module.
     Failed,
+    /// The module says that it is not for this kernel.
+    Excluded,
     /// Nothing is recorded of it.
     Missing,
 }
@@ -29,6 +31,9 @@ pub struct Rollup {
     pub promised: usize,
     /// The number of cells per tier, best first; tiers without cells are left out.
     pub tiers: Vec<(Tier, usize)>,
+    /// Cells that their own modules exclude: promised, and neither built nor failed.
+    #[serde(default)]
+    pub excluded: usize,
     pub failed: usize,
     pub missing: usize,
     pub stale: usize,
@@ -39,11 +44,12 @@ pub struct Rollup {
     pub because: String,
 }
 
-/// Rolls the cells of a release up. Cells that are missing or failed are part of it.
+/// Rolls the cells of a release up. Cells that are missing or failed are part of it; those that their
+/// modules exclude are counted and named, and say nothing for or against a family.
 pub fn roll_up<'a>(cells: impl IntoIterator<Item = (&'a CellId, CellStanding)>) -> Rollup {
     let mut counts: BTreeMap<Tier, usize> = BTreeMap::new();
     let mut families: BTreeMap<(&Distro, Arch), bool> = BTreeMap::new();
-    let (mut promised, mut failed, mut missing, mut stale) = (0, 0, 0, 0);
+    let (mut promised, mut excluded, mut failed, mut missing, mut stale) = (0, 0, 0, 0, 0);
     for (id, standing) in cells {
         promised += 1;
         let holds = match standing {
@@ -51,6 +57,10 @@ pub fn roll_up<'a>(cells: impl IntoIterator<Item = (&'a CellId, CellStanding)>) 
                 *counts.entry(tier).or_default() += 1;
                 stale += usize::from(old);
                 tier >= Tier::Constrained
+            }
+            CellStanding::Excluded => {
+                excluded += 1;
+                continue;
             }
             CellStanding::Failed => {
                 failed += 1;
@@ -70,7 +80,13 @@ pub fn roll_up<'a>(cells: impl IntoIterator<Item = (&'a CellId, CellStanding)>) 
     let (tier, because) = match worst {
         None => (Tier::Unverified, "no cell has a label".to_owned()),
         Some(worst) if !incomplete && worst >= Tier::Constrained => {
-            (worst, format!("every cell is at least {worst}"))
+            let because = match excluded {
+                0 => format!("every cell is at least {worst}"),
+                count => format!(
+                    "every cell is at least {worst}, but for {count} that their modules exclude"
+                ),
+            };
+            (worst, because)
         }
         Some(_) if !holds_for.is_empty() => (
             Tier::Partial,
@@ -95,6 +111,7 @@ pub fn roll_up<'a>(cells: impl IntoIterator<Item = (&'a CellId, CellStanding)>) 
         tier,
         promised,
         tiers: counts.into_iter().rev().collect(),
+        excluded,
         failed,
         missing,
         stale,
@@ -176,6 +193,27 @@ mod tests {
             assert_eq!(rollup.tier, expected, "{a:?} {b:?} {c:?}");
             assert_eq!(rollup.promised, 3);
         }
+    }
+
+    #[test]
+    fn an_excluded_cell_is_counted_and_says_nothing_for_or_against() {
+        let excluded = || CellStanding::Excluded;
+        let rollup = rolled(&[(A, at(Tier::Full)), (B, excluded())]);
+        assert_eq!(rollup.tier, Tier::Full);
+        assert_eq!((rollup.promised, rollup.excluded), (2, 1));
+        assert_eq!(
+            rollup.because,
+            "every cell is at least full, but for 1 that their modules exclude"
+        );
+        let failed = rolled(&[(A, excluded()), (B, CellStanding::Failed)]);
+        assert_eq!((failed.tier, failed.failed), (Tier::Unverified, 1));
+        let partial = rolled(&[
+            (A, at(Tier::Full)),
+            (B, excluded()),
+            (C, CellStanding::Failed),
+        ]);
+        assert_eq!(partial.tier, Tier::Unverified, "debian/amd64 does not hold");
+        assert_eq!(rolled(&[(A, excluded())]).tier, Tier::Unverified);
     }
 
     #[test]

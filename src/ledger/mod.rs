@@ -164,14 +164,14 @@ impl Ledger {
         })
     }
 
-    /// Returns the newest attempt of each number for these inputs, by number: one that built, if
-    /// there is one, or the last that failed.
+    /// Returns the newest attempt of each number for these inputs, by number: one that built
+    /// or was excluded, if there is one, or the last that failed.
     pub fn attempts(&self, inputs: &Sha256Digest) -> Result<Vec<AttemptRecord>, LedgerError> {
         let rows = self.texts(
             "SELECT record FROM attempt AS a WHERE inputs = ?1 AND rowid = (
                  SELECT rowid FROM attempt AS b
                  WHERE b.inputs = a.inputs AND b.number = a.number
-                 ORDER BY outcome = 'built' DESC, rowid DESC LIMIT 1)
+                 ORDER BY outcome IN ('built', 'excluded') DESC, rowid DESC LIMIT 1)
              ORDER BY number",
             &inputs.to_string(),
         )?;

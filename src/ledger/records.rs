@@ -1,5 +1,6 @@
 //! What the ledger keeps, as it is written.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +10,7 @@ use crate::catalog::{PackageRef, SuiteRecord};
 use crate::digest::Sha256Digest;
 use crate::engine::{EngineIdentity, Observed, Steps};
 use crate::image::ImageRecord;
-use crate::name::CellId;
+use crate::name::{CellId, ModuleName};
 use crate::outcome::Outcome;
 use crate::recipe::toolchain::KernelToolchain;
 use crate::recipe::{CellInputs, Variation};
@@ -60,6 +61,9 @@ pub struct CellRecord {
     pub id: CellId,
     pub inputs: CellInputs,
     pub source: SourceRecord,
+    /// The sources of the modules that this one needs.
+    #[serde(default)]
+    pub needed_sources: BTreeMap<ModuleName, SourceRecord>,
     pub packages: Vec<PackageRef>,
     /// The states of the suites that the packages came from.
     pub vouched: Vec<SuiteRecord>,
@@ -91,11 +95,12 @@ pub struct AttemptRecord {
 }
 
 impl AttemptRecord {
-    /// Returns `built` or the class of the failure.
+    /// Returns `built`, `excluded` or the class of the failure.
     pub fn outcome_word(&self) -> &'static str {
         match &self.outcome {
             Outcome::Built { .. } => "built",
             Outcome::Failed { failure } => failure.class(),
+            Outcome::Excluded { .. } => "excluded",
         }
     }
 }

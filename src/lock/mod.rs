@@ -13,7 +13,7 @@ use crate::image::ImageRecord;
 use crate::ledger::CellRecord;
 use crate::matrix::{Matrix, ModuleEntry, Produces};
 use crate::name::{Arch, CellId, ImageName, ModuleName, Target};
-use crate::recipe::{CellInputs, Limits, RECIPE};
+use crate::recipe::{BuiltBy, CellInputs, Limits, NeededModule, RECIPE};
 use crate::source::SourceRecord;
 
 /// The lock of one matrix.
@@ -154,9 +154,17 @@ impl Lock {
                     .find(|module| module.name == cell.id.module)?;
                 let source = self.sources.get(&cell.id.module)?;
                 let image = self.images.get(&target.image)?;
+                let needed = self.needed(matrix, module)?;
                 Some(CellRecord {
                     id: cell.id.clone(),
-                    inputs: inputs(module, target, source, image, matrix, build_arch),
+                    needed_sources: needed
+                        .iter()
+                        .filter_map(|needed| {
+                            let source = self.sources.get(&needed.module)?;
+                            Some((needed.module.clone(), source.clone()))
+                        })
+                        .collect(),
+                    inputs: inputs(module, target, source, image, matrix, needed, build_arch),
                     source: source.clone(),
                     packages: target.packages.clone(),
                     vouched: self.vouched(target),
@@ -164,6 +172,25 @@ impl Lock {
                     rebuilds: matrix.build.rebuilds,
                     stale_after: SignedDuration::try_from(matrix.policy.stale_after)
                         .unwrap_or(SignedDuration::ZERO),
+                })
+            })
+            .collect()
+    }
+
+    /// Returns every module that has to be built before this one, in an order in which each comes
+    /// after those that it needs; `None` if the lock does not have them all.
+    fn needed(&self, matrix: &Matrix, module: &ModuleEntry) -> Option<Vec<NeededModule>> {
+        let mut order = Vec::new();
+        put_before(matrix, module, &mut order);
+        order
+            .into_iter()
+            .map(|entry| {
+                Some(NeededModule {
+                    module: entry.name.clone(),
+                    source_tree: self.sources.get(&entry.name)?.tree,
+                    built_by: BuiltBy::from(&entry.recipe),
+                    make: entry.make.iter().map(ToString::to_string).collect(),
+                    needs: direct_needs(entry),
                 })
             })
             .collect()
@@ -183,12 +210,32 @@ impl Lock {
     }
 }
 
+/// Adds what a module needs, and what that needs before it. The matrix has no cycles.
+fn put_before<'m>(matrix: &'m Matrix, module: &ModuleEntry, order: &mut Vec<&'m ModuleEntry>) {
+    for name in direct_needs(module) {
+        let entry = matrix.modules.iter().find(|entry| entry.name == name);
+        if let Some(entry) = entry
+            && !order.iter().any(|known| known.name == name)
+        {
+            put_before(matrix, entry, order);
+            order.push(entry);
+        }
+    }
+}
+
+fn direct_needs(module: &ModuleEntry) -> Vec<ModuleName> {
+    let mut needs = module.needs.clone();
+    needs.sort();
+    needs
+}
+
 fn inputs(
     module: &ModuleEntry,
     target: &LockedTarget,
     source: &SourceRecord,
     image: &ImageRecord,
     matrix: &Matrix,
+    needed: Vec<NeededModule>,
     build_arch: Arch,
 ) -> CellInputs {
     let arch = target.target.arch;
@@ -198,6 +245,9 @@ fn inputs(
         module: module.name.clone(),
         target: target.target.clone(),
         source_tree: source.tree,
+        built_by: BuiltBy::from(&module.recipe),
+        needs: direct_needs(module),
+        needed,
         image: image.id,
         packages: target
             .packages

@@ -10,6 +10,7 @@ use crate::digest::Sha256Digest;
 use crate::document::{Place, Placed};
 use crate::matrix::make_variable::MakeVariable;
 use crate::matrix::module_path::ModulePath;
+use crate::matrix::recipe::Recipe;
 use crate::matrix::settings::{BuildSettings, PolicySettings};
 use crate::name::{Arch, Distro, DistroRelease, Flavour, KernelRelease, ModuleName, Series};
 
@@ -37,6 +38,9 @@ pub struct ModuleEntry {
     pub produces: Produces,
     /// Variables that are given to `make` beyond those of the recipe.
     pub make: Vec<MakeVariable>,
+    pub recipe: Recipe,
+    /// The modules whose exported symbols it uses; they are built before it.
+    pub needs: Vec<ModuleName>,
     pub place: Place,
 }
 

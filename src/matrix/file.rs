@@ -9,6 +9,8 @@ use crate::matrix::definition::{
     Axis, Exclude, Include, KernelPick, KernelSelector, Latest, Matrix, ModuleEntry, Produces,
     TargetSelector,
 };
+use crate::matrix::needs::{self, Need};
+use crate::matrix::recipe::{Recipe, read_recipe};
 use crate::matrix::settings::{BuildSettings, PolicySettings, read_build, read_policy};
 use crate::name::ModuleName;
 
@@ -73,7 +75,10 @@ fn read_matrix(document: &Document, table: &Table<'_>) -> Read<Matrix> {
 fn read_modules(document: &Document, table: &Table<'_>) -> Read<Vec<ModuleEntry>> {
     let modules: Vec<ModuleEntry> = table.or("module", Vec::new(), |value| {
         let mut seen: Vec<Placed<ModuleName>> = Vec::new();
-        value.tables(|table| read_module(document, table, &mut seen))
+        let mut needs = Vec::new();
+        let modules = value.tables(|table| read_module(document, table, &mut seen, &mut needs))?;
+        needs::check(&modules, &needs)?;
+        Ok(modules)
     })?;
     if !modules.is_empty() {
         return Ok(modules);
@@ -83,10 +88,11 @@ fn read_modules(document: &Document, table: &Table<'_>) -> Read<Vec<ModuleEntry>
     Err(table.refuse(ProblemCode::Empty, message, Some(hint.to_owned())))
 }
 
-fn read_module(
+fn read_module<'d>(
     document: &Document,
-    table: &Table<'_>,
+    table: &Table<'d>,
     seen: &mut Vec<Placed<ModuleName>>,
+    needs: &mut Vec<Need<'d>>,
 ) -> Read<ModuleEntry> {
     let name = table.required("name", |value| {
         let name: Placed<ModuleName> = value.placed(Value::parse)?;
@@ -100,13 +106,53 @@ fn read_module(
     let source = table.required("source", Value::text);
     let produces = table.optional("produces", |value| value.one_or_list(Value::parse));
     let make = table.or("make", Vec::new(), |value| value.one_or_list(Value::parse));
+    let recipe = table.or("recipe", Recipe::Kbuild, read_recipe);
+    let needed = table.or("needs", Vec::new(), |value| {
+        value.one_or_list(|value| {
+            let needed: ModuleName = value.parse()?;
+            if let Ok(by) = &name {
+                needs.push(Need {
+                    by: by.clone(),
+                    needed: needed.clone(),
+                    value,
+                });
+            }
+            Ok(needed)
+        })
+    });
+    let (produces, make, recipe) = (produces?, make?, recipe?);
+    refuse_beside(table, &recipe, produces.is_some(), !make.is_empty())?;
     Ok(ModuleEntry {
         name: name?,
         source: document.folder().join(source?),
-        produces: produces?.map_or(Produces::AtLeastOne, Produces::Exactly),
-        make: make?,
+        produces: produces.map_or(Produces::AtLeastOne, Produces::Exactly),
+        make,
+        recipe,
+        needs: needed?,
         place: table.place(),
     })
+}
+
+/// Refuses keys that the recipe has no use for.
+fn refuse_beside(
+    table: &Table<'_>,
+    recipe: &Recipe,
+    has_produces: bool,
+    has_make: bool,
+) -> Read<()> {
+    let (message, hint) = match recipe {
+        Recipe::Kbuild => return Ok(()),
+        Recipe::Dkms | Recipe::Command { .. } if has_make => (
+            "`make` gives variables to the recipe `kbuild`, and to no other",
+            "write them where the command is: in `dkms.conf`, or in `command`",
+        ),
+        Recipe::Command { modules, .. } if has_produces && !modules.is_empty() => (
+            "`produces` and the recipe's `modules` both say what is made",
+            "keep `modules`",
+        ),
+        Recipe::Dkms | Recipe::Command { .. } => return Ok(()),
+    };
+    Err(table.refuse(ProblemCode::Conflict, message, Some(hint.to_owned())))
 }
 
 fn read_target(table: &Table<'_>, names: &Names<'_>) -> Read<TargetSelector> {
@@ -263,7 +309,7 @@ mod tests {
 
     use super::*;
     use crate::document::ByteSize;
-    use crate::matrix::RequiredTier;
+    use crate::matrix::{CommandLine, RequiredTier};
 
     const MODULE: &str = "schema = 1\n[[module]]\nname = 'm'\nsource = '../m'\n";
     const TARGET: &str = "[[target]]\ndistro = 'debian'\nrelease = '12'\narch = 'amd64'\n";
@@ -301,6 +347,102 @@ mod tests {
         assert_eq!(matrix.policy.stale_after, Duration::from_secs(30 * 86_400));
         assert_eq!(matrix.build.limits.disk, ByteSize::mebibytes(1024));
         assert!(!matrix.includes.is_empty() && !matrix.excludes.is_empty());
+    }
+
+    #[test]
+    fn recipes_and_needs_are_read() {
+        let module = |more: &str| {
+            let text = format!("{MODULE}{more}\n{TARGET}");
+            let matrix = read(&text).unwrap_or_else(|problems| panic!("{problems}"));
+            matrix.modules[0].recipe.clone()
+        };
+        assert_eq!(module(""), Recipe::Kbuild);
+        assert_eq!(module("recipe = 'kbuild'"), Recipe::Kbuild);
+        assert_eq!(module("recipe = 'dkms'"), Recipe::Dkms);
+        assert_eq!(
+            module("recipe = { command = ['make', '-C', 'a', '-C', 'a'] }"),
+            Recipe::Command {
+                line: CommandLine::Words(
+                    ["make", "-C", "a", "-C", "a"].map(str::to_owned).to_vec()
+                ),
+                modules: Vec::new(),
+            }
+        );
+        assert_eq!(
+            module("recipe = { command = 'make', modules = 'out/a.ko' }"),
+            Recipe::Command {
+                line: CommandLine::Shell("make".to_owned()),
+                modules: vec!["out/a.ko".parse().expect("a path")],
+            }
+        );
+    }
+
+    #[test]
+    fn recipes_that_there_are_not_are_refused() {
+        insta::assert_snapshot!(problems(
+            r#"schema = 1
+
+[[module]]
+name = "a"
+source = "a"
+recipe = "dmks"
+
+[[module]]
+name = "b"
+source = "b"
+recipe = "dkms"
+make = "V=1"
+
+[[module]]
+name = "c"
+source = "c"
+recipe = { command = [], module = "c.ko" }
+
+[[module]]
+name = "d"
+source = "d"
+recipe = { command = "make", modules = "d.ko" }
+produces = "d.ko"
+
+[[target]]
+distro = "debian"
+release = "12"
+arch = "amd64"
+"#
+        ));
+    }
+
+    #[test]
+    fn needs_that_nothing_can_meet_are_refused() {
+        insta::assert_snapshot!(problems(
+            r#"schema = 1
+
+[[module]]
+name = "first"
+source = "first"
+needs = ["second", "thrid"]
+
+[[module]]
+name = "second"
+source = "second"
+needs = ["third", "fourth"]
+
+[[module]]
+name = "third"
+source = "third"
+needs = ["first"]
+
+[[module]]
+name = "fourth"
+source = "fourth"
+needs = "fourth"
+
+[[target]]
+distro = "debian"
+release = "12"
+arch = "amd64"
+"#
+        ));
     }
 
     #[test]

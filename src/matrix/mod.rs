@@ -4,15 +4,22 @@
 //! knows which kernels exist; that is for the plan. `matrix/reference.toml` shows every key.
 
 mod definition;
+mod dkms_name;
 mod file;
 mod make_variable;
 mod module_path;
+mod needs;
+mod recipe;
+mod scaffold;
 mod settings;
 
 pub use definition::{
     Axis, Exclude, Include, KernelPick, KernelSelector, Latest, Matrix, ModuleEntry, Produces,
     TargetSelector,
 };
+pub use dkms_name::written_out;
 pub use make_variable::{MakeVariable, ParseMakeVariableError};
 pub use module_path::{ModulePath, ParseModulePathError};
+pub use recipe::{CommandLine, Recipe};
+pub use scaffold::{Origin, Scaffold};
 pub use settings::{BuildSettings, Limits, ParseTierError, PolicySettings, RequiredTier};

@@ -2,6 +2,7 @@
 //! the spec expected. Pure.
 
 mod modules;
+mod status;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +17,27 @@ pub use modules::ModuleFile;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "camelCase")]
 pub enum Outcome {
-    Built { modules: Vec<BuiltModule> },
-    Failed { failure: Failure },
+    Built {
+        modules: Vec<BuiltModule>,
+    },
+    Failed {
+        failure: Failure,
+    },
+    /// The module says that it is not for this kernel, which is neither a success nor a failure.
+    Excluded {
+        exclusion: Exclusion,
+    },
+}
+
+/// What a module says of a kernel that it is not for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
+#[error("excluded by its dkms.conf: `{directive}` is `{value}`")]
+pub struct Exclusion {
+    /// The directive of its `dkms.conf`, such as `BUILD_EXCLUSIVE_KERNEL`.
+    pub directive: String,
+    /// What the directive says.
+    pub value: String,
 }
 
 /// One module that an attempt made.
@@ -37,6 +57,31 @@ pub struct BuiltModule {
 pub enum Failure {
     #[error("it does not compile (make ended with {code})")]
     Compile { code: i64 },
+    #[error("the command of its recipe ended with exit code {code}")]
+    Command { code: i64 },
+    #[error("its dkms.conf cannot be used: {reason}")]
+    DkmsConf { reason: String },
+    #[error("the patch `{name}` of its dkms.conf cannot be applied")]
+    Patch { name: String },
+    #[error(
+        "the script `{name}` that its dkms.conf names as {directive} failed (exit code {code})"
+    )]
+    Script {
+        directive: String,
+        name: String,
+        code: i64,
+    },
+    /// A module that is built before it was not.
+    #[error("`{module}`, which it needs, was not built: {reason}")]
+    NeededModule {
+        module: String,
+        /// The class of that module's own failure, `no-symvers` if it left no `Module.symvers`, or
+        /// `excluded`.
+        because: String,
+        reason: String,
+    },
+    #[error("it is not for this kernel in attempt {excluded}, and is in attempt {included}")]
+    UnsteadyExclusion { excluded: u32, included: u32 },
     #[error("make succeeded but made no module")]
     NoModule,
     #[error("the build did not make `{path}`")]
@@ -87,6 +132,12 @@ impl Failure {
         match self {
             Self::Engine(_) | Self::Interrupted => true,
             Self::Compile { .. }
+            | Self::Command { .. }
+            | Self::DkmsConf { .. }
+            | Self::Patch { .. }
+            | Self::Script { .. }
+            | Self::NeededModule { .. }
+            | Self::UnsteadyExclusion { .. }
             | Self::NoModule
             | Self::MissingModule { .. }
             | Self::ExtraModule { .. }
@@ -109,6 +160,12 @@ impl Failure {
     pub fn class(&self) -> &'static str {
         match self {
             Self::Compile { .. } => "compile",
+            Self::Command { .. } => "command",
+            Self::DkmsConf { .. } => "dkms-conf",
+            Self::Patch { .. } => "patch",
+            Self::Script { .. } => "script",
+            Self::NeededModule { .. } => "needed-module",
+            Self::UnsteadyExclusion { .. } => "unsteady-exclusion",
             Self::NoModule => "no-module",
             Self::MissingModule { .. } => "missing-module",
             Self::ExtraModule { .. } => "extra-module",
@@ -133,6 +190,19 @@ impl Failure {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Compile { .. } => "the log has the compiler's messages",
+            Self::Command { .. } => "the log has what the command printed",
+            Self::DkmsConf { .. } => "dkms(8) has what a dkms.conf must set",
+            Self::Patch { .. } => {
+                "the log has what `patch` printed; patches stand in `patches/`, and PATCH_MATCH \
+                 says for which kernels"
+            }
+            Self::Script { .. } => "the log has what the script printed",
+            Self::NeededModule { .. } => {
+                "correct the module that is needed, or exclude this one for the kernel"
+            }
+            Self::UnsteadyExclusion { .. } => {
+                "its dkms.conf must decide by the kernel, and by nothing of the place of the build"
+            }
             Self::NoModule => "check that the `Kbuild` file has `obj-m := name.o`",
             Self::MissingModule { .. } | Self::ExtraModule { .. } => {
                 "correct `produces` in the matrix, or the module's `Kbuild`"
@@ -160,70 +230,51 @@ impl Failure {
 pub fn read(spec: &BuildSpec, execution: &Execution) -> (Outcome, Vec<ModuleFile>) {
     match judge(spec, execution) {
         Ok((modules, files)) => (Outcome::Built { modules }, files),
-        Err(failure) => (Outcome::Failed { failure }, Vec::new()),
+        Err(NoModules::Failed(failure)) => (Outcome::Failed { failure }, Vec::new()),
+        Err(NoModules::Excluded(exclusion)) => (Outcome::Excluded { exclusion }, Vec::new()),
+    }
+}
+
+/// Why there are no modules.
+enum NoModules {
+    Failed(Failure),
+    Excluded(Exclusion),
+}
+
+impl From<Failure> for NoModules {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
     }
 }
 
 fn judge(
     spec: &BuildSpec,
     execution: &Execution,
-) -> Result<(Vec<BuiltModule>, Vec<ModuleFile>), Failure> {
+) -> Result<(Vec<BuiltModule>, Vec<ModuleFile>), NoModules> {
     let limits = &spec.limits;
-    match &execution.end {
-        End::Exited { code: 0 } => modules::read(&spec.expected, &execution.output),
-        End::Exited { code: 1 } => Err(from_status(spec, &execution.output)),
-        End::Exited { code } if *code > 128 => Err(Failure::Killed { signal: code - 128 }),
-        End::Exited { code } => Err(Failure::Aborted { code: *code }),
-        End::OutOfMemory { .. } => Err(Failure::OutOfMemory {
+    let failure = match &execution.end {
+        End::Exited { code: 0 } => {
+            return modules::read(&spec.expected, &execution.output).map_err(NoModules::from);
+        }
+        End::Exited { code: 1 } => return Err(status::read(spec, &execution.output)),
+        End::Exited { code } if *code > 128 => Failure::Killed { signal: code - 128 },
+        End::Exited { code } => Failure::Aborted { code: *code },
+        End::OutOfMemory { .. } => Failure::OutOfMemory {
             bytes: limits.memory_bytes,
-        }),
-        End::TimedOut => Err(Failure::TimedOut {
+        },
+        End::TimedOut => Failure::TimedOut {
             seconds: limits.seconds,
-        }),
-        End::OutputLimit => Err(Failure::OutputTooLarge {
+        },
+        End::OutputLimit => Failure::OutputTooLarge {
             bytes: limits.output_bytes,
-        }),
-        End::LogLimit => Err(Failure::LogTooLarge {
+        },
+        End::LogLimit => Failure::LogTooLarge {
             bytes: limits.log_bytes,
-        }),
-        End::Lost(failure) => Err(Failure::Engine(failure.clone())),
-        End::Interrupted => Err(Failure::Interrupted),
-    }
-}
-
-/// Reads the lines that `build.sh` writes after a failed step. The build could have written them
-/// itself; all that it gains is another reason for its own failure.
-fn from_status(spec: &BuildSpec, output: &[u8]) -> Failure {
-    let text = String::from_utf8_lossy(&output[..output.len().min(4096)]);
-    let mut lines = text.lines();
-    if lines.next() != Some("kmatrix-status 1") {
-        return Failure::Aborted { code: 1 };
-    }
-    let value = |name: &str| {
-        text.lines().find_map(|line| {
-            line.strip_prefix(name)
-                .and_then(|rest| rest.strip_prefix(' '))
-        })
+        },
+        End::Lost(failure) => Failure::Engine(failure.clone()),
+        End::Interrupted => Failure::Interrupted,
     };
-    let number = |name: &str| value(name).and_then(|text| text.parse::<i64>().ok());
-    if number("processes-refused-max").is_some_and(|count| count > 0) {
-        Failure::TooManyProcesses {
-            limit: spec.limits.processes,
-        }
-    } else if value("disk").is_some() {
-        Failure::DiskFull {
-            bytes: spec.limits.disk_bytes,
-        }
-    } else {
-        match number("make") {
-            // A shell's way to say that a signal ended a command.
-            Some(code) if code > 128 => Failure::Killed { signal: code - 128 },
-            Some(code) => Failure::Compile { code },
-            None => Failure::Aborted {
-                code: number("copy").unwrap_or(1),
-            },
-        }
-    }
+    Err(failure.into())
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 use super::*;
 use crate::engine::{Log, Steps};
-use crate::recipe::{CellInputs, Limits, RECIPE, Variation, build_spec};
+use crate::recipe::{BuiltBy, CellInputs, Limits, RECIPE, Variation, build_spec};
 
 fn spec(produces: &[&str]) -> BuildSpec {
-    let inputs = CellInputs {
+    build_spec(&inputs(produces), &[], Variation::of_attempt(0))
+}
+
+fn inputs(produces: &[&str]) -> CellInputs {
+    CellInputs {
         recipe: RECIPE,
         module: "m".parse().expect("a name"),
         target: crate::name::Target {
@@ -15,6 +19,9 @@ fn spec(produces: &[&str]) -> BuildSpec {
             flavour: "generic".parse().expect("a name"),
         },
         source_tree: Sha256Digest::of(b"source"),
+        built_by: BuiltBy::default(),
+        needs: Vec::new(),
+        needed: Vec::new(),
         image: Sha256Digest::of(b"image"),
         packages: Vec::new(),
         mounts: Vec::new(),
@@ -23,8 +30,7 @@ fn spec(produces: &[&str]) -> BuildSpec {
         make: Vec::new(),
         produces: produces.iter().map(|&path| path.to_owned()).collect(),
         limits: Limits::default(),
-    };
-    build_spec(&inputs, &[], Variation::of_attempt(0))
+    }
 }
 
 fn execution(end: End, output: &[u8]) -> Execution {
@@ -41,6 +47,7 @@ fn class(spec: &BuildSpec, end: End, output: &[u8]) -> &'static str {
     match read(spec, &execution(end, output)).0 {
         Outcome::Built { .. } => "built",
         Outcome::Failed { failure } => failure.class(),
+        Outcome::Excluded { .. } => "excluded",
     }
 }
 
@@ -79,6 +86,25 @@ fn every_end_has_its_own_class() {
         (exited(1), status("make 137\n"), "killed"),
         (exited(1), status("copy 1\ndisk full\n"), "disk-full"),
         (exited(1), status("copy 1\n"), "aborted"),
+        (exited(1), status("command 3\n"), "command"),
+        (exited(1), status("command 143\n"), "killed"),
+        (
+            exited(1),
+            status("dkms-conf 0 it ends early\n"),
+            "dkms-conf",
+        ),
+        (exited(1), status("patch 1 a.patch\n"), "patch"),
+        (exited(1), status("pre-build 2 a.sh\n"), "script"),
+        (exited(1), status("post-build 2 a.sh\n"), "script"),
+        (exited(1), status("missing 0 a.ko\n"), "missing-module"),
+        (exited(1), status("make 2\nneeded m\n"), "needed-module"),
+        (exited(1), status("symvers 0\nneeded m\n"), "needed-module"),
+        (
+            exited(1),
+            status("make 2\nneeded m\ndisk full\n"),
+            "disk-full",
+        ),
+        (exited(1), status("dkms 127\n"), "aborted"),
         (exited(1), Vec::new(), "aborted"),
         (exited(125), Vec::new(), "aborted"),
         (exited(137), Vec::new(), "killed"),
@@ -142,4 +168,38 @@ fn only_what_the_engine_does_says_nothing_about_the_module() {
     assert!(Failure::Interrupted.is_infrastructure());
     assert!(!Failure::Compile { code: 2 }.is_infrastructure());
     assert!(!Failure::TimedOut { seconds: 1 }.is_infrastructure());
+}
+
+#[test]
+fn only_a_dkms_conf_may_say_that_a_kernel_is_not_for_its_module() {
+    let said = b"kmatrix-status 1\nexcluded 0 BUILD_EXCLUSIVE_KERNEL ^5\\. or else\n";
+    let end = End::Exited { code: 1 };
+    assert_eq!(class(&spec(&[]), end.clone(), said), "aborted");
+    let mut inputs = inputs(&[]);
+    inputs.built_by = BuiltBy::Dkms;
+    let dkms = build_spec(&inputs, &[], Variation::of_attempt(0));
+    let Outcome::Excluded { exclusion } = read(&dkms, &execution(end.clone(), said)).0 else {
+        panic!("it is excluded");
+    };
+    assert_eq!(exclusion.directive, "BUILD_EXCLUSIVE_KERNEL");
+    assert_eq!(exclusion.value, "^5\\. or else");
+    let needed = [&said[..], b"needed first\n"].concat();
+    assert_eq!(class(&dkms, end, &needed), "needed-module");
+}
+
+#[test]
+fn what_a_failed_step_says_is_cut_and_has_no_control_characters() {
+    let long = "x".repeat(9000);
+    let said = format!("kmatrix-status 1\npatch 1 a\u{1b}[31m{long}\n");
+    let Outcome::Failed {
+        failure: Failure::Patch { name },
+    } = read(
+        &spec(&[]),
+        &execution(End::Exited { code: 1 }, said.as_bytes()),
+    )
+    .0
+    else {
+        panic!("a patch failed");
+    };
+    assert!(name.starts_with("a[31mx") && name.chars().count() <= 400);
 }

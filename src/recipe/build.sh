@@ -1,14 +1,16 @@
 # Runs inside the build container as its first process.
-#   $1 source, $2 build path, $3 the kernel's build directory, $4 umask, then make variables.
+#   $1 the steps: lines that call the functions below
+#   $2 the script that reads a dkms.conf, if a step asks for it
 # Standard output carries a tar of the modules, or after a failed step a few lines of status, and
 # nothing else; all that the build prints goes to standard error.
-source=$1 path=$2 kernel=$3
-umask "$4"
-shift 4
+dkms_script=$2
+needed=
 
-# Says what step failed with which code, and ends. It starts no process: there may be room for none.
+# Says what step failed, with its code and what more there is to say, and ends. It starts no process:
+# there may be room for none.
 fail() {
-    printf 'kmatrix-status 1\n%s %s\n' "$1" "$2"
+    printf 'kmatrix-status 1\n%s\n' "$1"
+    [ -z "$needed" ] || printf 'needed %s\n' "$needed"
     for events in /sys/fs/cgroup/pids/pids.events /sys/fs/cgroup/pids.events; do
         [ -r "$events" ] && while read -r name count; do
             printf 'processes-refused-%s %s\n' "$name" "$count"
@@ -18,7 +20,52 @@ fail() {
     exit 1
 }
 
-mkdir -p "$path" "$HOME" && cp -R "$source/." "$path/" || fail copy $?
-make -C "$kernel" M="$path" -j"$(nproc)" "$@" modules >&2 </dev/null || fail make $?
-cd "$path" || exit 125
-find . -name '*.ko' -type f -print0 | tar --null --no-recursion -T - --format=gnu -cf -
+# begin UMASK
+begin() {
+    umask "$1"
+    mkdir -p "$HOME" || fail "copy $?"
+}
+
+# enter SOURCE PATH: copies a source to where it is built, and goes there.
+enter() {
+    mkdir -p "$2" && cp -R "$1/." "$2/" || fail "copy $?"
+    cd "$2" || exit 125
+}
+
+# kbuild COMMAND...: calls the kernel build system.
+kbuild() {
+    "$@" >&2 </dev/null || fail "make $?"
+}
+
+# command_of_the_recipe COMMAND...
+command_of_the_recipe() {
+    "$@" >&2 </dev/null || fail "command $?"
+}
+
+# dkms SOURCE TREE ...: builds what a dkms.conf says, and goes to where its modules are.
+dkms() {
+    said=$(bash -c "$dkms_script" kmatrix-dkms "$@" 3>&1 >&2 </dev/null)
+    code=$?
+    [ "$code" -eq 0 ] || fail "${said:-dkms $code}"
+    cd "$said" || exit 125
+}
+
+# Finds the symbols that a module exports, for those who need it.
+exports() {
+    symbols=$(find "$1" -name Module.symvers -type f | LC_ALL=C sort | tr '\n' ' ')
+    [ -n "$symbols" ] || fail 'symvers 0'
+}
+
+# Hands out every module below this directory.
+hand_out() {
+    find . -name '*.ko' -type f -print0 | tar --null --no-recursion -T - --format=gnu -cf -
+}
+
+# Hands out these modules; those that are missing are missed by whoever reads the tar.
+hand_out_only() {
+    for module in "$@"; do
+        [ -f "$module" ] && printf '%s\0' "$module"
+    done | tar --null --no-recursion --dereference -T - --format=gnu -cf -
+}
+
+eval "$1"

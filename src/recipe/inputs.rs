@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
 use crate::name::{ModuleName, PackageName, Target};
-use crate::recipe::Limits;
+use crate::recipe::{BuiltBy, Limits, NeededModule};
 
 /// The version of this recipe. It changes whenever the same inputs would be built in another way,
 /// so that results of an older recipe are never taken for results of this one.
-pub const RECIPE: u32 = 2;
+pub const RECIPE: u32 = 3;
 
 /// The inputs of one cell. The digest of the canonical form is the cell's identity in the ledger:
 /// a cell whose inputs have been built and rebuilt is not built again.
@@ -19,6 +19,15 @@ pub struct CellInputs {
     pub module: ModuleName,
     pub target: Target,
     pub source_tree: Sha256Digest,
+    // Left out where it is the default, so that what older versions recorded keeps its digest.
+    #[serde(default, skip_serializing_if = "BuiltBy::is_kbuild")]
+    pub built_by: BuiltBy,
+    /// The modules that this one needs itself, ordered by name; all are in `needed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<ModuleName>,
+    /// Every module that has to be built before this one, in the order in which they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needed: Vec<NeededModule>,
     /// The builder image, by the digest of its configuration.
     pub image: Sha256Digest,
     /// The header packages by name and digest, ordered.

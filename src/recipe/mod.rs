@@ -1,11 +1,16 @@
 //! From a locked cell to the values that are built: toolchain, determinism profile, variations.
 //! Nothing here does any I/O.
 
+mod built_by;
 mod inputs;
 mod spec;
+mod steps;
 pub mod toolchain;
 mod variation;
 
+pub use built_by::{BuiltBy, NeededModule};
 pub use inputs::{CellInputs, RECIPE};
-pub use spec::{BuildSpec, Expected, Input, Limits, Mount, SOURCE_AT, WORK_AT, build_spec};
+pub use spec::{
+    BuildSpec, Expected, Input, Limits, Mount, NEEDS_AT, SOURCE_AT, WORK_AT, build_spec,
+};
 pub use variation::{Axis, Variation};

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
-use crate::recipe::{CellInputs, Variation};
+use crate::recipe::{BuiltBy, CellInputs, Variation, steps};
 
 /// Where the module's source is mounted, read-only.
 pub const SOURCE_AT: &str = "/kmatrix/source";
+/// Where the sources of needed modules are mounted, read-only, each below its name.
+pub const NEEDS_AT: &str = "/kmatrix/needs";
 /// The writable directory that an attempt has for itself; nothing else of it outlives the attempt.
 pub const WORK_AT: &str = "/build";
 
 const SCRIPT: &str = include_str!("build.sh");
+const DKMS_SCRIPT: &str = include_str!("dkms.sh");
 
 /// One attempt, ready to run. In-container paths are part of the bits, so they are fixed here for
 /// every engine; the environment is complete, so an image's own is never relied on.
@@ -90,6 +93,9 @@ pub struct Expected {
     pub kernel_release: String,
     /// ELF's `e_machine`.
     pub machine: u16,
+    /// True if the source may say that it is not for this kernel.
+    #[serde(default)]
+    pub may_exclude: bool,
 }
 
 impl BuildSpec {
@@ -99,20 +105,10 @@ impl BuildSpec {
         Sha256Digest::of(&serde_json::to_vec(self).expect("plain values serialise"))
     }
 
-    /// Returns the make command that the script runs, as a person would type it.
-    pub fn make_command(&self) -> String {
-        // The shell, `-c`, the script, its name, the source, and then what is wanted here.
-        match self.command.get(5..) {
-            Some([path, kernel, _umask, variables @ ..]) => {
-                let mut words = vec!["make", "-C", kernel, "-j\"$(nproc)\""];
-                let module = format!("M={path}");
-                words.push(&module);
-                words.extend(variables.iter().map(String::as_str));
-                words.push("modules");
-                words.join(" ")
-            }
-            Some(_) | None => self.command.join(" "),
-        }
+    /// Returns the steps that the script runs, one per line, as a shell reads them.
+    pub fn steps(&self) -> &str {
+        // The shell, `-c`, the script, its name, and then the steps.
+        self.command.get(4).map_or("", String::as_str)
     }
 }
 
@@ -135,26 +131,32 @@ pub fn build_spec(inputs: &CellInputs, mounts: &[Mount], variation: Variation) -
         at: SOURCE_AT.to_owned(),
         tree: inputs.source_tree,
     });
+    trees.extend(inputs.needed.iter().map(|needed| Input {
+        at: format!("{NEEDS_AT}/{}", needed.module),
+        tree: needed.source_tree,
+    }));
     trees.sort();
 
-    let build_path = format!("{WORK_AT}/{}", variation.build_path);
+    let build_path = steps::build_path(&variation);
     let mut command: Vec<String> = [
         "/bin/sh",
         "-c",
         SCRIPT,
         "kmatrix-build",
-        SOURCE_AT,
-        &build_path,
-        &inputs.build_directory,
-        &variation.umask,
+        &steps::steps(inputs, &variation),
     ]
     .map(str::to_owned)
     .to_vec();
-    if let Some(prefix) = &inputs.cross {
-        command.push(format!("ARCH={}", inputs.target.arch.kbuild()));
-        command.push(format!("CROSS_COMPILE={prefix}"));
+    let mut recipes = std::iter::once(&inputs.built_by)
+        .chain(inputs.needed.iter().map(|needed| &needed.built_by));
+    if recipes.any(|built_by| *built_by == BuiltBy::Dkms) {
+        command.push(DKMS_SCRIPT.to_owned());
     }
-    command.extend(inputs.make.iter().cloned());
+    let mut mapped = format!("-ffile-prefix-map={build_path}=.");
+    if !inputs.needed.is_empty() {
+        let needs = steps::needs_path(&variation);
+        mapped.push_str(&format!(" -ffile-prefix-map={needs}=needs"));
+    }
 
     let home = format!("{WORK_AT}/home");
     let mut environment: BTreeMap<String, String> = [
@@ -175,12 +177,16 @@ pub fn build_spec(inputs: &CellInputs, mounts: &[Mount], variation: Variation) -
         ("KBUILD_BUILD_TIMESTAMP", "@0"),
         ("KBUILD_BUILD_USER", "kmatrix"),
         ("KBUILD_BUILD_HOST", "kmatrix"),
-        ("KCFLAGS", &format!("-ffile-prefix-map={build_path}=.")),
-        ("KAFLAGS", &format!("-ffile-prefix-map={build_path}=.")),
+        ("KCFLAGS", &mapped),
+        ("KAFLAGS", &mapped),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
+    if !inputs.needed.is_empty() {
+        let needs = steps::needs_path(&variation);
+        environment.insert("KMATRIX_NEEDS".to_owned(), needs);
+    }
     environment.extend(variation.noise.iter().cloned());
 
     BuildSpec {
@@ -196,7 +202,13 @@ pub fn build_spec(inputs: &CellInputs, mounts: &[Mount], variation: Variation) -
         cpus: variation.cpus,
         limits: inputs.limits.clone(),
         expected: Expected {
-            modules: inputs.produces.clone(),
+            modules: match &inputs.built_by {
+                BuiltBy::Command { modules, .. } if !modules.is_empty() => modules.clone(),
+                BuiltBy::Command { .. } | BuiltBy::Kbuild | BuiltBy::Dkms => {
+                    inputs.produces.clone()
+                }
+            },
+            may_exclude: inputs.built_by.may_exclude(),
             kernel_release: inputs.target.kernel_release.to_string(),
             machine: inputs.target.arch.elf_machine(),
         },

@@ -33,7 +33,16 @@ struct CellSummary<'a> {
     modules: &'a [BuiltModule],
     comparisons: Vec<Compared<'a>>,
     failure: Option<Failed<'a>>,
+    exclusion: Option<Excluded<'a>>,
     label: Option<&'a Label>,
+}
+
+/// What a module says of a kernel that it is not for.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Excluded<'a> {
+    directive: &'a str,
+    value: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,6 +75,7 @@ pub struct CellDocument<'a> {
     inputs_digest: crate::digest::Sha256Digest,
     standing: &'static str,
     failure: Option<Failed<'a>>,
+    exclusion: Option<Excluded<'a>>,
     label: Option<&'a Label>,
     attempts: &'a [AttemptRecord],
     comparisons: Vec<Compared<'a>>,
@@ -101,6 +111,7 @@ impl<'a> From<&'a Assessment> for CellSummary<'a> {
             modules: assessment.modules(),
             comparisons: compared(assessment),
             failure: failed(assessment),
+            exclusion: excluded(assessment),
             label: assessment.label(),
         }
     }
@@ -114,10 +125,21 @@ impl<'a> From<&'a Assessment> for CellDocument<'a> {
             inputs_digest: assessment.cell.inputs.digest(),
             standing: class_of(&assessment.standing),
             failure: failed(assessment),
+            exclusion: excluded(assessment),
             label: assessment.label(),
             attempts: &assessment.attempts,
             comparisons: compared(assessment),
         }
+    }
+}
+
+fn excluded(assessment: &Assessment) -> Option<Excluded<'_>> {
+    match &assessment.standing {
+        Standing::Excluded { exclusion } => Some(Excluded {
+            directive: &exclusion.directive,
+            value: &exclusion.value,
+        }),
+        Standing::Labelled(_) | Standing::Failed { .. } | Standing::Missing { .. } => None,
     }
 }
 
@@ -141,7 +163,7 @@ fn failed(assessment: &Assessment) -> Option<Failed<'_>> {
         Standing::Missing { failure, .. } => failure
             .as_ref()
             .map(|(number, failure)| (number, failure))?,
-        Standing::Labelled(_) => return None,
+        Standing::Labelled(_) | Standing::Excluded { .. } => return None,
     };
     Some(Failed {
         attempt: *number,

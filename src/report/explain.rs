@@ -38,6 +38,10 @@ pub fn explain(
                 print_label(to, label)?;
             }
         }
+        Standing::Excluded { exclusion } => {
+            writeln!(to, "{exclusion}")?;
+            writeln!(to, "  neither built nor failed; no exit status tells of it")?;
+        }
         Standing::Missing { failure, label } => {
             writeln!(to, "not every attempt was made; run `kmatrix build` again")?;
             if let Some((number, failure)) = failure {
@@ -105,6 +109,9 @@ fn print_inputs(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> 
     for closed in &cell.source.closed_inputs {
         writeln!(to, "    prebuilt: {} ({})", closed.path, closed.reason)?;
     }
+    for needed in &cell.inputs.needed {
+        writeln!(to, "  needs {} {}", needed.module, needed.source_tree)?;
+    }
     writeln!(to, "  image {} {}", cell.image.name, cell.image.id)?;
     if let Some(date) = cell.image.archive_date {
         let date = date.strftime("%Y-%m-%d %H:%M UTC");
@@ -166,7 +173,9 @@ fn print_attempts(
         let variation = &attempt.variation;
         match spec(&attempt.spec) {
             Some(spec) => {
-                writeln!(to, "  {}", spec.make_command())?;
+                for step in spec.steps().lines() {
+                    writeln!(to, "  {step}")?;
+                }
                 for (name, value) in &spec.environment {
                     writeln!(to, "    {name}={value}")?;
                 }

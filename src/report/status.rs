@@ -186,6 +186,10 @@ impl Status {
                         self.bad("Differs", &format!("{id}: {same} of {all} rebuilds agree"));
                     }
                 }
+                Standing::Excluded { exclusion } => {
+                    let id = &assessment.cell.id;
+                    self.done("Excluded", &format!("{id} {exclusion}"));
+                }
                 Standing::Failed { .. } | Standing::Missing { .. } => {}
             },
         }

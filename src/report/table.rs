@@ -67,6 +67,7 @@ fn print_row(
     let word = match &assessment.standing {
         Standing::Labelled(label) => label.word(),
         Standing::Failed { .. } => "failed".to_owned(),
+        Standing::Excluded { .. } => "excluded".to_owned(),
         Standing::Missing { .. } => "missing".to_owned(),
     };
     writeln!(to, "  {kernel:<width$}  {digest:<12}  {answer:<10}  {word}")?;
@@ -75,6 +76,10 @@ fn print_row(
             number, failure, ..
         } => Some((number, failure)),
         Standing::Missing { failure, .. } => failure.as_ref().map(|(n, failure)| (n, failure)),
+        Standing::Excluded { exclusion } => {
+            writeln!(to, "    {exclusion}")?;
+            None
+        }
         Standing::Labelled(_) => None,
     };
     if let Some((number, failure)) = failure {
@@ -116,6 +121,7 @@ fn print_rollup(to: &mut impl Write, rollup: &Rollup, out: &Path) -> io::Result<
         .map(|(tier, count)| format!("{count} {tier}"))
         .collect();
     for (count, word) in [
+        (rollup.excluded, "excluded"),
         (rollup.failed, "failed"),
         (rollup.missing, "missing"),
         (rollup.stale, "not fresh"),
@@ -144,6 +150,7 @@ pub fn class_of(standing: &Standing) -> &'static str {
     match standing {
         Standing::Labelled(_) => "labelled",
         Standing::Failed { .. } => "failed",
+        Standing::Excluded { .. } => "excluded",
         Standing::Missing { .. } => "missing",
     }
 }

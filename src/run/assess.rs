@@ -7,8 +7,9 @@ use crate::label::{
     self, CellStanding, Evidence, Freshness, Interface, Isolation, Label, Rebuilds, Toolchain,
 };
 use crate::ledger::{AttemptRecord, CellRecord};
-use crate::outcome::{BuiltModule, Failure, Outcome};
+use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome};
 use crate::recipe::Axis;
+use crate::source::Revision;
 
 /// One cell with all that is recorded of it, and what that proves.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub enum Standing {
         failure: Failure,
         label: Option<Box<Label>>,
     },
+    /// The module itself says that it is not for this kernel, in every attempt.
+    Excluded { exclusion: Exclusion },
     /// Not every attempt was made, or one of them met a failure that says nothing about the module.
     Missing {
         failure: Option<(u32, Failure)>,
@@ -52,6 +55,7 @@ impl Assessment {
         match &self.standing {
             Standing::Labelled(label) => Some(label),
             Standing::Failed { label, .. } | Standing::Missing { label, .. } => label.as_deref(),
+            Standing::Excluded { .. } => None,
         }
     }
 
@@ -63,6 +67,7 @@ impl Assessment {
                 stale: !matches!(label.freshness, Freshness::Fresh { .. }),
             },
             Standing::Failed { .. } => CellStanding::Failed,
+            Standing::Excluded { .. } => CellStanding::Excluded,
             Standing::Missing { .. } => CellStanding::Missing,
         }
     }
@@ -98,9 +103,10 @@ pub fn assess(
         .iter()
         .filter(|attempt| attempt.number <= cell.rebuilds)
         .find_map(|attempt| match &attempt.outcome {
-            Outcome::Built { .. } => None,
+            Outcome::Built { .. } | Outcome::Excluded { .. } => None,
             Outcome::Failed { failure } => Some((attempt.number, failure.clone())),
-        });
+        })
+        .or_else(|| unsteady(&attempts));
     let complete = (1..=cell.rebuilds)
         .all(|number| comparisons.iter().any(|(compared, _)| *compared == number));
     let standing = match (failed, label) {
@@ -114,9 +120,12 @@ pub fn assess(
             label,
         },
         (None, Some(label)) if complete => Standing::Labelled(label),
-        (None, label) => Standing::Missing {
-            failure: None,
-            label,
+        (None, label) => match excluded(&cell, &attempts) {
+            Some(exclusion) => Standing::Excluded { exclusion },
+            None => Standing::Missing {
+                failure: None,
+                label,
+            },
         },
     };
     Assessment {
@@ -125,6 +134,31 @@ pub fn assess(
         comparisons,
         standing,
     }
+}
+
+/// Returns what excludes a cell, if every attempt that was asked for says so.
+fn excluded(cell: &CellRecord, attempts: &[AttemptRecord]) -> Option<Exclusion> {
+    let of = |number: u32| {
+        let attempt = attempts.iter().find(|attempt| attempt.number == number)?;
+        match &attempt.outcome {
+            Outcome::Excluded { exclusion } => Some(exclusion),
+            Outcome::Built { .. } | Outcome::Failed { .. } => None,
+        }
+    };
+    (1..=cell.rebuilds).try_for_each(|number| of(number).map(drop))?;
+    of(0).cloned()
+}
+
+/// Returns the failure of a module that is for a kernel in one attempt and not in another.
+fn unsteady(attempts: &[AttemptRecord]) -> Option<(u32, Failure)> {
+    let first = |wanted: fn(&Outcome) -> bool| {
+        let found = attempts.iter().find(|attempt| wanted(&attempt.outcome));
+        found.map(|attempt| attempt.number)
+    };
+    let excluded = first(|outcome| matches!(outcome, Outcome::Excluded { .. }))?;
+    let included = first(|outcome| matches!(outcome, Outcome::Built { .. }))?;
+    let failure = Failure::UnsteadyExclusion { excluded, included };
+    Some((excluded.max(included), failure))
 }
 
 fn evidence(
@@ -150,13 +184,7 @@ fn evidence(
                 .all(|(_, comparison)| comparison.metadata_equal)
         }),
         interface: Some(interface(cell)),
-        closed_inputs: Some(
-            cell.source
-                .closed_inputs
-                .iter()
-                .map(|input| input.path.clone())
-                .collect(),
-        ),
+        closed_inputs: Some(closed_inputs(cell)),
         toolchain: Some(toolchain(cell, reference, &compared)),
         isolation: Some(Isolation {
             attempts: compared.len(),
@@ -170,8 +198,40 @@ fn evidence(
                 })
                 .count(),
         }),
-        source: Some(cell.source.revision.clone()),
+        source: Some(revision(cell)),
     }
+}
+
+/// Returns the prebuilt objects of the module's own source, and of what it needs.
+fn closed_inputs(cell: &CellRecord) -> Vec<String> {
+    let own = cell.source.closed_inputs.iter();
+    let needed = cell.needed_sources.iter().flat_map(|(name, source)| {
+        let paths = source.closed_inputs.iter();
+        paths.map(move |input| format!("{name}: {}", input.path))
+    });
+    own.map(|input| input.path.clone()).chain(needed).collect()
+}
+
+/// Returns where the source is from: the module's own, or that of a module that it needs, if less is
+/// known of that one.
+fn revision(cell: &CellRecord) -> Revision {
+    let rank = |revision: &Revision| match revision {
+        Revision::Committed { .. } => 0,
+        Revision::Archived => 1,
+        Revision::Dirty { .. } => 2,
+    };
+    let mut worst = cell.source.revision.clone();
+    for (name, source) in &cell.needed_sources {
+        if rank(&source.revision) > rank(&worst) {
+            worst = match &source.revision {
+                Revision::Committed { .. } | Revision::Archived => source.revision.clone(),
+                Revision::Dirty { reason } => Revision::Dirty {
+                    reason: format!("`{name}`, which it needs: {reason}"),
+                },
+            };
+        }
+    }
+    worst
 }
 
 fn rebuilds(
@@ -295,6 +355,6 @@ fn toolchain(
 fn built(attempt: &AttemptRecord) -> &[BuiltModule] {
     match &attempt.outcome {
         Outcome::Built { modules } => modules,
-        Outcome::Failed { .. } => &[],
+        Outcome::Failed { .. } | Outcome::Excluded { .. } => &[],
     }
 }

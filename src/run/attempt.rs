@@ -268,7 +268,7 @@ impl CellTask {
     async fn compare(&self, made: Vec<(u32, Outcome, Option<Observed>)>) -> Result<(), StoreError> {
         let built = |outcome: &Outcome| match outcome {
             Outcome::Built { modules } => Some(modules.clone()),
-            Outcome::Failed { .. } => None,
+            Outcome::Failed { .. } | Outcome::Excluded { .. } => None,
         };
         let Some((reference, reference_observed)) = made
             .iter()

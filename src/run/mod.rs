@@ -260,14 +260,15 @@ pub fn needed(known: &[AttemptRecord], rebuilds: u32) -> Vec<u32> {
         .filter(|number| {
             !known
                 .iter()
-                .any(|attempt| attempt.number == *number && is_built(&attempt.outcome))
+                .any(|attempt| attempt.number == *number && is_answer(&attempt.outcome))
         })
         .collect()
 }
 
-fn is_built(outcome: &Outcome) -> bool {
+/// Returns true if an attempt of the same inputs has nothing to add.
+fn is_answer(outcome: &Outcome) -> bool {
     match outcome {
-        Outcome::Built { .. } => true,
+        Outcome::Built { .. } | Outcome::Excluded { .. } => true,
         Outcome::Failed { .. } => false,
     }
 }
@@ -275,7 +276,7 @@ fn is_built(outcome: &Outcome) -> bool {
 /// Returns the failure of an outcome.
 pub fn failure_of(outcome: &Outcome) -> Option<&Failure> {
     match outcome {
-        Outcome::Built { .. } => None,
+        Outcome::Built { .. } | Outcome::Excluded { .. } => None,
         Outcome::Failed { failure } => Some(failure),
     }
 }

@@ -142,11 +142,14 @@ pub(crate) async fn prepare(
         }
     }
     mounts.sort_by(|a, b| a.path.cmp(&b.path));
-    let source = workshop.sources.get(&cell.inputs.source_tree);
-    if let Some(source) = source {
-        let (store, source) = (workshop.store.clone(), source.clone());
-        let place = blocking(move || store.source_tree(&source.entries, &source.directory)).await?;
-        locations.insert(cell.inputs.source_tree, place);
+    let needed = cell.inputs.needed.iter().map(|needed| needed.source_tree);
+    for tree in std::iter::once(cell.inputs.source_tree).chain(needed) {
+        if let Some(source) = workshop.sources.get(&tree) {
+            let (store, source) = (workshop.store.clone(), source.clone());
+            let place =
+                blocking(move || store.source_tree(&source.entries, &source.directory)).await?;
+            locations.insert(tree, place);
+        }
     }
     Ok(Prepared {
         mounts,

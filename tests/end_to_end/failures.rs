@@ -8,8 +8,17 @@ use crate::common::Place;
 
 /// Which test of this folder produces which class. What was interrupted is no attempt: its test shows
 /// that nothing is recorded of it.
-const TESTED: [(&str, &str); 18] = [
+const TESTED: [(&str, &str); 24] = [
     ("compile", "a_module_that_does_not_compile"),
+    ("command", "a_command_that_fails"),
+    ("dkms-conf", "a_dkms_conf_without_a_name"),
+    ("patch", "a_patch_that_does_not_apply"),
+    ("script", "a_script_that_fails"),
+    ("needed-module", "a_module_whose_need_is_not_met"),
+    (
+        "unsteady-exclusion",
+        "a_dkms_conf_that_decides_by_the_place_of_the_build",
+    ),
     ("no-module", "a_build_that_makes_no_module"),
     ("missing-module", "a_build_that_makes_another_module"),
     ("extra-module", "a_build_that_makes_one_module_more"),
@@ -45,6 +54,7 @@ fn every_class_has_a_test() {
         include_str!("failures.rs"),
         include_str!("engines.rs"),
         include_str!("interrupt.rs"),
+        include_str!("recipes.rs"),
     ];
     for (class, test) in TESTED {
         let function = format!("fn {test}()");

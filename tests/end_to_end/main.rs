@@ -15,4 +15,5 @@ mod interrupt;
 mod isolation;
 mod labels;
 mod matrices;
+mod recipes;
 mod resume;

@@ -85,12 +85,7 @@ impl Place {
     /// Copies a fixture and returns where it is now.
     pub fn fixture(&self, name: &str) -> PathBuf {
         let to = self.path().join("modules").join(name);
-        fs::create_dir_all(&to).expect("a directory");
-        let from = project().join("tests/fixtures").join(name);
-        for entry in fs::read_dir(&from).unwrap_or_else(|e| panic!("{}: {e}", from.display())) {
-            let entry = entry.expect("an entry");
-            fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
-        }
+        copy_all(&project().join("tests/fixtures").join(name), &to);
         to
     }
 
@@ -227,6 +222,20 @@ impl Place {
     pub fn interrupt(&self, running: Running) -> Ran {
         running.signal(Signal::INT);
         running.end()
+    }
+}
+
+/// Copies a directory with all that is below it, modes included.
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).unwrap_or_else(|e| panic!("{}: {e}", from.display())) {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_all(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).expect("a copy");
+        }
     }
 }
 
