@@ -41,6 +41,11 @@ impl Sha256Digest {
         Ok(Self(bytes))
     }
 
+    /// Returns the 32 bytes, for checking a signature over them.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Returns the 64 hex digits without the algorithm.
     pub fn to_hex(&self) -> String {
         hex::encode(self.0)

@@ -12,14 +12,18 @@ const ORDER: [&str; 25] = [
     "lock", "state", "run", "report", "export", "cli",
 ];
 
-/// Libraries and the only files or folders that may name them.
-const PLACES: [(&str, &str); 10] = [
+/// Libraries and the only files or folders that may name them; one with two places has two lines.
+const PLACES: [(&str, &str); 14] = [
+    ("aws_lc_rs", "src/catalog/rsa.rs"),
     ("base64", "src/package/"),
+    ("base64", "src/catalog/"),
     ("bollard", "src/engine/docker/"),
     ("bzip2", "src/package/inflate.rs"),
     ("clap", "src/cli/"),
     ("indicatif", "src/report/status.rs"),
     ("rusqlite", "src/ledger/"),
+    ("quick_xml", "src/catalog/xml.rs"),
+    ("rustls_pki_types", "src/catalog/rsa.rs"),
     ("sequoia_openpgp", "src/catalog/openpgp.rs"),
     ("reqwest", "src/catalog/"),
     ("sha1", "src/package/apk.rs"),
@@ -156,16 +160,25 @@ fn every_library_has_one_place() {
     for (library, place) in PLACES {
         let mut seen = 0;
         for line in lines() {
-            if !is_word_in(library, &line.code) {
+            // A field or a variable may be called as a library is.
+            let is_path = is_word_in(library, &line.code.replace("::", " :: "))
+                && line.code.contains(&format!("{library}::"));
+            if !is_path && !is_word_in(&format!("use {library}"), &line.code) {
                 continue;
             }
-            seen += 1;
-            if !line.file.starts_with(place) {
+            if line.file.starts_with(place) {
+                seen += 1;
+                continue;
+            }
+            let elsewhere = PLACES
+                .iter()
+                .any(|(other, allowed)| *other == library && line.file.starts_with(allowed));
+            if !elsewhere {
                 let at = format!("{}:{}", line.file, line.number);
                 broken.push(format!("{at}: `{library}` belongs into `{place}`"));
             }
         }
-        assert!(seen > 0, "nothing uses `{library}`");
+        assert!(seen > 0, "nothing in `{place}` uses `{library}`");
     }
     complain(&broken);
 }

@@ -10,7 +10,6 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use kmatrix::catalog::DistroKernels;
-use kmatrix::catalog::apt::read_distro;
 use kmatrix::catalog::error::CatalogError;
 use kmatrix::catalog::facts::{
     ArchiveFacts, CheckedAgainst, DistroFacts, FlavourFacts, HeaderPackage, KernelFacts,
@@ -19,6 +18,7 @@ use kmatrix::catalog::facts::{
 use kmatrix::catalog::fetch::{FetchBounds, Fetcher};
 use kmatrix::catalog::format::ArchiveFormat;
 use kmatrix::catalog::package::fetch_package;
+use kmatrix::catalog::read::read_distro;
 use kmatrix::catalog::site::{Site, SiteFile};
 use kmatrix::catalog::surroundings::Surroundings;
 use kmatrix::digest::Sha256Digest;
@@ -259,7 +259,13 @@ impl Scene {
     async fn refusal(&self) -> CatalogError {
         let error = self.read().await.expect_err("refused");
         assert!(error.hint().is_some(), "{error} has no hint");
-        error
+        match error {
+            CatalogError::NoGoodState { tried, because, .. } => {
+                assert_eq!(tried.len(), 1, "one mirror");
+                *because
+            }
+            other => other,
+        }
     }
 }
 
@@ -455,7 +461,15 @@ async fn a_mirror_with_a_bad_release_does_not_keep_the_next_from_being_asked() {
         let broken = Server::start(BTreeMap::new()).await;
         broken.misbehave(how);
         let distro = scene.read_from(&[&broken, &scene.server]).await;
-        assert_eq!(distro.expect("the next mirror").kernels.len(), 2);
+        let distro = distro.expect("the next mirror");
+        assert_eq!(distro.kernels.len(), 2);
+        // The mirror is asked for the indexes too, which any mirror may have by their digests.
+        let passed_over = &distro.suites[0].passed_over;
+        assert_eq!(passed_over[0].path, "dists/bookworm/InRelease", "{how:?}");
+        for one in passed_over {
+            assert_eq!(one.mirror, format!("{}/", broken.url()), "{how:?}");
+            assert!(!one.why.is_empty(), "{how:?}");
+        }
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use kmatrix::catalog::Fingerprint;
-use kmatrix::catalog::apt::read_distro;
 use kmatrix::catalog::facts::{
     ArchiveFacts, CheckedAgainst, DistroFacts, FlavourFacts, HeaderPackage, KernelFacts,
     SuiteFacts, SuiteLocation, Waivers,
@@ -12,6 +11,7 @@ use kmatrix::catalog::facts::{
 use kmatrix::catalog::fetch::{FetchBounds, Fetcher};
 use kmatrix::catalog::format::ArchiveFormat;
 use kmatrix::catalog::package::fetch_package;
+use kmatrix::catalog::read::read_distro;
 use kmatrix::catalog::site::Site;
 use kmatrix::catalog::surroundings::Surroundings;
 use kmatrix::digest::Sha256Digest;

@@ -1,19 +1,21 @@
-//! Archives of Debian's kind: from facts to the kernels that the archives hold today.
+//! Archives of Debian's kind: their suites, and what these offer.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
+use super::SuiteRecord;
 use super::error::CatalogError;
-use super::facts::{ArchiveFacts, DistroFacts, SuiteFacts};
-use super::kernels::{Discovery, KernelPatterns, Offer, discover};
+use super::facts::{ArchiveFacts, SuiteFacts};
+use super::format::ArchiveFormat;
+use super::kernels::{KernelPatterns, Offer};
+use super::keys::ArchiveKeys;
 use super::mirror::Mirror;
 use super::openpgp::PinnedKeys;
 use super::suite::authenticate;
 use super::surroundings::Surroundings;
-use super::{DistroKernels, SuiteRecord};
 use crate::name::Arch;
+use crate::package::PackageFormat;
 
 /// Authenticates every suite of these archives and returns their states, in the order of the facts.
 pub async fn read_suites(
@@ -22,111 +24,49 @@ pub async fn read_suites(
 ) -> Result<Vec<SuiteRecord>, CatalogError> {
     let mut records = Vec::new();
     for archive in archives {
-        let keys = read_keys(archive)?;
+        let of_archive = |source| CatalogError::Keys {
+            archive: archive.name.clone(),
+            source,
+        };
+        let keys = ArchiveKeys::read(archive, ArchiveFormat::Apt).map_err(of_archive)?;
+        let keys = keys.openpgp().map_err(of_archive)?;
         let mirrors = at.site.resolve(&archive.name)?;
         for suite in &archive.suites {
-            let authentic = authenticate(archive, suite, &keys, &mirrors, at).await?;
+            let authentic = authenticate(archive, suite, keys, &mirrors, at).await?;
             records.push(authentic.record);
         }
     }
     Ok(records)
 }
 
-fn read_keys(archive: &ArchiveFacts) -> Result<PinnedKeys, CatalogError> {
-    PinnedKeys::read(&archive.keyrings, &archive.keys).map_err(|source| CatalogError::Keys {
-        archive: archive.name.clone(),
-        source,
-    })
-}
-
-/// Reads every suite of a distribution release and returns its kernels for `archs`, as they are
-/// built on a machine of `build_arch`.
-///
-/// # Errors
-///
-/// Any suite that cannot be read, authenticated or understood is an error of the whole: a list that
-/// silently lacks a suite would read as kernels having gone.
-pub async fn read_distro(
-    facts: &DistroFacts,
-    archs: &BTreeSet<Arch>,
-    build_arch: Arch,
-    at: &Surroundings<'_>,
-) -> Result<DistroKernels, CatalogError> {
-    let patterns = KernelPatterns::new(&facts.kernel, facts.format).map_err(|error| {
-        CatalogError::Pattern {
-            pattern: error.pattern,
-            reason: error.reason,
-        }
-    })?;
-    let patterns = Arc::new(patterns);
-    let mut indexed = archs.clone();
-    indexed.insert(build_arch);
-    let mut places = Vec::new();
-    for archive in &facts.archives {
-        places.push((
-            archive,
-            read_keys(archive)?,
-            at.site.resolve(&archive.name)?,
-        ));
-    }
-    let suites = places.iter().flat_map(|(archive, keys, mirrors)| {
-        archive
-            .suites
-            .iter()
-            .map(|suite| read_suite(archive, suite, keys, mirrors, &indexed, &patterns, at))
-    });
-    let mut records = Vec::new();
-    let mut offers = Vec::new();
-    for (record, of_suite) in try_join_all(suites).await? {
-        records.push(record);
-        offers.extend(of_suite);
-    }
-    let Discovery {
-        kernels,
-        unresolved,
-    } = discover(
-        &facts.distro,
-        &facts.distro_release,
-        &patterns,
-        &offers,
-        archs,
-        build_arch,
-    );
-    for kernel in &unresolved {
-        tracing::warn!(arch = %kernel.arch, kernel = %kernel.kernel_release, reason = kernel.reason, "left out a kernel");
-    }
-    Ok(DistroKernels {
-        distro: facts.distro.clone(),
-        distro_release: facts.distro_release.clone(),
-        format: facts.format,
-        facts: facts.digest,
-        suites: records,
-        kernels,
-        unresolved,
-    })
-}
-
-async fn read_suite(
+/// Reads one suite: its state, and what it offers for `archs`.
+pub(super) async fn read_suite(
     archive: &ArchiveFacts,
     suite: &SuiteFacts,
     keys: &PinnedKeys,
     mirrors: &[Mirror],
-    archs: &BTreeSet<Arch>,
+    archs: &[Arch],
     patterns: &Arc<KernelPatterns>,
     at: &Surroundings<'_>,
 ) -> Result<(SuiteRecord, Vec<Offer>), CatalogError> {
     let authentic = authenticate(archive, suite, keys, mirrors, at).await?;
-    let offered = archs
+    let read = archs
         .iter()
-        .filter(|arch| suite.archs.as_ref().is_none_or(|has| has.contains(arch)));
-    let offers = offered.map(|arch| async {
-        Ok::<_, CatalogError>(Offer {
+        .map(|arch| authentic.packages(*arch, patterns, at));
+    let read = try_join_all(read).await?;
+    let mut record = authentic.record;
+    let mut offers = Vec::new();
+    for (arch, (packages, passed_over)) in archs.iter().zip(read) {
+        record.passed_over.extend(passed_over);
+        offers.push(Offer {
             archive: archive.name.clone(),
             suite: suite.suite.clone(),
             arch: *arch,
-            packages: authentic.packages(*arch, patterns, at).await?,
-        })
-    });
-    let offers = try_join_all(offers).await?;
-    Ok((authentic.record, offers))
+            format: PackageFormat::Deb,
+            // The signed index names every package by its SHA-256.
+            signers: Vec::new(),
+            packages,
+        });
+    }
+    Ok((record, offers))
 }

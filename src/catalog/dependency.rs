@@ -1,4 +1,4 @@
-//! Dependencies between packages (Debian Policy, section 7.1).
+//! Dependencies between packages, as Debian (Policy, section 7.1), pacman and apk write them.
 
 use std::fmt;
 
@@ -98,6 +98,61 @@ fn parse_alternative(text: &str) -> Result<Alternative, DependencyError> {
     })
 }
 
+impl Dependency {
+    /// A dependency that only one name satisfies, in a version that has this relation to another.
+    pub fn single(
+        name: &str,
+        constraint: Option<(Relation, String)>,
+    ) -> Result<Self, DependencyError> {
+        let constraint = match constraint {
+            None => None,
+            Some((relation, version)) => Some(Constraint {
+                relation,
+                version: version.parse()?,
+            }),
+        };
+        Ok(Self {
+            alternatives: vec![Alternative {
+                name: name.parse()?,
+                constraint,
+            }],
+        })
+    }
+}
+
+/// Parses `name[relation version]` as pacman and apk write it, if the name is one that is followed.
+///
+/// # Errors
+///
+/// A dependency that is followed but has a relation that is not known here, such as apk's `~`.
+pub fn parse_requirement(
+    text: &str,
+    follows: impl Fn(&str) -> bool,
+) -> Result<Option<Dependency>, DependencyError> {
+    let end = text.find(['<', '=', '>', '~']).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    if !follows(name) {
+        return Ok(None);
+    }
+    let constraint = match rest.find(|c| !matches!(c, '<' | '=' | '>' | '~')) {
+        None if rest.is_empty() => None,
+        None => return Err(DependencyError::Malformed(text.chars().take(120).collect())),
+        Some(version_at) => {
+            let (relation, version) = rest.split_at(version_at);
+            let relation = match relation {
+                "<" => Relation::Earlier,
+                "<=" => Relation::EarlierOrEqual,
+                "=" => Relation::Equal,
+                ">=" => Relation::LaterOrEqual,
+                ">" => Relation::Later,
+                _ => return Err(DependencyError::Malformed(text.chars().take(120).collect())),
+            };
+            Some((relation, version.to_owned()))
+        }
+    };
+    Dependency::single(name, constraint).map(Some)
+}
+
 impl Relation {
     fn parse(text: &str) -> Option<Self> {
         match text {
@@ -193,6 +248,28 @@ mod tests {
             "a (= 1) b",
         ] {
             assert!(parse_depends(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn requirements_are_read_if_they_are_followed() {
+        let follows = |name: &str| name.starts_with("linux");
+        let cases = [
+            ("linux", Some("linux")),
+            ("linux=6.1-1", Some("linux (= 6.1-1)")),
+            ("linux>=1:6", Some("linux (>= 1:6)")),
+            ("linux<7", Some("linux (<< 7)")),
+            ("glibc>=2", None),
+            ("so:libc.musl-x86_64.so.1", None),
+            ("/bin/sh", None),
+        ];
+        for (text, printed) in cases {
+            let read = parse_requirement(text, follows).expect(text);
+            let read = read.map(|dependency| dependency.to_string());
+            assert_eq!(read.as_deref(), printed, "{text}");
+        }
+        for text in ["linux~6", "linux=", "linux><6", "linux==6", "linux a"] {
+            assert!(parse_requirement(text, follows).is_err(), "{text}");
         }
     }
 

@@ -1,11 +1,15 @@
 //! Why the list of a distribution's kernels, or one of their packages, cannot be had.
 
+use std::fmt;
+
+use super::PassedOver;
 use super::fetch_error::FetchError;
-use super::openpgp::OpenPgpError;
-use super::packages_index::IndexError;
+use super::format::ArchiveFormat;
+use super::keys::SignatureError;
 use super::release_file::{ReleaseFileError, ReleaseRefused};
 use super::site::SiteError;
 use crate::name::{Arch, ArchiveName, PackageName, PackageVersion, Suite};
+use crate::package::PackageError;
 use crate::store::StoreError;
 
 /// Why the catalog cannot be read.
@@ -23,7 +27,7 @@ pub enum CatalogError {
     #[error("cannot read the keys of the archive `{archive}`")]
     Keys {
         archive: ArchiveName,
-        source: OpenPgpError,
+        source: SignatureError,
     },
     #[error("cannot fetch `{path}` from the archive `{archive}`")]
     Unreachable {
@@ -43,25 +47,51 @@ pub enum CatalogError {
         path: String,
         source: Box<FetchError>,
     },
+    #[error("no mirror has a good state of the suite `{suite}` of `{archive}`: {}", Listed(.tried))]
+    NoGoodState {
+        archive: ArchiveName,
+        suite: Suite,
+        /// Every place that was tried.
+        tried: Vec<PassedOver>,
+        /// The first refusal, or else that nobody answers; its text is in `tried`.
+        because: Box<CatalogError>,
+    },
+    #[error("archives of the format `{format}` cannot be read as packages")]
+    NoReader { format: ArchiveFormat },
+    #[error("cannot authenticate the package `{name}` {version} of the archive `{archive}`")]
+    PackageNotAuthenticated {
+        archive: ArchiveName,
+        name: PackageName,
+        version: PackageVersion,
+        source: Box<SignatureError>,
+    },
+    #[error("the package `{path}` of the archive `{archive}` cannot be opened")]
+    MalformedPackage {
+        archive: ArchiveName,
+        path: String,
+        source: Box<PackageError>,
+    },
+    #[error("a package is {found}, and not {wanted} as the index says")]
+    OtherPackage { wanted: String, found: String },
     #[error("cannot authenticate the suite `{suite}` of `{archive}`")]
     NotAuthenticated {
         archive: ArchiveName,
         suite: Suite,
-        source: OpenPgpError,
+        source: Box<SignatureError>,
     },
-    #[error("the Release file of `{suite}` in `{archive}` is expired")]
+    #[error("the index of `{suite}` in `{archive}` is expired")]
     Expired {
         archive: ArchiveName,
         suite: Suite,
         source: ReleaseRefused,
     },
-    #[error("the Release file of `{suite}` in `{archive}` is rolled back")]
+    #[error("the index of `{suite}` in `{archive}` is rolled back")]
     RolledBack {
         archive: ArchiveName,
         suite: Suite,
         source: ReleaseRefused,
     },
-    #[error("the Release file of `{suite}` in `{archive}` cannot be taken")]
+    #[error("the index of `{suite}` in `{archive}` cannot be taken")]
     NotPresentState {
         archive: ArchiveName,
         suite: Suite,
@@ -89,7 +119,7 @@ pub enum CatalogError {
     MalformedIndex {
         archive: ArchiveName,
         path: String,
-        source: Box<IndexError>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error("the package `{name}` {version} has vanished from the archive `{archive}`")]
     Vanished {
@@ -98,7 +128,7 @@ pub enum CatalogError {
         version: PackageVersion,
         source: Box<FetchError>,
     },
-    #[error("cannot keep the Release file of `{suite}`")]
+    #[error("cannot keep the index of `{suite}`")]
     Keep {
         suite: Suite,
         source: std::io::Error,
@@ -167,6 +197,56 @@ impl CatalogError {
         }
     }
 
+    /// Returns true if it is about what one mirror served, so that another may do better.
+    pub(super) fn is_of_mirror(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. }
+            | Self::NoSuchFile { source, .. }
+            | Self::WrongHash { source, .. } => {
+                matches!(**source, FetchError::NoMirrorHasIt { .. })
+            }
+            Self::NotAuthenticated { source, .. }
+            | Self::PackageNotAuthenticated { source, .. } => source.is_of_mirror(),
+            Self::Expired { .. }
+            | Self::RolledBack { .. }
+            | Self::NotPresentState { .. }
+            | Self::MalformedRelease { .. }
+            | Self::NoComponent { .. }
+            | Self::MalformedIndex { .. }
+            | Self::MalformedPackage { .. }
+            | Self::OtherPackage { .. } => true,
+            Self::Offline { .. }
+            | Self::Site(_)
+            | Self::Pattern { .. }
+            | Self::Keys { .. }
+            | Self::NoGoodState { .. }
+            | Self::NoReader { .. }
+            | Self::NoIndex { .. }
+            | Self::Vanished { .. }
+            | Self::Keep { .. }
+            | Self::Store(_)
+            | Self::Internal { .. } => false,
+        }
+    }
+
+    /// Returns the whole story but for the mirror, which whoever asks knows.
+    pub(super) fn in_one_line(&self) -> String {
+        if let Self::Unreachable { source, .. }
+        | Self::NoSuchFile { source, .. }
+        | Self::WrongHash { source, .. } = self
+            && let FetchError::NoMirrorHasIt { tried, .. } = &**source
+            && let [only] = &tried[..]
+        {
+            return only.error.to_string();
+        }
+        let first: &dyn std::error::Error = self;
+        let mut parts: Vec<String> = std::iter::successors(Some(first), |error| error.source())
+            .map(ToString::to_string)
+            .collect();
+        parts.dedup();
+        parts.join(": ")
+    }
+
     /// Returns what to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -188,27 +268,15 @@ impl CatalogError {
             Self::WrongHash { archive, .. } => Some(format!(
                 "the mirror may be in the middle of an update, or a proxy may answer for it; try again, or name another with `--mirror {archive}=URL`"
             )),
-            Self::NotAuthenticated { source, .. } => Some(match source {
-                OpenPgpError::UnknownKeys { .. } => {
-                    "if the archive has new keys, check them and pin them in the facts file".to_owned()
-                }
-                OpenPgpError::UnusableKey { .. } => {
-                    "update the keyring that the facts file names, or pin the archive's newer key"
-                        .to_owned()
-                }
-                OpenPgpError::NotClearSigned { .. }
-                | OpenPgpError::TextOutside
-                | OpenPgpError::Malformed { .. }
-                | OpenPgpError::NoSignature
-                | OpenPgpError::BadSignature { .. } => {
-                    "the mirror or a proxy before it may be broken; name another with `--mirror`"
-                        .to_owned()
-                }
-                OpenPgpError::Keyring { .. } | OpenPgpError::PinnedKeyMissing { .. } => {
-                    "`keys` and `keyrings` of the facts file have to name the same certificates"
-                        .to_owned()
-                }
-            }),
+            Self::NoGoodState { because, .. } => because.hint(),
+            Self::NoReader { .. } => {
+                Some("see `format` of the facts file".to_owned())
+            }
+            Self::NotAuthenticated { source, .. }
+            | Self::PackageNotAuthenticated { source, .. } => Some(source.hint()),
+            Self::MalformedPackage { .. } | Self::OtherPackage { .. } => Some(
+                "the mirror may be broken or lie; name another with `--mirror`".to_owned(),
+            ),
             Self::Expired { .. } => Some(
                 "name a mirror that is up to date, or accept this with a reason and a last day in the facts file (`accept-expired`)"
                     .to_owned(),
@@ -242,5 +310,20 @@ impl CatalogError {
             ),
             Self::Keep { .. } | Self::Store(_) | Self::Internal { .. } => None,
         }
+    }
+}
+
+struct Listed<'a>(&'a [PassedOver]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return write!(f, "there is none to ask");
+        }
+        for (index, PassedOver { mirror, path, why }) in self.0.iter().enumerate() {
+            let between = if index == 0 { "" } else { "; " };
+            write!(f, "{between}`{path}` of `{mirror}`: {why}")?;
+        }
+        Ok(())
     }
 }

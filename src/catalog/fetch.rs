@@ -12,7 +12,7 @@ use super::fetch_error::{FetchError, MirrorError, Tried};
 use super::mirror::{Mirror, without_user};
 use super::redirect;
 use crate::digest::{Hashing, Sha256Digest};
-use crate::store::Store;
+use crate::store::{BlobWriter, Store};
 
 /// Fetches files of archives.
 #[derive(Clone)]
@@ -100,20 +100,60 @@ impl Fetcher {
         self
     }
 
-    /// Brings a file into the store, unless the store has it already.
+    /// Brings a file into the store, unless the store has it already. Returns the mirrors that were
+    /// asked in vain before one had it.
     pub async fn fetch_blob(
         &self,
         store: &Store,
         mirrors: &[Mirror],
         file: &ExpectedFile<'_>,
-    ) -> Result<(), FetchError> {
+    ) -> Result<Vec<Tried>, FetchError> {
         if store.blob_path(&file.sha256).is_some() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        self.try_mirrors(mirrors, file.path, file.bytes, |response| {
-            self.receive_into(store, response, file)
-        })
-        .await
+        let ((), tried) = self
+            .try_mirrors(mirrors, file.path, file.bytes, |response| async {
+                let (writer, _) = self
+                    .receive_into(store, response, file.path, file.bytes, Some(file.sha256))
+                    .await?;
+                writer
+                    .commit(Some((file.sha256, file.bytes)))
+                    .map_err(|source| {
+                        Ended::Here(FetchError::Store {
+                            path: file.path.to_owned(),
+                            source: Box::new(source),
+                        })
+                    })?;
+                Ok(())
+            })
+            .await?;
+        Ok(tried)
+    }
+
+    /// Brings a file of exactly `bytes` bytes into the store of which no digest is known, and returns
+    /// its digest. What it is has to be checked by other means before anything relies on it.
+    pub async fn fetch_unpinned(
+        &self,
+        store: &Store,
+        mirrors: &[Mirror],
+        path: &str,
+        bytes: u64,
+    ) -> Result<Sha256Digest, FetchError> {
+        let (sha256, _) = self
+            .try_mirrors(mirrors, path, bytes, |response| async {
+                let (writer, found) = self
+                    .receive_into(store, response, path, bytes, None)
+                    .await?;
+                writer.commit(Some((found, bytes))).map_err(|source| {
+                    Ended::Here(FetchError::Store {
+                        path: path.to_owned(),
+                        source: Box::new(source),
+                    })
+                })?;
+                Ok(found)
+            })
+            .await?;
+        Ok(sha256)
     }
 
     /// Returns a file of at most `limit` bytes that nothing is known of beforehand.
@@ -133,6 +173,7 @@ impl Fetcher {
             Ok(bytes)
         })
         .await
+        .map(|(bytes, _)| bytes)
     }
 
     /// Asks one mirror after the other until `take` makes something of an answer.
@@ -142,14 +183,14 @@ impl Fetcher {
         path: &str,
         most: u64,
         take: impl Fn(Response) -> F,
-    ) -> Result<T, FetchError> {
+    ) -> Result<(T, Vec<Tried>), FetchError> {
         check_archive_path(path)?;
         let mut tried = Vec::new();
         for mirror in mirrors {
             match self.try_mirror(mirror, path, most, &take).await {
                 Ok(taken) => {
                     tracing::debug!(%mirror, path, "fetched");
-                    return Ok(taken);
+                    return Ok((taken, tried));
                 }
                 Err(Ended::Here(error)) => return Err(error),
                 Err(Ended::Mirror(error)) => {
@@ -220,52 +261,51 @@ impl Fetcher {
         }
     }
 
+    /// Receives a file of so many bytes, and of that digest if one is known; nobody sees it before it
+    /// is committed.
     async fn receive_into(
         &self,
         store: &Store,
         response: Response,
-        file: &ExpectedFile<'_>,
-    ) -> Result<(), Ended> {
+        path: &str,
+        expected_bytes: u64,
+        expected: Option<Sha256Digest>,
+    ) -> Result<(BlobWriter, Sha256Digest), Ended> {
         let declared = response.content_length();
         let writer = store.blob_writer().map_err(|source| {
             Ended::Here(FetchError::Store {
-                path: file.path.to_owned(),
+                path: path.to_owned(),
                 source: Box::new(source),
             })
         })?;
         let mut hashing = Hashing::new(writer);
-        self.receive(response, file.bytes, |piece| {
+        self.receive(response, expected_bytes, |piece| {
             hashing
                 .write_all(piece)
                 .map_err(|source| FetchError::Write {
-                    path: file.path.to_owned(),
+                    path: path.to_owned(),
                     source,
                 })
         })
         .await?;
         let (writer, found, bytes) = hashing.finish();
-        if (found, bytes) != (file.sha256, file.bytes) {
-            // Without a declared length, an answer that ends early looks like a whole one.
-            return Err(Ended::Mirror(
-                if bytes < file.bytes && declared != Some(bytes) {
-                    MirrorError::Truncated { bytes }
-                } else {
-                    MirrorError::WrongHash {
-                        expected: file.sha256,
-                        found,
-                    }
-                },
-            ));
+        if bytes == expected_bytes && expected.is_none_or(|expected| expected == found) {
+            return Ok((writer, found));
         }
-        writer
-            .commit(Some((file.sha256, file.bytes)))
-            .map_err(|source| {
-                Ended::Here(FetchError::Store {
-                    path: file.path.to_owned(),
-                    source: Box::new(source),
-                })
-            })?;
-        Ok(())
+        // Without a declared length, an answer that ends early looks like a whole one.
+        Err(Ended::Mirror(
+            if bytes < expected_bytes && declared != Some(bytes) {
+                MirrorError::Truncated { bytes }
+            } else {
+                match expected {
+                    Some(expected) => MirrorError::WrongHash { expected, found },
+                    None => MirrorError::WrongSize {
+                        expected: expected_bytes,
+                        found: bytes,
+                    },
+                }
+            },
+        ))
     }
 
     /// Passes an answer's body on piece by piece, and never more than `limit` bytes of it.

@@ -34,6 +34,8 @@ pub enum MirrorError {
         expected: Sha256Digest,
         found: Sha256Digest,
     },
+    #[error("it sent {found} bytes instead of {expected}")]
+    WrongSize { expected: u64, found: u64 },
 }
 
 impl MirrorError {
@@ -48,14 +50,15 @@ impl MirrorError {
             Self::NotFound
             | Self::Redirect { .. }
             | Self::TooLarge { .. }
-            | Self::WrongHash { .. } => false,
+            | Self::WrongHash { .. }
+            | Self::WrongSize { .. } => false,
         }
     }
 
     /// Returns true if the mirror answered with other bytes than those asked for.
     pub fn is_wrong_bytes(&self) -> bool {
         match self {
-            Self::TooLarge { .. } | Self::WrongHash { .. } => true,
+            Self::TooLarge { .. } | Self::WrongHash { .. } | Self::WrongSize { .. } => true,
             Self::Unreachable { .. }
             | Self::Stalled { .. }
             | Self::TooSlow { .. }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::name::Arch;
+use crate::package::PackageFormat;
 
 /// How an archive is laid out, signed and indexed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,6 +49,28 @@ impl ArchiveFormat {
             Self::Apk => "apk",
             Self::Source => "source",
         }
+    }
+
+    /// Returns the format of the packages in archives of this format.
+    pub fn package_format(self) -> Option<PackageFormat> {
+        match self {
+            Self::Apt => Some(PackageFormat::Deb),
+            Self::RpmMd => Some(PackageFormat::Rpm),
+            Self::Pacman => Some(PackageFormat::Pacman),
+            Self::Apk => Some(PackageFormat::Apk),
+            Self::Source => None,
+        }
+    }
+
+    /// Returns true if a package that names its architecture so is for machines of another's: by its
+    /// name, or because it is for all.
+    pub fn has_packages_for(self, architecture: &str, arch: Arch) -> bool {
+        let of_all = match self {
+            Self::Apt | Self::Source => "all",
+            Self::RpmMd | Self::Apk => "noarch",
+            Self::Pacman => "any",
+        };
+        architecture == of_all || architecture == self.arch_name(arch)
     }
 
     /// Returns what archives of this format call an architecture: Debian's name, or the word that

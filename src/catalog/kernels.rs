@@ -11,11 +11,12 @@ use super::facts::{HeaderPackage, KernelFacts};
 use super::format::ArchiveFormat;
 use super::indexed_package::IndexedPackage;
 use super::version_order::VersionOrder;
-use super::{Kernel, PackageRef, UnresolvedKernel};
+use super::{Fingerprint, Kernel, PackageRef, UnresolvedKernel};
 use crate::name::{
     Arch, ArchiveName, Distro, DistroRelease, Flavour, KernelRelease, PackageName, PackageVersion,
     Suite, Target,
 };
+use crate::package::PackageFormat;
 
 /// How kernels are recognised, ready to be matched.
 pub struct KernelPatterns {
@@ -64,6 +65,10 @@ pub struct Offer {
     pub archive: ArchiveName,
     pub suite: Suite,
     pub arch: Arch,
+    /// The format of all its packages.
+    pub format: PackageFormat,
+    /// See [`PackageRef::signers`].
+    pub signers: Vec<Fingerprint>,
     pub packages: Vec<IndexedPackage>,
 }
 
@@ -105,6 +110,11 @@ impl KernelPatterns {
             .any(|flavour| flavour.headers.may_be(name))
             || self.follow.is_match(name)
             || self.host.is_match(name)
+    }
+
+    /// Returns true if a dependency on this name belongs to the kernel interface.
+    pub fn follows(&self, name: &str) -> bool {
+        self.follow.is_match(name)
     }
 
     /// Returns true if facts ask for this capability of packages.
@@ -251,6 +261,10 @@ fn glob_set(patterns: &[String]) -> Result<GlobSet, PatternError> {
     })
 }
 
+/// What every name can be had from: packages of that name, and those that provide it, each with the
+/// version that it has it in.
+type ByName<'a> = BTreeMap<(Arch, &'a str), Vec<(Candidate<'a>, Option<&'a PackageVersion>)>>;
+
 /// A package and where it is offered; `order` counts through the suites of the facts.
 #[derive(Clone, Copy)]
 struct Candidate<'a> {
@@ -277,6 +291,9 @@ impl Candidate<'_> {
             path: self.package.path.clone(),
             bytes: self.package.bytes,
             sha256: self.package.sha256,
+            format: self.offer.format,
+            signers: self.offer.signers.clone(),
+            signature: self.package.signature.clone(),
         }
     }
 }
@@ -294,7 +311,7 @@ pub fn discover(
     archs: &BTreeSet<Arch>,
     build_arch: Arch,
 ) -> Discovery {
-    let mut by_name: BTreeMap<(Arch, &PackageName), Vec<Candidate>> = BTreeMap::new();
+    let mut by_name = ByName::new();
     let mut headers: BTreeMap<(Arch, KernelRelease, &PackageVersion), (Candidate, &Flavour)> =
         BTreeMap::new();
     for (order, offer) in offers.iter().enumerate() {
@@ -305,9 +322,15 @@ pub fn discover(
                 package,
             };
             by_name
-                .entry((offer.arch, &package.name))
+                .entry((offer.arch, package.name.as_str()))
                 .or_default()
-                .push(candidate);
+                .push((candidate, Some(&package.version)));
+            for provided in &package.provides {
+                by_name
+                    .entry((offer.arch, &provided.name))
+                    .or_default()
+                    .push((candidate, provided.version.as_ref()));
+            }
             if !archs.contains(&offer.arch) {
                 continue;
             }
@@ -355,7 +378,7 @@ fn follow(
     header: Candidate,
     arch: Arch,
     patterns: &KernelPatterns,
-    by_name: &BTreeMap<(Arch, &PackageName), Vec<Candidate>>,
+    by_name: &ByName,
     build_arch: Arch,
 ) -> Result<Vec<PackageRef>, String> {
     let mut taken = BTreeSet::from([header.to_ref()]);
@@ -393,7 +416,7 @@ fn satisfy<'a>(
     dependency: &Dependency,
     arch: Arch,
     patterns: &KernelPatterns,
-    by_name: &BTreeMap<(Arch, &PackageName), Vec<Candidate<'a>>>,
+    by_name: &ByName<'a>,
     build_arch: Arch,
 ) -> Satisfied<'a> {
     let mut missing = Vec::new();
@@ -407,22 +430,22 @@ fn satisfy<'a>(
             arch
         };
         let offered = by_name
-            .get(&(arch, &alternative.name))
+            .get(&(arch, alternative.name.as_str()))
             .map_or(&[][..], Vec::as_slice);
-        let admitted = offered.iter().filter(|candidate| {
+        let admitted = offered.iter().filter(|(_, version)| {
             alternative.constraint.as_ref().is_none_or(|constraint| {
-                constraint.admits(&candidate.package.version, patterns.order)
+                version.is_some_and(|version| constraint.admits(version, patterns.order))
             })
         });
-        match admitted.max_by(|a, b| a.preference(b, patterns.order)) {
-            Some(candidate) => return Satisfied::By(*candidate, arch),
+        match admitted.max_by(|(a, _), (b, _)| a.preference(b, patterns.order)) {
+            Some((candidate, _)) => return Satisfied::By(*candidate, arch),
             None if offered.is_empty() => {
                 missing.push(format!("no suite has `{}` for {arch}", alternative.name));
             }
             None => {
                 let versions: Vec<&str> = offered
                     .iter()
-                    .map(|candidate| candidate.package.version.as_str())
+                    .map(|(_, version)| version.map_or("no version", PackageVersion::as_str))
                     .collect();
                 missing.push(format!(
                     "the suites have `{}` for {arch} in {} only",
@@ -481,6 +504,7 @@ mod tests {
             architecture: arch.to_owned(),
             depends: parse_depends(depends).expect(depends),
             provides: Vec::new(),
+            signature: None,
             built: None,
             path: format!("pool/{name}_{version}_{arch}.deb"),
             bytes: 1,
@@ -493,6 +517,8 @@ mod tests {
             archive: "debian".parse().expect("an archive"),
             suite: suite.parse().expect("a suite"),
             arch,
+            format: PackageFormat::Deb,
+            signers: Vec::new(),
             packages,
         }
     }

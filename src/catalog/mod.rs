@@ -1,10 +1,14 @@
 //! Where kernels come from: facts about distributions, archives that are authenticated, and the
 //! list of kernels that they hold.
 
+mod apk;
+pub mod apk_index;
 pub mod apt;
 mod apt_sources;
 pub(crate) mod archive_file;
 pub mod archive_path;
+mod attempts;
+mod compression;
 pub mod deb822;
 pub mod dependency;
 pub mod error;
@@ -13,18 +17,30 @@ mod facts_file;
 pub mod fetch;
 pub mod fetch_error;
 pub mod format;
+mod index_tar;
 pub mod indexed_package;
 pub mod kernels;
+pub mod keys;
 pub mod mirror;
 pub mod openpgp;
 pub mod package;
+pub mod package_signature;
 pub mod packages_index;
+mod pacman;
+pub mod pacman_db;
+pub mod primary_xml;
+pub mod read;
 mod redirect;
 pub mod release_file;
+pub mod repomd;
+mod rpm_md;
+pub mod rsa;
+mod signed_index;
 pub mod site;
 mod suite;
 pub mod surroundings;
 pub mod version_order;
+mod xml;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +50,7 @@ use crate::name::{
     Arch, ArchiveName, Distro, DistroRelease, KernelRelease, PackageName, PackageVersion, Suite,
     Target,
 };
+use crate::package::PackageFormat;
 
 /// A key's fingerprint in upper-case hex: 40 digits of an OpenPGP v4 key, or 64 of a v6 key (RFC
 /// 9580, section 5.5.4) or of a bare RSA key (the SHA-256 of its SubjectPublicKeyInfo in DER).
@@ -136,11 +153,32 @@ pub struct SuiteRecord {
     /// The digest of the file that is signed (InRelease, `repomd.xml`, the database, APKINDEX),
     /// signature included where it is inside; the store has its bytes.
     pub index: Sha256Digest,
+    /// The digest of the signature that stands beside that file, where it is not inside; the store
+    /// has it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Sha256Digest>,
     /// The pinned keys whose signatures verified, by their primary keys' fingerprints; empty if
     /// nobody signed and an exception says so.
     pub signed_by: Vec<Fingerprint>,
     /// Checks that were turned off for this suite, each with the reason its facts file gives.
     pub exceptions: Vec<String>,
+    /// Decisions to turn a check off that would have passed: they can go from the facts file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unneeded: Vec<String>,
+    /// Mirrors that were asked before the one that had this state, or its indexes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A mirror that did not answer, or that lied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PassedOver {
+    /// The mirror's address without user name and password.
+    pub mirror: String,
+    /// What it was asked for, relative to the archive's root.
+    pub path: String,
+    pub why: String,
 }
 
 /// One kernel and the packages that a module is built against.
@@ -166,4 +204,18 @@ pub struct PackageRef {
     pub path: String,
     pub bytes: u64,
     pub sha256: Sha256Digest,
+    #[serde(default = "deb")]
+    pub format: PackageFormat,
+    /// The pinned keys of which one must have signed the package itself; empty if the index vouches
+    /// for it, or a decision says that nobody needs to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signers: Vec<Fingerprint>,
+    /// The signature of a package that has none in itself, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+}
+
+/// The format of packages in records from when there was no other.
+fn deb() -> PackageFormat {
+    PackageFormat::Deb
 }

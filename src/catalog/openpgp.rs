@@ -1,5 +1,6 @@
-//! Who signed a Release file: the cleartext signature framework (RFC 9580, section 7), checked
-//! against pinned keys. The only file that knows the OpenPGP library.
+//! Who signed an index or a package: the cleartext signature framework (RFC 9580, section 7) and
+//! detached signatures (section 10.4), checked against pinned keys. The only file that knows the
+//! OpenPGP library.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -10,8 +11,8 @@ use openpgp::cert::CertParser;
 use openpgp::cert::amalgamation::{ValidAmalgamation as _, ValidateAmalgamation as _};
 use openpgp::parse::Parse as _;
 use openpgp::parse::stream::{
-    GoodChecksum, MessageLayer, MessageStructure, VerificationError, VerificationHelper,
-    VerifierBuilder,
+    DetachedVerifierBuilder, GoodChecksum, MessageLayer, MessageStructure, VerificationError,
+    VerificationHelper, VerifierBuilder,
 };
 use openpgp::policy::StandardPolicy;
 use openpgp::types::RevocationStatus;
@@ -190,6 +191,39 @@ pub fn verify(
         (Ok(_), false) => Err(malformed("the text is too long".to_owned())),
         (Err(error), _) => Err(malformed(error.to_string())),
     }
+}
+
+/// Checks a detached signature, armoured or binary, over some content, and returns the pinned keys
+/// whose signatures are good; at least one.
+///
+/// # Security
+///
+/// Keys have to be as good as [`verify`] demands. Signatures of version 3 (RFC 4880, section 5.2.2)
+/// are taken as well, since RPMs still have them: they lack nothing that is relied on here, and their
+/// digests have to be as strong as any.
+pub fn verify_detached(
+    content: &[u8],
+    signature: &[u8],
+    keys: &PinnedKeys,
+    now: jiff::Timestamp,
+) -> Result<Vec<Fingerprint>, OpenPgpError> {
+    let now = SystemTime::from(now);
+    let mut policy = StandardPolicy::at(now);
+    policy.accept_packet_tag_version(openpgp::packet::Tag::Signature, 3);
+    let helper = Checked {
+        keys,
+        policy: &policy,
+        now,
+        outcome: Err(OpenPgpError::NoSignature),
+    };
+    let malformed = |error: openpgp::anyhow::Error| OpenPgpError::Malformed {
+        reason: error.to_string(),
+    };
+    let mut verifier = DetachedVerifierBuilder::from_bytes(signature)
+        .and_then(|builder| builder.with_policy(&policy, now, helper))
+        .map_err(malformed)?;
+    verifier.verify_bytes(content).map_err(malformed)?;
+    verifier.into_helper().outcome
 }
 
 /// Checks that the file is one signed block from its first byte to its last.

@@ -6,7 +6,8 @@ use super::fetch::{ExpectedFile, Fetcher};
 use super::site::Site;
 use crate::store::Store;
 
-/// Brings one package into the store.
+/// Brings one package into the store, known by its digest. Who signed it is another matter:
+/// [`verify_package`](super::package_signature::verify_package).
 ///
 /// # Errors
 ///
@@ -29,6 +30,7 @@ pub async fn fetch_package(
     fetcher
         .fetch_blob(store, &mirrors, &file)
         .await
+        .map(drop)
         .map_err(|source| {
             if source.is_not_found() {
                 CatalogError::Vanished {

@@ -196,6 +196,7 @@ fn described(stanza: &Stanza<'_>) -> Result<IndexedPackage, PackageError> {
             .and_then(|size| size.parse().ok())
             .ok_or_else(|| PackageError::Size(size.chars().take(80).collect()))?,
         sha256: Sha256Digest::from_hex(stanza.require("SHA256")?)?,
+        signature: None,
     })
 }
 

@@ -81,6 +81,15 @@ pub enum ReleaseRefused {
     RolledBack { date: Timestamp, seen: Timestamp },
 }
 
+/// The decisions that a state was taken by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Checks that were turned off, each with its reason.
+    pub exceptions: Vec<String>,
+    /// Decisions to turn a check off that would have passed.
+    pub unneeded: Vec<String>,
+}
+
 impl ReleaseFile {
     /// Parses the signed text of a Release file.
     pub fn parse(text: &str) -> Result<Self, ReleaseFileError> {
@@ -125,14 +134,13 @@ impl ReleaseFile {
 
     /// Checks that this is the present state of the suite that was asked for.
     ///
-    /// `seen` is the date of the state that was recorded before. Returns the checks that were
-    /// turned off, each with its reason.
+    /// `seen` is the date of the state that was recorded before.
     pub fn check(
         &self,
         facts: &SuiteFacts,
         now: Timestamp,
         seen: Option<Timestamp>,
-    ) -> Result<Vec<String>, ReleaseRefused> {
+    ) -> Result<Checked, ReleaseRefused> {
         let named = |name: &Option<String>| name.as_deref() == Some(facts.suite.as_str());
         if !named(&self.codename) && !named(&self.suite) {
             let found = self.codename.as_ref().or(self.suite.as_ref());
@@ -141,31 +149,33 @@ impl ReleaseFile {
                 found: found.cloned().unwrap_or_default(),
             });
         }
-        if self.date.duration_since(now) > SKEW {
-            return Err(ReleaseRefused::FromTheFuture { date: self.date });
-        }
-        if let Some(seen) = seen.filter(|seen| self.date < *seen) {
-            return Err(ReleaseRefused::RolledBack {
-                date: self.date,
-                seen,
-            });
-        }
+        check_date(self.date, now, seen)?;
+        let fresh = || Checked {
+            exceptions: Vec::new(),
+            unneeded: match &facts.waivers.expired {
+                Some(_) => vec!["accept-expired: the Release file is not expired".to_owned()],
+                None => Vec::new(),
+            },
+        };
         let Some(valid_until) = self.valid_until else {
             return if facts.valid_until_required {
                 Err(ReleaseRefused::NoValidUntil)
             } else {
-                Ok(Vec::new())
+                Ok(fresh())
             };
         };
         if now <= valid_until {
-            return Ok(Vec::new());
+            return Ok(fresh());
         }
         let today = TimeZone::UTC.to_datetime(now).date();
         match &facts.waivers.expired {
-            Some(waiver) if waiver.holds(today) => Ok(vec![format!(
-                "expired: valid until {valid_until} only, taken all the same: {}",
-                waiver.reason
-            )]),
+            Some(waiver) if waiver.holds(today) => Ok(Checked {
+                exceptions: vec![format!(
+                    "expired: valid until {valid_until} only, taken all the same: {}",
+                    waiver.reason
+                )],
+                unneeded: Vec::new(),
+            }),
             Some(_) | None => Err(ReleaseRefused::Expired { valid_until }),
         }
     }
@@ -176,6 +186,21 @@ impl ReleaseFile {
         self.components
             .iter()
             .any(|component| component.rsplit('/').next() == Some(wanted) || component == wanted)
+    }
+}
+
+/// Checks that a state is not from the future, and not older than one that was seen before.
+pub(super) fn check_date(
+    date: Timestamp,
+    now: Timestamp,
+    seen: Option<Timestamp>,
+) -> Result<(), ReleaseRefused> {
+    if date.duration_since(now) > SKEW {
+        return Err(ReleaseRefused::FromTheFuture { date });
+    }
+    match seen.filter(|seen| date < *seen) {
+        Some(seen) => Err(ReleaseRefused::RolledBack { date, seen }),
+        None => Ok(()),
     }
 }
 
@@ -302,10 +327,10 @@ mod tests {
     fn only_the_present_state_of_the_right_suite_passes() {
         let release = ReleaseFile::parse(&text()).expect("a Release file");
         let now = at("2026-11-21T00:00:00Z");
-        assert_eq!(release.check(&facts(), now, None), Ok(Vec::new()));
+        assert_eq!(release.check(&facts(), now, None), Ok(Checked::default()));
         assert_eq!(
             release.check(&facts(), now, Some(release.date)),
-            Ok(Vec::new())
+            Ok(Checked::default())
         );
         assert!(matches!(
             release.check(&facts(), now, Some(at("2026-11-19T00:00:00Z"))),
@@ -346,9 +371,15 @@ mod tests {
             .check(&facts, at("2026-12-01T23:00:00Z"), None)
             .expect("accepted");
         assert!(
-            exceptions[0].contains("the archive is frozen"),
+            exceptions.exceptions[0].contains("the archive is frozen"),
             "{exceptions:?}"
         );
+        assert_eq!(exceptions.unneeded, Vec::<String>::new());
+        let unneeded = release
+            .check(&facts, at("2026-11-20T00:00:00Z"), None)
+            .expect("fresh")
+            .unneeded;
+        assert!(unneeded[0].starts_with("accept-expired"), "{unneeded:?}");
         assert!(matches!(
             release.check(&facts, at("2026-12-02T00:00:00Z"), None),
             Err(ReleaseRefused::Expired { .. })
@@ -372,6 +403,6 @@ mod tests {
             valid_until_required: false,
             ..facts()
         };
-        assert_eq!(release.check(&lenient, now, None), Ok(Vec::new()));
+        assert_eq!(release.check(&lenient, now, None), Ok(Checked::default()));
     }
 }

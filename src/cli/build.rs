@@ -82,7 +82,7 @@ pub(crate) async fn run(
                 .jobs
                 .unwrap_or_else(|| docker.identity().cpus.max(1)),
             docker,
-            packages: inputs.packages(),
+            packages: inputs.packages()?,
             sources: Arc::new(by_tree(sources)),
         };
         let record = new_run(&arguments.matrix, plan.digest, matrix.build.rebuilds);

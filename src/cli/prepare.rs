@@ -7,11 +7,12 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use crate::catalog::apt::read_distro;
 use crate::catalog::error::CatalogError;
 use crate::catalog::facts::{self, DistroFacts};
 use crate::catalog::fetch::{FetchBounds, Fetcher};
 use crate::catalog::package::fetch_package;
+use crate::catalog::package_signature::verify_package;
+use crate::catalog::read::read_distro;
 use crate::catalog::site::Site;
 use crate::catalog::surroundings::Surroundings;
 use crate::catalog::{DistroKernels, PackageRef, SuiteRecord};
@@ -362,18 +363,21 @@ impl<'a> Inputs<'a> {
     }
 
     /// Returns what fetches packages during a run.
-    pub(crate) fn packages(&self) -> Arc<dyn PackageSource> {
-        Arc::new(Archives {
+    pub(crate) fn packages(&self) -> Result<Arc<dyn PackageSource>, Refusal> {
+        Ok(Arc::new(Archives {
+            facts: Arc::new(self.facts()?),
             site: self.site.clone(),
             fetcher: self.fetcher.clone(),
             store: self.store.clone(),
             offline: self.common.offline,
-        })
+        }))
     }
 }
 
-/// Fetches packages from where the site says that their archives are.
+/// Fetches packages from where the site says that their archives are, and holds their signatures
+/// against the keys that facts pin.
 struct Archives {
+    facts: Arc<Vec<DistroFacts>>,
     site: Site,
     fetcher: Fetcher,
     store: Store,
@@ -386,13 +390,24 @@ impl PackageSource for Archives {
         package: &'a PackageRef,
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), CatalogError>> + Send + 'a>> {
         Box::pin(async move {
-            if self.offline {
-                return Err(CatalogError::Offline {
-                    name: package.name.clone(),
-                    version: package.version.clone(),
-                });
+            if self.store.blob_path(&package.sha256).is_none() {
+                if self.offline {
+                    return Err(CatalogError::Offline {
+                        name: package.name.clone(),
+                        version: package.version.clone(),
+                    });
+                }
+                fetch_package(&self.store, &self.site, &self.fetcher, package).await?;
             }
-            fetch_package(&self.store, &self.site, &self.fetcher, package).await
+            let (store, facts) = (self.store.clone(), self.facts.clone());
+            let package = package.clone();
+            // Hashing what is signed takes a processor for a while.
+            let verified = tokio::task::spawn_blocking(move || {
+                verify_package(&store, &package, &facts, Timestamp::now())
+            });
+            verified.await.map_err(|error| CatalogError::Internal {
+                reason: error.to_string(),
+            })?
         })
     }
 }

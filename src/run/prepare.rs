@@ -12,7 +12,7 @@ use crate::catalog::error::CatalogError;
 use crate::digest::Sha256Digest;
 use crate::engine::Locations;
 use crate::ledger::CellRecord;
-use crate::package::{self, PackageFormat};
+use crate::package;
 use crate::recipe::Mount;
 use crate::recipe::toolchain::{self, KernelToolchain};
 use crate::run::{InputError, Workshop};
@@ -22,9 +22,10 @@ use crate::tree::{self, Entry};
 /// The most bytes of a kernel configuration that are read.
 const MAX_RECORD: u64 = 16 << 20;
 
-/// Gets packages that the store does not have yet.
+/// Gets packages, and says which may be used.
 pub trait PackageSource: Send + Sync {
-    /// Fetches one package into the store, verified by its digest.
+    /// Has one package in the store, known by its digest, and signed by whom it has to be. It is asked
+    /// for packages that are in the store too, before they are unpacked.
     fn fetch<'a>(
         &'a self,
         package: &'a PackageRef,
@@ -83,18 +84,16 @@ impl Unpacked {
 }
 
 async fn open(workshop: &Workshop, package: &PackageRef) -> Result<Arc<PackageTree>, PrepareError> {
-    if workshop.store.blob_path(&package.sha256).is_none() {
-        workshop
-            .packages
-            .fetch(package)
-            .await
-            .map_err(|error| PrepareError::NoInput(InputError::Catalog(Arc::new(error))))?;
-    }
+    workshop
+        .packages
+        .fetch(package)
+        .await
+        .map_err(|error| PrepareError::NoInput(InputError::Catalog(Arc::new(error))))?;
     let store = workshop.store.clone();
-    let digest = package.sha256;
+    let (digest, format) = (package.sha256, package.format);
     let opened = blocking(move || {
         let limits = package::Limits::default();
-        store.package_tree(&digest, PackageFormat::Deb, &limits)
+        store.package_tree(&digest, format, &limits)
     })
     .await;
     Ok(Arc::new(opened?))
