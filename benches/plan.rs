@@ -164,6 +164,7 @@ fn kernel(abi: usize) -> Result<Kernel, ParseNameError> {
             flavour: "generic".parse()?,
         },
         packages: Vec::new(),
+        source: None,
     })
 }
 

@@ -358,6 +358,7 @@ pub fn discover(
                     flavour: flavour.clone(),
                 },
                 packages,
+                source: None,
             }),
             Err(reason) => discovery.unresolved.push(UnresolvedKernel {
                 arch,

@@ -10,10 +10,12 @@ use jiff::Timestamp;
 use crate::catalog::error::CatalogError;
 use crate::catalog::facts::{self, DistroFacts};
 use crate::catalog::fetch::{FetchBounds, Fetcher};
+use crate::catalog::kernel_source::{KernelSource, SourceOrigin};
 use crate::catalog::package::fetch_package;
 use crate::catalog::package_signature::verify_package;
 use crate::catalog::read::read_distro;
 use crate::catalog::site::Site;
+use crate::catalog::source::fetch_tarball;
 use crate::catalog::surroundings::Surroundings;
 use crate::catalog::{DistroKernels, PackageRef, SuiteRecord};
 use crate::cli::{Common, Refusal};
@@ -144,7 +146,9 @@ impl<'a> Inputs<'a> {
         if renewal == Renewal::Locked {
             return Err(locked(&format!("the list of kernels of {name}")));
         }
-        self.online(&format!("the list of kernels of {name}"))?;
+        if !facts.archives.is_empty() {
+            self.online(&format!("the list of kernels of {name}"))?;
+        }
         self.status.busy("Listing", &format!("kernels of {name}"));
         let archs = facts.archs();
         let build_arch = build_arch()?;
@@ -408,6 +412,25 @@ impl PackageSource for Archives {
             verified.await.map_err(|error| CatalogError::Internal {
                 reason: error.to_string(),
             })?
+        })
+    }
+
+    fn fetch_kernel<'a>(
+        &'a self,
+        source: &'a KernelSource,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), CatalogError>> + Send + 'a>> {
+        Box::pin(async move {
+            let is_here = self.store.blob_path(&source.tarball).is_some();
+            match &source.origin {
+                SourceOrigin::Archive { .. } if self.offline && !is_here => {
+                    Err(CatalogError::OfflineKernel {
+                        source_name: source.origin.shown(),
+                    })
+                }
+                SourceOrigin::Archive { .. } | SourceOrigin::File { .. } => {
+                    fetch_tarball(&self.store, &self.site, &self.fetcher, source).await
+                }
+            }
         })
     }
 }

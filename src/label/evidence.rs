@@ -29,14 +29,60 @@ pub struct Rebuilds {
     pub varied: BTreeSet<recipe::Axis>,
 }
 
-/// Where the headers came from.
+/// Where the kernel interface came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interface {
+pub enum Interface {
+    Packages(PackagedInterface),
+    Prepared(PreparedInterface),
+}
+
+/// Prebuilt headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackagedInterface {
     pub packages: usize,
     /// Those who signed for them, for people; empty if nobody did.
     pub vouched_by: Vec<String>,
     /// Checks that were turned off, each with its reason.
     pub exceptions: Vec<String>,
+}
+
+/// A kernel that was prepared here from its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreparedInterface {
+    /// The tarball, for people.
+    pub source: String,
+    /// The beginning of the configuration's digest.
+    pub config: String,
+    /// Who signed the list that the tarball's digest is from, for people.
+    pub vouched_by: Option<String>,
+    /// Checks that were turned off, each with its reason.
+    pub exceptions: Vec<String>,
+    /// True if the tarball is its user's own, pinned by digest like a module's source.
+    pub is_local: bool,
+    /// False if the preparation that modules were built against is not recorded.
+    pub is_prepared: bool,
+    /// True if it has the symbols that the whole kernel exports.
+    pub has_symbols: bool,
+    /// True if the engine confirms of every preparation that it was sealed and in the pinned image.
+    pub sealed: bool,
+    pub again: Again,
+}
+
+/// What preparing the kernel again showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Again {
+    Same {
+        /// The axes on which the two preparations differed, as observed.
+        varied: BTreeSet<recipe::Axis>,
+    },
+    Different {
+        /// The first files that were not the same.
+        files: Vec<String>,
+    },
+    Failed {
+        reason: String,
+    },
+    Unattempted,
 }
 
 /// What was built with what.
@@ -150,12 +196,17 @@ fn metadata(equal: Option<bool>) -> (Grade, String) {
 }
 
 fn interface(found: Option<&Interface>) -> (Grade, String) {
-    let Some(interface) = found else {
-        return (
+    match found {
+        None => (
             Grade::InterfaceUnpinned,
             "where the headers came from is not recorded".to_owned(),
-        );
-    };
+        ),
+        Some(Interface::Packages(interface)) => packaged(interface),
+        Some(Interface::Prepared(interface)) => prepared(interface),
+    }
+}
+
+fn packaged(interface: &PackagedInterface) -> (Grade, String) {
     let count = interface.packages;
     if count == 0 {
         return (
@@ -182,6 +233,83 @@ fn interface(found: Option<&Interface>) -> (Grade, String) {
             interface.vouched_by.join(", ")
         ),
     )
+}
+
+/// Grades a kernel that was prepared here. What is not shown of it takes it to where packages would
+/// stand that somebody has signed, or that nobody has.
+fn prepared(interface: &PreparedInterface) -> (Grade, String) {
+    let from = match &interface.vouched_by {
+        Some(voucher) => format!("vouched for by {voucher}"),
+        None => "by digest; nobody else vouched for it".to_owned(),
+    };
+    let what = format!(
+        "prepared here from {}, {from}, with the configuration {}",
+        interface.source, interface.config
+    );
+    if !interface.is_prepared {
+        return (
+            Grade::InterfaceUnpinned,
+            "the preparation of the kernel is not recorded".to_owned(),
+        );
+    }
+    if let Some(exception) = interface.exceptions.first() {
+        return (
+            Grade::Locked,
+            format!("{what}; a check was turned off: {exception}"),
+        );
+    }
+    let vouched = interface.vouched_by.is_some();
+    if !vouched && !interface.is_local {
+        return (Grade::Locked, what);
+    }
+    let lower = if vouched {
+        Grade::Signed
+    } else {
+        Grade::Locked
+    };
+    if !interface.sealed {
+        let why = "the engine does not confirm that it was sealed, in the pinned image";
+        return (lower, format!("{what}; {why}"));
+    }
+    if !interface.has_symbols {
+        let why = "without the symbols that the whole kernel exports";
+        return (lower, format!("{what}; {why}"));
+    }
+    match &interface.again {
+        Again::Unattempted => (lower, format!("{what}; it was not prepared again")),
+        Again::Failed { reason } => (
+            lower,
+            format!("{what}; preparing it again failed: {reason}"),
+        ),
+        Again::Different { files } => (
+            lower,
+            format!(
+                "{what}; prepared again, other bits came out: {}",
+                files
+                    .iter()
+                    .take(3)
+                    .map(|file| format!("`{file}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+        ),
+        Again::Same { varied } => {
+            let held: Vec<String> = recipe::Axis::ALL
+                .into_iter()
+                .filter(|axis| !varied.contains(axis))
+                .map(|axis| axis.to_string())
+                .collect();
+            let held = if held.is_empty() {
+                String::new()
+            } else {
+                format!(", but with the same {}", held.join(", "))
+            };
+            (
+                Grade::FromSource,
+                format!("{what}; prepared again, the same came out{held}"),
+            )
+        }
+    }
 }
 
 fn closed(found: Option<&[String]>) -> (Grade, String) {
@@ -298,11 +426,11 @@ mod tests {
                 varied: recipe::Axis::ALL.into_iter().collect(),
             }),
             metadata_equal: Some(true),
-            interface: Some(Interface {
+            interface: Some(Interface::Packages(PackagedInterface {
                 packages: 3,
                 vouched_by: vec!["debian".to_owned()],
                 exceptions: Vec::new(),
-            }),
+            })),
             closed_inputs: Some(Vec::new()),
             toolchain: Some(Toolchain {
                 pinned: true,
@@ -317,6 +445,91 @@ mod tests {
             source: Some(Revision::Committed {
                 commit: "0123456789abcdef".to_owned(),
             }),
+        }
+    }
+
+    fn packages(evidence: &mut Evidence) -> &mut PackagedInterface {
+        match &mut evidence.interface {
+            Some(Interface::Packages(interface)) => interface,
+            Some(Interface::Prepared(_)) | None => panic!("it has packages"),
+        }
+    }
+
+    fn from_source() -> PreparedInterface {
+        PreparedInterface {
+            source: "`linux-6.12.1.tar.xz` of `kernel`".to_owned(),
+            config: "0123456789ab".to_owned(),
+            vouched_by: Some("kernel/v6.x of 2026-11-20 (key 01)".to_owned()),
+            exceptions: Vec::new(),
+            is_local: false,
+            is_prepared: true,
+            has_symbols: true,
+            sealed: true,
+            again: Again::Same {
+                varied: recipe::Axis::ALL.into_iter().collect(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_kernel_that_was_prepared_twice_from_source_reaches_full() {
+        type Change = fn(&mut PreparedInterface);
+        let cases: [(Change, Grade, Tier); 10] = [
+            (|_| {}, Grade::FromSource, Tier::Full),
+            (
+                |i| {
+                    i.vouched_by = None;
+                    i.is_local = true;
+                },
+                Grade::FromSource,
+                Tier::Full,
+            ),
+            (|i| i.vouched_by = None, Grade::Locked, Tier::Constrained),
+            (|i| i.sealed = false, Grade::Signed, Tier::Constrained),
+            (|i| i.has_symbols = false, Grade::Signed, Tier::Constrained),
+            (
+                |i| i.again = Again::Unattempted,
+                Grade::Signed,
+                Tier::Constrained,
+            ),
+            (
+                |i| {
+                    i.again = Again::Different {
+                        files: vec!["include/x.h".to_owned()],
+                    };
+                },
+                Grade::Signed,
+                Tier::Constrained,
+            ),
+            (
+                |i| {
+                    i.vouched_by = None;
+                    i.is_local = true;
+                    i.again = Again::Failed {
+                        reason: "it does not compile".to_owned(),
+                    };
+                },
+                Grade::Locked,
+                Tier::Constrained,
+            ),
+            (
+                |i| i.exceptions.push("unsigned".to_owned()),
+                Grade::Locked,
+                Tier::Constrained,
+            ),
+            (
+                |i| i.is_prepared = false,
+                Grade::InterfaceUnpinned,
+                Tier::Unverified,
+            ),
+        ];
+        for (index, (change, expected, expected_tier)) in cases.into_iter().enumerate() {
+            let mut interface = from_source();
+            change(&mut interface);
+            let mut evidence = complete();
+            evidence.interface = Some(Interface::Prepared(interface));
+            assert_eq!(grade(&evidence).0.interface, expected, "{index}");
+            assert_eq!(tier(&evidence), expected_tier, "{index}");
         }
     }
 
@@ -396,16 +609,13 @@ mod tests {
                 Tier::Unverified,
             ),
             (
-                |e| e.interface.as_mut().expect("set").vouched_by.clear(),
+                |e| packages(e).vouched_by.clear(),
                 Axis::Interface,
                 Grade::Locked,
                 Tier::Constrained,
             ),
             (
-                |e| {
-                    let interface = e.interface.as_mut().expect("set");
-                    interface.exceptions.push("expired".to_owned());
-                },
+                |e| packages(e).exceptions.push("expired".to_owned()),
                 Axis::Interface,
                 Grade::Locked,
                 Tier::Constrained,

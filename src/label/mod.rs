@@ -12,7 +12,10 @@ mod rules;
 
 use serde::{Deserialize, Serialize};
 
-pub use evidence::{Evidence, Interface, Isolation, Rebuilds, Toolchain, grade};
+pub use evidence::{
+    Again, Evidence, Interface, Isolation, PackagedInterface, PreparedInterface, Rebuilds,
+    Toolchain, grade,
+};
 pub use freshness::{Freshness, freshness};
 pub use grade::{Axis, Grade, Tier, Vector};
 pub use rollup::{CellStanding, Rollup, roll_up};

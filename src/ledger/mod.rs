@@ -19,7 +19,7 @@ use crate::compare::Comparison;
 use crate::digest::Sha256Digest;
 use crate::name::CellId;
 
-pub use records::{AttemptRecord, CellRecord, RunRecord, RunStatus};
+pub use records::{AttemptRecord, CellRecord, PreparationRecord, RunRecord, RunStatus};
 
 /// Says why the ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -191,6 +191,48 @@ impl Ledger {
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         query().map_err(|source| self.database(source))
+    }
+
+    /// Adds one preparation of a kernel, by the digest of its inputs.
+    pub fn add_preparation(
+        &mut self,
+        kernel: &Sha256Digest,
+        preparation: &PreparationRecord,
+    ) -> Result<(), LedgerError> {
+        let record = self.write(preparation)?;
+        self.transaction(|transaction| {
+            transaction.execute(
+                "INSERT INTO preparation (kernel, number, run, spec, outcome, record)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    kernel.to_string(),
+                    preparation.number,
+                    preparation.run,
+                    preparation.spec.to_string(),
+                    preparation.outcome_word(),
+                    record
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Returns the preparation of each number that counts for a kernel, by number: the first that
+    /// succeeded, because modules were built against it, or the last that failed.
+    pub fn preparations(
+        &self,
+        kernel: &Sha256Digest,
+    ) -> Result<Vec<PreparationRecord>, LedgerError> {
+        let rows = self.texts(
+            "SELECT record FROM preparation AS a WHERE kernel = ?1 AND rowid = (
+                 SELECT rowid FROM preparation AS b
+                 WHERE b.kernel = a.kernel AND b.number = a.number
+                 ORDER BY outcome = 'prepared' DESC,
+                     CASE outcome WHEN 'prepared' THEN rowid ELSE -rowid END LIMIT 1)
+             ORDER BY number",
+            &kernel.to_string(),
+        )?;
+        rows.iter().map(|text| self.read(text)).collect()
     }
 
     /// Adds what came of holding a rebuild against the reference.

@@ -4,7 +4,8 @@ use rusqlite::{Connection, Result};
 
 /// Each entry brings the schema from its index to the next version. Entries are never changed once
 /// they have been released; a change is a new entry.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE run (
         id TEXT PRIMARY KEY,
         started TEXT NOT NULL,
@@ -35,7 +36,19 @@ const MIGRATIONS: &[&str] = &["
         record TEXT NOT NULL,
         PRIMARY KEY (inputs, number)
     ) STRICT;
-"];
+",
+    "
+    CREATE TABLE preparation (
+        kernel TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        run TEXT NOT NULL REFERENCES run (id),
+        spec TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX preparation_by_kernel ON preparation (kernel, number);
+",
+];
 
 /// The version that this program writes.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -27,6 +27,7 @@ pub(super) fn catalog(distro_release: &str, targets: Vec<Target>) -> DistroKerne
             ..target
         },
         packages: Vec::new(),
+        source: None,
     });
     DistroKernels {
         distro: "debian".parse().expect("a distro"),

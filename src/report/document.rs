@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::compare::Comparison;
 use crate::label::{Label, Rollup};
-use crate::ledger::{AttemptRecord, CellRecord, RunRecord};
+use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord, RunRecord};
 use crate::name::CellId;
 use crate::outcome::{BuiltModule, Failure};
 use crate::report::class_of;
@@ -78,6 +78,9 @@ pub struct CellDocument<'a> {
     exclusion: Option<Excluded<'a>>,
     label: Option<&'a Label>,
     attempts: &'a [AttemptRecord],
+    /// Of the cell's kernel, where it is prepared here.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    preparations: &'a [PreparationRecord],
     comparisons: Vec<Compared<'a>>,
 }
 
@@ -128,6 +131,7 @@ impl<'a> From<&'a Assessment> for CellDocument<'a> {
             exclusion: excluded(assessment),
             label: assessment.label(),
             attempts: &assessment.attempts,
+            preparations: &assessment.preparations,
             comparisons: compared(assessment),
         }
     }
