@@ -113,14 +113,14 @@ impl CellTask {
             })
             .collect();
         let kernel = match &self.cell.inputs.prepared {
-            Some(preparation) => match self.kernel(preparation).await? {
-                Some(kernel) => Some(kernel),
-                // The run is over.
-                None => return Ok(()),
-            },
-            None => None,
+            Some(preparation) if !self.is_over() => {
+                self.kernel(preparation, !numbers.is_empty()).await?
+            }
+            Some(_) | None => None,
         };
-        if !numbers.is_empty() && !self.is_over() {
+        // Without its kernel the run was over before it was there.
+        let is_ready = kernel.is_some() || self.cell.inputs.prepared.is_none();
+        if !numbers.is_empty() && is_ready && !self.is_over() {
             let permit = self.preparing.acquire().await;
             let kernel = kernel.as_deref();
             let prepared = prepare(&self.workshop, &self.unpacked, &self.cell, kernel).await?;

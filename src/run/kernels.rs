@@ -90,18 +90,22 @@ struct Made {
 
 impl CellTask {
     /// Returns the cell's kernel, prepared as often as the cell needs it; `None` if the run was over
-    /// before that.
+    /// before that, or if nothing is missing and the kernel is not `wanted`.
     ///
     /// The preparation that shows whether the same comes out again may fail or differ: that is a
     /// finding about the kernel, and cells are built all the same.
     pub(super) async fn kernel(
         &self,
         preparation: &Preparation,
+        wanted: bool,
     ) -> Result<Option<Arc<KernelTrees>>, PrepareError> {
         let shared = self.kernels.one(preparation.digest());
         let mut kernel = shared.lock().await;
         if let Some(ended) = &kernel.ended {
             return ended.clone().map(Some).map_err(PrepareError::NoInput);
+        }
+        if !wanted && needed_preparations(&kernel.records, self.cell.rebuilds).is_empty() {
+            return Ok(None);
         }
         let _turn = self.kernels.turn.lock().await;
         if self.is_over() {
