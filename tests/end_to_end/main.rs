@@ -15,5 +15,6 @@ mod interrupt;
 mod isolation;
 mod labels;
 mod matrices;
+mod prepared;
 mod recipes;
 mod resume;
