@@ -163,6 +163,7 @@ fn kernel(abi: usize) -> Result<Kernel, ParseNameError> {
             package_version: format!("6.1.{abi}-1").parse()?,
             flavour: "generic".parse()?,
         },
+        built: None,
         packages: Vec::new(),
         source: None,
     })

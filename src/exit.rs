@@ -19,6 +19,8 @@ pub enum Exit {
     EngineUnavailable,
     /// An input cannot be had or authenticated.
     InputUnavailable,
+    /// There are fewer kernels than are recorded, or older ones, or some that cannot be resolved.
+    FewerKernels,
     /// A signature could not be made.
     SigningFailed,
     /// A signature or a claim does not hold.
@@ -39,7 +41,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every status, in the order of precedence.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Interrupted,
         Self::Internal,
         Self::Usage,
@@ -47,6 +49,7 @@ impl Exit {
         Self::NoCells,
         Self::EngineUnavailable,
         Self::InputUnavailable,
+        Self::FewerKernels,
         Self::SigningFailed,
         Self::VerificationFailed,
         Self::EvidenceMissing,
@@ -66,6 +69,7 @@ impl Exit {
             Self::NoCells => 11,
             Self::EngineUnavailable => 20,
             Self::InputUnavailable => 21,
+            Self::FewerKernels => 22,
             Self::CellsFailed => 30,
             Self::RebuildDiffers => 31,
             Self::BelowTier => 32,

@@ -1,7 +1,7 @@
 //! Modules, logs and records by cell, laid out for people and their scripts:
 //!
 //! ```text
-//! out/debian-12/amd64/6.1.0-56-amd64/workload-identity/
+//! out/debian-12/amd64/6.1.0-56-amd64=6.1.192-2/workload-identity/
 //!   workload_identity.ko   the reference's module
 //!   reference.log          what each attempt printed
 //!   rebuild-1.log
@@ -12,10 +12,14 @@
 use std::path::Path;
 
 use crate::ko;
+use crate::name::CellId;
 use crate::report::{CellDocument, log_name};
 use crate::run::Assessment;
 use crate::state::{self, StateError};
 use crate::store::{Store, StoreError};
+
+/// The last file of a cell to be written.
+const RECORD: &str = "record.json";
 
 /// The most bytes of a log that are laid out.
 const MAX_LOG: u64 = 1 << 30;
@@ -46,9 +50,11 @@ pub fn export(assessment: &Assessment, store: &Store, out: &Path) -> Result<(), 
         let name = format!("preparation-{}.log", preparation.number);
         state::write_atomically(&directory.join(name), &bytes)?;
     }
-    state::write_json(
-        &directory.join("record.json"),
-        &CellDocument::from(assessment),
-    )?;
+    state::write_json(&directory.join(RECORD), &CellDocument::from(assessment))?;
     Ok(())
+}
+
+/// Returns true if a cell's results lie below `out`.
+pub fn is_laid_out(cell: &CellId, out: &Path) -> bool {
+    out.join(cell.to_string()).join(RECORD).is_file()
 }

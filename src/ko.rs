@@ -167,6 +167,132 @@ fn strings(data: &[u8]) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
+    /// How an ELF file of an architecture is written down.
+    #[derive(Debug, Clone, Copy)]
+    struct Form {
+        wide: bool,
+        big: bool,
+        machine: u16,
+    }
+
+    impl Form {
+        fn half(self, value: u16) -> Vec<u8> {
+            if self.big {
+                value.to_be_bytes().to_vec()
+            } else {
+                value.to_le_bytes().to_vec()
+            }
+        }
+
+        fn word(self, value: u32) -> Vec<u8> {
+            if self.big {
+                value.to_be_bytes().to_vec()
+            } else {
+                value.to_le_bytes().to_vec()
+            }
+        }
+
+        /// An address, offset or size, which has the width of the class.
+        fn long(self, value: u32) -> Vec<u8> {
+            match (self.wide, self.big) {
+                (true, true) => u64::from(value).to_be_bytes().to_vec(),
+                (true, false) => u64::from(value).to_le_bytes().to_vec(),
+                (false, _) => self.word(value),
+            }
+        }
+
+        /// Writes a relocatable with these sections (System V ABI, "ELF Header", "Sections").
+        fn relocatable(self, sections: &[(&str, &[u8])]) -> Vec<u8> {
+            let (header, entry) = if self.wide { (64, 64) } else { (52, 40) };
+            let mut names = vec![0];
+            let mut body = Vec::new();
+            // Name, type, offset, size.
+            let mut table = vec![(0, 0, 0, 0)];
+            let number = |n: usize| u32::try_from(n).expect("small");
+            for (name, bytes) in sections {
+                let at = number(names.len());
+                names.extend(name.bytes().chain([0]));
+                table.push((at, 1, number(header + body.len()), number(bytes.len())));
+                body.extend_from_slice(bytes);
+            }
+            let at = number(names.len());
+            names.extend(b".shstrtab\0");
+            table.push((at, 3, number(header + body.len()), number(names.len())));
+            body.extend_from_slice(&names);
+
+            let mut file = b"\x7fELF".to_vec();
+            file.extend([1 + u8::from(self.wide), 1 + u8::from(self.big), 1]);
+            file.resize(16, 0);
+            file.extend(self.half(1));
+            file.extend(self.half(self.machine));
+            file.extend(self.word(1));
+            file.extend(self.long(0));
+            file.extend(self.long(0));
+            file.extend(self.long(number(header + body.len())));
+            file.extend(self.word(0));
+            let halves = [
+                number(header),
+                0,
+                0,
+                entry,
+                number(table.len()),
+                number(table.len() - 1),
+            ];
+            for half in halves {
+                file.extend(self.half(u16::try_from(half).expect("small")));
+            }
+            assert_eq!(file.len(), header);
+            file.extend_from_slice(&body);
+            for (name, kind, offset, size) in table {
+                file.extend(self.word(name));
+                file.extend(self.word(kind));
+                file.extend(self.long(0));
+                file.extend(self.long(0));
+                file.extend(self.long(offset));
+                file.extend(self.long(size));
+                file.extend(self.word(0));
+                file.extend(self.word(0));
+                file.extend(self.long(1));
+                file.extend(self.long(0));
+            }
+            file
+        }
+    }
+
+    #[test]
+    fn modules_of_every_width_and_byte_order_are_read() {
+        let modinfo = b"license=GPL\0name=x\0vermagic=6.12.1-x SMP mod_unload \0";
+        let comment = b"\0GCC: (Debian 14.2.0-19) 14.2.0\0";
+        for arch in crate::name::Arch::ALL {
+            let form = Form {
+                wide: !matches!(arch, crate::name::Arch::Armhf),
+                big: matches!(arch, crate::name::Arch::S390x),
+                machine: arch.elf_machine(),
+            };
+            let bytes = form.relocatable(&[(".modinfo", modinfo), (".comment", comment)]);
+            let facts = facts(&bytes).unwrap_or_else(|error| panic!("{arch}: {error}"));
+            assert_eq!(facts.machine, arch.elf_machine(), "{arch}");
+            assert_eq!(
+                facts.vermagic.as_deref(),
+                Some("6.12.1-x SMP mod_unload "),
+                "{arch}"
+            );
+            assert_eq!(
+                facts.compilers,
+                ["GCC: (Debian 14.2.0-19) 14.2.0"],
+                "{arch}"
+            );
+            let sections = sections(&bytes).unwrap_or_else(|error| panic!("{arch}: {error}"));
+            let modinfo = sections.iter().find(|section| section.name == ".modinfo");
+            assert_eq!(modinfo.map(|section| section.bytes), Some(53), "{arch}");
+            // Cut anywhere, it is refused or says less, and never ends the program.
+            for length in 0..bytes.len() {
+                let _ = super::facts(&bytes[..length]);
+                let _ = super::sections(&bytes[..length]);
+            }
+        }
+    }
+
     #[test]
     fn other_files_are_no_modules() {
         assert!(matches!(facts(b""), Err(ModuleError::NotElf(_))));

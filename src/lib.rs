@@ -32,6 +32,7 @@ pub mod package;
 pub mod plan;
 pub mod recipe;
 pub mod report;
+pub mod retention;
 pub mod run;
 pub mod source;
 pub mod state;

@@ -143,6 +143,25 @@ name!(
 );
 
 impl Series {
+    /// Names the series of a release: its first two numbers, such as `6.1` of `6.1.0-56-amd64`.
+    ///
+    /// This groups kernels where nobody names a series; it says nothing about which is newer. The
+    /// series contains the release.
+    pub fn of(release: &KernelRelease) -> Option<Self> {
+        let text = release.as_str();
+        let number = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        let first = number(text);
+        let after = &text[first..];
+        let second = after.strip_prefix('.').map_or(0, number);
+        let end = if second == 0 {
+            first
+        } else {
+            first + 1 + second
+        };
+        let series: Self = text[..end].parse().ok()?;
+        series.contains(release).then_some(series)
+    }
+
     /// Returns true if the release belongs to this series.
     pub fn contains(&self, release: &KernelRelease) -> bool {
         release
@@ -281,8 +300,34 @@ pub struct Target {
     pub flavour: Flavour,
 }
 
-/// Names a cell within a plan, such as
-/// `debian-12/amd64/6.1.0-56-cloud-amd64/workload-identity`.
+impl Target {
+    /// Returns the name without the package version, which two uploads share.
+    pub fn without_version(&self) -> String {
+        let Self {
+            distro,
+            distro_release,
+            arch,
+            kernel_release,
+            package_version: _,
+            flavour: _,
+        } = self;
+        format!("{distro}-{distro_release}/{arch}/{kernel_release}")
+    }
+}
+
+/// Prints the name, such as `debian-12/amd64/6.1.0-56-cloud-amd64=6.1.192-2`: release and version
+/// as apt's `package=version` has them. The flavour follows from the rest.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.without_version(), self.package_version)
+    }
+}
+
+/// Names a cell, such as `debian-12/amd64/6.1.0-56-cloud-amd64=6.1.192-2/workload-identity`: its
+/// target and its module.
+///
+/// The target's flavour is not part of it: discovery knows no two flavours of one release and
+/// version of one architecture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CellId {
@@ -290,6 +335,7 @@ pub struct CellId {
     pub distro_release: DistroRelease,
     pub arch: Arch,
     pub kernel_release: KernelRelease,
+    pub package_version: PackageVersion,
     pub module: ModuleName,
 }
 
@@ -301,8 +347,23 @@ impl CellId {
             distro_release: target.distro_release.clone(),
             arch: target.arch,
             kernel_release: target.kernel_release.clone(),
+            package_version: target.package_version.clone(),
             module: module.clone(),
         }
+    }
+
+    /// Returns the id without the package version, which the cells of two uploads share. People
+    /// may write it where it names one cell alone.
+    pub fn without_version(&self) -> String {
+        let Self {
+            distro,
+            distro_release,
+            arch,
+            kernel_release,
+            package_version: _,
+            module,
+        } = self;
+        format!("{distro}-{distro_release}/{arch}/{kernel_release}/{module}")
     }
 }
 
@@ -313,11 +374,12 @@ impl fmt::Display for CellId {
             distro_release,
             arch,
             kernel_release,
+            package_version,
             module,
         } = self;
         write!(
             f,
-            "{distro}-{distro_release}/{arch}/{kernel_release}/{module}"
+            "{distro}-{distro_release}/{arch}/{kernel_release}={package_version}/{module}"
         )
     }
 }
@@ -326,13 +388,16 @@ impl FromStr for CellId {
     type Err = ParseNameError;
 
     /// Splits at the slashes; the distribution's release is what follows the last dash before the
-    /// first of them.
+    /// first of them, and the package version what follows the `=`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wanted = "a cell id such as `debian-12/amd64/6.1.0-56-amd64/workload-identity`";
+        let wanted =
+            "a cell id such as `debian-12/amd64/6.1.0-56-amd64=6.1.192-2/workload-identity`";
         let parts: Vec<&str> = text.split('/').collect();
-        let [place, arch, kernel_release, module] = parts[..] else {
+        let [place, arch, kernel, module] = parts[..] else {
             return Err(refuse(text, wanted));
         };
+        let (kernel_release, package_version) =
+            kernel.split_once('=').ok_or_else(|| refuse(text, wanted))?;
         let (distro, distro_release) =
             place.rsplit_once('-').ok_or_else(|| refuse(text, wanted))?;
         Ok(Self {
@@ -340,6 +405,7 @@ impl FromStr for CellId {
             distro_release: distro_release.parse()?,
             arch: arch.parse()?,
             kernel_release: kernel_release.parse()?,
+            package_version: package_version.parse()?,
             module: module.parse()?,
         })
     }
@@ -361,14 +427,16 @@ impl From<CellId> for String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn cell_ids_parse_and_print_as_inverses() {
         for text in [
-            "debian-12/amd64/6.1.0-56-cloud-amd64/workload-identity",
-            "debian-13/arm64/6.12.115+deb13.1-arm64-16k/v4l2loopback",
-            "open-suse-15.6/amd64/6.4.0-150600.21-default/m",
+            "debian-12/amd64/6.1.0-56-cloud-amd64=6.1.192-2/workload-identity",
+            "debian-13/arm64/6.12.115+deb13.1-arm64-16k=6.12.115-1~deb13u1/v4l2loopback",
+            "open-suse-15.6/amd64/6.4.0-150600.21-default=2:6.4.0-150600.21/m",
         ] {
             let id: CellId = text.parse().expect(text);
             assert_eq!(id.to_string(), text);
@@ -380,13 +448,51 @@ mod tests {
         for text in [
             "",
             "debian-12",
-            "debian/amd64/6.1/m",
-            "debian-12/x86/6.1/m",
-            "debian-12/amd64/6.1/m/n",
+            "debian/amd64/6.1=1/m",
+            "debian-12/x86/6.1=1/m",
+            "debian-12/amd64/6.1=1/m/n",
+            "debian-12/amd64/6.1/m",
+            "debian-12/amd64/6.1=/m",
+            "debian-12/amd64/=1/m",
+            "debian-12/amd64/6.1=1=2/m",
             "debian-12/amd64//m",
             "debian-12/amd64/../m",
+            "debian-12/amd64/6.1=../m",
         ] {
             assert!(text.parse::<CellId>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_cell_id_that_is_made_is_read_back(
+            distro in "[a-z][a-z0-9.+-]{0,8}",
+            distro_release in "[0-9][a-z0-9.+]{0,8}",
+            arch in proptest::sample::select(Arch::ALL.to_vec()),
+            release in "[0-9][A-Za-z0-9._+~:-]{0,30}",
+            version in "[0-9][A-Za-z0-9._+~:-]{0,60}",
+            module in "[a-z][A-Za-z0-9._+~:-]{0,30}",
+        ) {
+            let target = Target {
+                distro: distro.parse().expect("a distro"),
+                distro_release: distro_release.parse().expect("a distro release"),
+                arch,
+                kernel_release: release.parse().expect("a kernel release"),
+                package_version: version.parse().expect("a version"),
+                flavour: "generic".parse().expect("a flavour"),
+            };
+            let id = CellId::new(&target, &module.parse().expect("a module"));
+            let text = id.to_string();
+            prop_assert_eq!(text.parse::<CellId>().expect("an id"), id.clone());
+            prop_assert_eq!(format!("{target}/{module}"), text);
+            prop_assert_eq!(id.without_version(), format!("{}/{module}", target.without_version()));
+        }
+
+        #[test]
+        fn whatever_is_read_as_a_cell_id_is_printed_as_it_was(text in "[a-z0-9]-[0-9]/amd64/[0-9=.]{1,5}/[a-z=]{1,3}") {
+            if let Ok(id) = text.parse::<CellId>() {
+                prop_assert_eq!(id.to_string(), text);
+            }
         }
     }
 
@@ -425,6 +531,24 @@ mod tests {
         }
         assert!("6.1^a".parse::<KernelRelease>().is_err());
         assert!("6.1@a".parse::<PackageVersion>().is_err());
+    }
+
+    #[test]
+    fn a_series_is_the_first_two_numbers() {
+        for (release, series) in [
+            ("6.1.0-56-cloud-amd64", Some("6.1")),
+            ("6.12.117+deb12-amd64", Some("6.12")),
+            ("5.14.0-503.el9.x86_64", Some("5.14")),
+            ("7-rc1", Some("7")),
+            ("6.1", Some("6.1")),
+            ("6.x", Some("6")),
+            ("6rc.1", None),
+            ("linux", None),
+        ] {
+            let release: KernelRelease = release.parse().expect("a release");
+            let found = Series::of(&release);
+            assert_eq!(found.as_ref().map(Series::as_str), series, "{release}");
+        }
     }
 
     #[test]

@@ -8,9 +8,12 @@
 //!   ledger.sqlite   what happened
 //!   kernels/        the list of kernels per distribution release, as last authenticated
 //!   images/         the record of every builder image
+//!   reproductions/  what came of making an image again
 //!   locks/          the lock of every matrix
 //!   out/            modules, logs and records by cell, for people
 //! ```
+
+mod versioned;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -19,6 +22,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use versioned::{Versioned, read_versioned};
 
 /// The most bytes that a JSON file of the state may have.
 const MAX_FILE: u64 = 512 << 20;
@@ -55,6 +60,15 @@ pub enum StateError {
     Busy { path: PathBuf, holder: String },
     #[error("`{}` cannot be read: {reason}", path.display())]
     Malformed { path: PathBuf, reason: String },
+    #[error(
+        "`{}` has schema {found}; this program knows up to {known}",
+        path.display()
+    )]
+    Newer {
+        path: PathBuf,
+        found: u32,
+        known: u32,
+    },
 }
 
 impl StateError {
@@ -65,7 +79,7 @@ impl StateError {
                 source.kind(),
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
             ),
-            Self::Busy { .. } | Self::Malformed { .. } => false,
+            Self::Busy { .. } | Self::Malformed { .. } | Self::Newer { .. } => false,
         }
     }
 
@@ -80,6 +94,9 @@ impl StateError {
                 "wait for it, or give this run a directory of its own with `--state`"
             }
             Self::Malformed { .. } => "remove the file; it is made again",
+            Self::Newer { .. } => {
+                "use the program that wrote it, or name another directory with `--state`"
+            }
         }
     }
 }
@@ -96,7 +113,7 @@ fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateEr
 impl State {
     /// Opens or makes the directory.
     pub fn open(root: &Path) -> Result<Self, StateError> {
-        for name in ["kernels", "images", "locks", "out"] {
+        for name in ["kernels", "images", "reproductions", "locks", "out"] {
             let path = root.join(name);
             fs::create_dir_all(&path).map_err(failed("make the directory", &path))?;
         }
@@ -197,9 +214,21 @@ impl State {
         self.root.join("images").join(format!("{image}.json"))
     }
 
+    /// Returns where it is recorded what came of making a builder image again.
+    pub fn reproduction(&self, image: &crate::name::ImageName) -> PathBuf {
+        self.root
+            .join("reproductions")
+            .join(format!("{image}.json"))
+    }
+
     /// Returns where every list of kernels is.
     pub fn all_kernels(&self) -> Result<Vec<PathBuf>, StateError> {
         json_files(&self.root.join("kernels"))
+    }
+
+    /// Returns where every lock is.
+    pub fn all_locks(&self) -> Result<Vec<PathBuf>, StateError> {
+        json_files(&self.root.join("locks"))
     }
 
     /// Returns where every record of an image is.
@@ -246,6 +275,19 @@ fn json_files(directory: &Path) -> Result<Vec<PathBuf>, StateError> {
 
 /// Reads a JSON file; `None` if it is not there.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateError> {
+    let Some(bytes) = read_bytes(path)? else {
+        return Ok(None);
+    };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| StateError::Malformed {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })
+}
+
+/// Reads a file of the state; `None` if it is not there.
+fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -255,12 +297,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateErr
     file.take(MAX_FILE)
         .read_to_end(&mut bytes)
         .map_err(failed("read", path))?;
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|error| StateError::Malformed {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })
+    Ok(Some(bytes))
 }
 
 /// Writes a JSON file whole or not at all.

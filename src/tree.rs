@@ -6,8 +6,8 @@
 //! executable bit are no part of it.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
-use crate::digest::{Sha256Digest, hash_file};
+use crate::digest::{Hashing, Sha256Digest};
 
 /// What stands at one path of a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,17 @@ pub struct WalkRules<'a> {
 /// A symbolic link is recorded, not followed, and one whose target leaves the tree is refused: what
 /// it points at would be an input that the digest does not cover.
 pub fn read_directory(root: &Path, rules: WalkRules<'_>) -> Result<Entries, TreeError> {
+    let (entries, _) = read_directory_with(root, rules, |_, _| Ok(()))?;
+    Ok(entries)
+}
+
+/// Reads a directory like [`read_directory`], and lets `look` see the bytes of every file while
+/// they are hashed: each file is read once. What `look` leaves unread is read for the digest.
+pub fn read_directory_with<T: Send>(
+    root: &Path,
+    rules: WalkRules<'_>,
+    look: impl Fn(&str, &mut dyn Read) -> io::Result<T> + Sync,
+) -> Result<(Entries, BTreeMap<String, T>), TreeError> {
     let mut found = Vec::new();
     let walk = WalkDir::new(root).min_depth(1).sort_by_file_name();
     for entry in walk
@@ -86,13 +97,26 @@ pub fn read_directory(root: &Path, rules: WalkRules<'_>) -> Result<Entries, Tree
         }
         found.push(entry);
     }
-    found
+    let read: Vec<(String, Entry, Option<T>)> = found
         .into_par_iter()
-        .map(|entry| read_entry(root, &entry))
-        .collect()
+        .map(|entry| read_entry(root, &entry, &look))
+        .collect::<Result<_, _>>()?;
+    let mut entries = Entries::new();
+    let mut seen = BTreeMap::new();
+    for (name, entry, what) in read {
+        if let Some(what) = what {
+            seen.insert(name.clone(), what);
+        }
+        entries.insert(name, entry);
+    }
+    Ok((entries, seen))
 }
 
-fn read_entry(root: &Path, entry: &walkdir::DirEntry) -> Result<(String, Entry), TreeError> {
+fn read_entry<T>(
+    root: &Path,
+    entry: &walkdir::DirEntry,
+    look: &impl Fn(&str, &mut dyn Read) -> io::Result<T>,
+) -> Result<(String, Entry, Option<T>), TreeError> {
     let path = entry.path();
     let read = |source| TreeError::Read {
         path: path.to_owned(),
@@ -108,11 +132,15 @@ fn read_entry(root: &Path, entry: &walkdir::DirEntry) -> Result<(String, Entry),
         .ok_or_else(not_utf8)?
         .to_owned();
     let kind = entry.file_type();
+    let mut seen = None;
     let read = if kind.is_dir() {
         Entry::Directory
     } else if kind.is_file() {
         let mode = fs::symlink_metadata(path).map_err(read)?.permissions();
-        let (digest, bytes) = hash_file(path).map_err(read)?;
+        let mut file = Hashing::new(File::open(path).map_err(read)?);
+        seen = Some(look(&name, &mut file).map_err(read)?);
+        io::copy(&mut file, &mut io::sink()).map_err(read)?;
+        let (_, digest, bytes) = file.finish();
         Entry::File {
             digest,
             bytes,
@@ -133,7 +161,7 @@ fn read_entry(root: &Path, entry: &walkdir::DirEntry) -> Result<(String, Entry),
             path: path.to_owned(),
         });
     };
-    Ok((name, read))
+    Ok((name, read, seen))
 }
 
 /// Returns true if a link at `name` (relative to the root) with this target points out of the tree
@@ -196,6 +224,20 @@ pub fn below(entries: &Entries, prefix: &str) -> Entries {
         .range(prefix.clone()..)
         .map_while(|(name, entry)| Some((name.strip_prefix(&prefix)?.to_owned(), entry.clone())))
         .collect()
+}
+
+/// Returns the one directory that everything of a tree stands in, if there is one.
+pub fn top_directory(entries: &Entries) -> Option<&str> {
+    let first = entries.keys().next()?.split('/').next()?;
+    let inside = |name: &String| {
+        name.strip_prefix(first)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let is_directory = !matches!(
+        entries.get(first),
+        Some(Entry::File { .. } | Entry::Symlink { .. })
+    );
+    (is_directory && entries.keys().all(inside)).then_some(first)
 }
 
 #[derive(Default)]
@@ -403,6 +445,19 @@ mod tests {
         ] {
             assert_eq!(link_target(build, target).as_deref(), leads, "{target}");
         }
+    }
+
+    #[test]
+    fn the_top_directory_is_the_one_that_holds_everything() {
+        let entries = |names: &[&str]| -> Entries {
+            let entry = |name: &&str| ((*name).to_owned(), Entry::Directory);
+            names.iter().map(entry).collect()
+        };
+        assert_eq!(top_directory(&entries(&["m", "m/a"])), Some("m"));
+        assert_eq!(top_directory(&entries(&["m/a", "m/b"])), Some("m"));
+        assert_eq!(top_directory(&entries(&["m", "n"])), None);
+        assert_eq!(top_directory(&entries(&["m", "m-1/a"])), None);
+        assert_eq!(top_directory(&Entries::new()), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use kmatrix::catalog::DistroKernels;
 use kmatrix::catalog::error::CatalogError;
 use kmatrix::catalog::facts::DistroFacts;
 use kmatrix::catalog::fetch::{FetchBounds, Fetcher};
-use kmatrix::catalog::kernel_source::{KernelSource, PrepareLevel, SourceOrigin, Unanswered};
+use kmatrix::catalog::kernel_source::{KernelSource, PrepareLevel, TarballOrigin, Unanswered};
 use kmatrix::catalog::read::read_distro;
 use kmatrix::catalog::site::{Site, SiteFile};
 use kmatrix::catalog::source::fetch_tarball;
@@ -287,7 +287,7 @@ async fn a_file_of_this_machine_is_a_kernel_if_it_has_its_digest() {
     assert_eq!(list.kernels.len(), 1);
     assert_eq!(list.kernels[0].target.kernel_release.as_str(), "6.13.1");
     let source = list.kernels[0].source.clone().expect("from source");
-    assert!(matches!(&source.origin, SourceOrigin::File { path } if path.is_absolute()));
+    assert!(matches!(&source.origin, TarballOrigin::File { path } if path.is_absolute()));
     assert!(scene.store.blob_path(&digest).is_some());
 
     let wanted = Sha256Digest::of(b"what was meant");
@@ -369,7 +369,7 @@ async fn facts_that_make_no_kernel_are_refused() {
 #[test]
 fn a_source_is_written_and_read_back() {
     let source = KernelSource {
-        origin: SourceOrigin::File {
+        origin: TarballOrigin::File {
             path: "/srv/linux.tar".into(),
         },
         tarball: Sha256Digest::of(TARBALL),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use deb::{Item, deb, file, tar};
 use kmatrix::digest::{Sha256Digest, hash_file};
 use kmatrix::package::{Limits, PackageError, PackageFormat, Strip};
-use kmatrix::store::{PackageTree, Store, StoreError};
+use kmatrix::store::{ItemKind, PackageTree, SoleStore, Store, StoreError};
 use kmatrix::tree::{self, Entries, Entry, WalkRules};
 
 const RULES: WalkRules<'static> = WalkRules {
@@ -84,6 +84,16 @@ fn child() {
         return;
     };
     let root = PathBuf::from(std::env::var_os("KMATRIX_STORE_ROOT").expect("a root"));
+    if task == "collect" {
+        let store = SoleStore::open(&root)
+            .expect("a store")
+            .expect("nobody else");
+        println!("\nready");
+        for item in store.items().expect("items") {
+            store.remove(&item).expect("removed");
+        }
+        return;
+    }
     let store = open(&root);
     match task.as_str() {
         "half-a-blob" => {
@@ -268,6 +278,176 @@ fn killed_unpacker_leaves_a_whole_tree_or_none() {
     open(root.path())
         .package_tree(&deb, PackageFormat::Deb, &limits())
         .expect("a tree");
+}
+
+/// A package of its own, whose tree takes a moment to remove.
+fn numbered_deb(n: usize) -> Vec<u8> {
+    let files: Vec<Item> = (0..200)
+        .map(|file_number| file(format!("./usr/src/{n}/{file_number}"), vec![b'a'; 100]))
+        .collect();
+    deb(&files)
+}
+
+#[test]
+fn nothing_is_removed_while_anybody_has_the_store_open() {
+    let root = tempfile::tempdir().expect("a directory");
+    let child = start("half-a-blob", root.path());
+    assert!(SoleStore::open(root.path()).expect("an answer").is_none());
+    kill(child);
+    let alone = SoleStore::open(root.path())
+        .expect("an answer")
+        .expect("nobody else");
+    assert!(SoleStore::open(root.path()).expect("an answer").is_none());
+    drop(alone);
+    let store = open(root.path());
+    let writer = store.blob_writer().expect("a writer");
+    drop(store);
+    assert!(
+        SoleStore::open(root.path()).expect("an answer").is_none(),
+        "a writer writes"
+    );
+    drop(writer);
+    assert!(SoleStore::open(root.path()).expect("an answer").is_some());
+}
+
+#[test]
+fn whoever_opens_the_store_waits_until_what_is_removed_is_gone() {
+    let root = tempfile::tempdir().expect("a directory");
+    let digest = open(root.path()).put(b"bytes").expect("a blob");
+    let alone = SoleStore::open(root.path())
+        .expect("an answer")
+        .expect("nobody else");
+    thread::scope(|scope| {
+        let opening = scope.spawn(|| {
+            let store = open(root.path());
+            assert!(store.blob_path(&digest).is_none(), "it opened too early");
+            store.put(b"bytes").expect("a blob");
+        });
+        thread::sleep(Duration::from_millis(200));
+        assert!(!opening.is_finished());
+        for item in alone.items().expect("items") {
+            alone.remove(&item).expect("removed");
+        }
+        drop(alone);
+    });
+    assert_whole(root.path());
+    assert_eq!(files_below(&root.path().join("blobs")).len(), 1);
+}
+
+#[test]
+fn killed_collector_leaves_everything_whole_or_gone() {
+    let root = tempfile::tempdir().expect("a directory");
+    let mut halfway = 0;
+    for after in 0..60 {
+        // Enough of them, once it is proven that processes are killed in time.
+        if after > 5 && halfway > 1 {
+            break;
+        }
+        let store = open(root.path());
+        for n in 0..6 {
+            let deb = store.put(&numbered_deb(n)).expect("a blob");
+            store
+                .package_tree(&deb, PackageFormat::Deb, &limits())
+                .expect("a tree");
+        }
+        drop(store);
+        let child = start("collect", root.path());
+        thread::sleep(Duration::from_millis(2 * after));
+        kill(child);
+        let (trees, blobs) = (
+            count_in(&root.path().join("trees")),
+            files_below(&root.path().join("blobs")).len(),
+        );
+        halfway += usize::from(trees + blobs > 0 && trees + blobs < 12);
+        assert_whole(root.path());
+        assert_eq!(count_in(&root.path().join("tmp")), 0);
+    }
+    assert!(halfway > 0, "no process was killed halfway");
+}
+
+#[test]
+fn what_was_used_last_stands_last() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let deb = store.put(&numbered_deb(1)).expect("a blob");
+    store
+        .package_tree(&deb, PackageFormat::Deb, &limits())
+        .expect("a tree");
+    let other = store.put(b"other").expect("a blob");
+    let long_ago = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    for path in [store.blob_path(&deb), store.blob_path(&other)]
+        .into_iter()
+        .flatten()
+        .chain([root
+            .path()
+            .join(format!("trees/deb1-{}/tree.json", deb.to_hex()))])
+    {
+        let file = fs::File::open(path).expect("a file");
+        file.set_modified(long_ago).expect("a time");
+    }
+    let is_old = |item: &kmatrix::store::Item| item.used.as_second() == 1_000_000_000;
+    assert!(store.items().expect("items").iter().all(is_old));
+    store
+        .package_tree_record(&deb, PackageFormat::Deb)
+        .expect("a tree")
+        .expect("there");
+    let items = store.items().expect("items");
+    assert_eq!(items[2].kind, ItemKind::Tree("deb1".to_owned()));
+    assert!(is_old(&items[0]) && is_old(&items[1]) && !is_old(&items[2]));
+    store.read_blob(&other, 100).expect("a blob");
+    let items = store.items().expect("items");
+    assert!(is_old(&items[0]) && items[0].digest == deb);
+}
+
+#[test]
+fn what_is_corrupt_is_named() {
+    let root = tempfile::tempdir().expect("a directory");
+    let store = open(root.path());
+    let trees: Vec<PackageTree> = (0..4)
+        .map(|n| {
+            let deb = store.put(&numbered_deb(n)).expect("a blob");
+            store
+                .package_tree(&deb, PackageFormat::Deb, &limits())
+                .expect("a tree")
+        })
+        .collect();
+    let blob = store.put(b"good").expect("a blob");
+    let verification = store.verify().expect("an answer");
+    assert_eq!((verification.count, verification.corrupt.len()), (9, 0));
+
+    let path = store.blob_path(&blob).expect("a blob");
+    fs::remove_file(&path).expect("removed");
+    fs::write(&path, b"evil").expect("written");
+    let changed = trees[0].directory.join("usr/src/0/7");
+    fs::remove_file(&changed).expect("removed");
+    fs::write(&changed, vec![b'b'; 100]).expect("written");
+    fs::remove_file(trees[1].directory.join("usr/src/1/8")).expect("removed");
+    fs::write(trees[2].directory.join("usr/more"), "").expect("written");
+    let mut reasons: Vec<String> = store
+        .verify()
+        .expect("an answer")
+        .corrupt
+        .into_iter()
+        .map(|(_, reason)| reason)
+        .collect();
+    reasons.sort();
+    assert_eq!(reasons.len(), 4, "{reasons:?}");
+    assert!(
+        reasons[0].starts_with("`usr/more` does not belong to it"),
+        "{reasons:?}"
+    );
+    assert!(
+        reasons[1].starts_with("`usr/src/0/7` is not what it was"),
+        "{reasons:?}"
+    );
+    assert!(
+        reasons[2].starts_with("`usr/src/1/8` cannot be read"),
+        "{reasons:?}"
+    );
+    assert!(
+        reasons[3].starts_with("its bytes have sha256:"),
+        "{reasons:?}"
+    );
 }
 
 #[test]

@@ -374,3 +374,214 @@ impl ApkEntry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::facts::{FlavourFacts, HeaderPackage, KernelFacts, Rewriting};
+    use crate::catalog::format::ArchiveFormat;
+    use crate::name::Arch;
+
+    const INDEX: &str = "C:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\nP:aaa\nV:1-r0\nA:x86_64\nS:1\nt:1700000009\n\n\
+        C:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\nP:linux-lts-dev\nV:6.6.58-r0\nA:x86_64\nS:120\nI:500\n\
+        T:headers: more\nU:https://kernel.org\nL:GPL-2.0-only\no:linux-lts\nm:A B <a@b.c>\n\
+        t:1700000001\nc:0123\nD:linux-lts-gcc>=13 !old so:libc.musl-x86_64.so.1\n\
+        p:linux-lts-dev-virtual=6.6.58-r0\n\n";
+
+    fn patterns() -> KernelPatterns {
+        let facts = KernelFacts {
+            follow: vec!["linux-lts-gcc".to_owned()],
+            host: Vec::new(),
+            mounts: Vec::new(),
+            build: String::new(),
+            flavours: vec![FlavourFacts {
+                arch: Arch::Amd64,
+                flavour: "lts".parse().expect("a flavour"),
+                headers: HeaderPackage::Version {
+                    name: "linux-lts-dev".parse().expect("a name"),
+                    rewritings: vec![Rewriting {
+                        from: "(.*)".to_owned(),
+                        to: "$1".to_owned(),
+                    }],
+                },
+            }],
+        };
+        KernelPatterns::new(&facts, ArchiveFormat::Apk).expect("patterns")
+    }
+
+    /// A tar archive of files, with or without an end, in one gzip member.
+    fn member(files: &[(&str, &[u8])], end: TarEnd) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (name, content) in files {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            builder
+                .append_data(&mut header, name, *content)
+                .expect("memory");
+        }
+        let mut tar = builder.into_inner().expect("memory");
+        if end == TarEnd::Cut {
+            tar.truncate(tar.len() - 1024);
+        }
+        let mut packed = Vec::new();
+        flate2::read::GzEncoder::new(&tar[..], flate2::Compression::fast())
+            .read_to_end(&mut packed)
+            .expect("memory");
+        packed
+    }
+
+    fn signed(text: &str) -> Vec<u8> {
+        member(
+            &[("DESCRIPTION", b"v3.22"), ("APKINDEX", text.as_bytes())],
+            TarEnd::Marked,
+        )
+    }
+
+    fn file(signature: &str) -> Vec<u8> {
+        let signature = member(&[(signature, b"signature")], TarEnd::Cut);
+        [signature, signed(INDEX)].concat()
+    }
+
+    fn read(signed: &[u8]) -> Result<ApkIndex, ApkIndexError> {
+        ApkIndex::read(signed, &patterns())
+    }
+
+    #[test]
+    fn wanted_packages_are_found_among_others() {
+        let index = read(&signed(INDEX)).expect("an index");
+        assert_eq!(index.date.as_second(), 1_700_000_009);
+        let [package] = &index.packages[..] else {
+            panic!("one package");
+        };
+        assert_eq!(package.file(), "linux-lts-dev-6.6.58-r0.apk");
+        assert_eq!(package.source.as_str(), "linux-lts");
+        assert_eq!(
+            (package.bytes, package.built.as_second()),
+            (120, 1_700_000_001)
+        );
+        assert_eq!(package.depends.len(), 1);
+        assert_eq!(package.depends[0].to_string(), "linux-lts-gcc (>= 13)");
+        assert_eq!(package.checksum, "Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    }
+
+    #[test]
+    fn signatures_are_cut_off_and_cover_the_rest() {
+        let whole = file(".SIGN.RSA256.key.rsa.pub");
+        let split = SignedIndex::split(&whole).expect("an index");
+        assert_eq!(split.signed, signed(INDEX));
+        let [signature] = &split.signatures[..] else {
+            panic!("one signature");
+        };
+        assert_eq!(signature.bytes, b"signature");
+        assert_eq!(
+            signature.digest,
+            RsaDigest::Sha256(Sha256Digest::of(split.signed))
+        );
+        let whole = file(".SIGN.RSA.key.rsa.pub");
+        let split = SignedIndex::split(&whole).expect("an index");
+        assert_eq!(split.signatures[0].digest, RsaDigest::sha1(split.signed));
+        let unknown = file(".SIGN.RSA512.key.rsa.pub");
+        let split = SignedIndex::split(&unknown).expect("an index");
+        assert_eq!(split.signatures, []);
+        assert_eq!(split.signed, signed(INDEX));
+        let unsigned = signed(INDEX);
+        let split = SignedIndex::split(&unsigned).expect("an index");
+        assert_eq!((split.signatures.len(), split.signed), (0, &unsigned[..]));
+    }
+
+    #[test]
+    fn other_files_than_an_index_has_are_refused() {
+        let mixed = member(
+            &[(".SIGN.RSA.k", b"x"), ("APKINDEX", b"P:x\n")],
+            TarEnd::Cut,
+        );
+        let mixed = [mixed, signed(INDEX)].concat();
+        assert!(matches!(
+            SignedIndex::split(&mixed),
+            Err(ApkIndexError::Unexpected(_))
+        ));
+        let hidden = [file(".SIGN.RSA.k"), signed("P:x\n")].concat();
+        let split = SignedIndex::split(&hidden).expect("an index");
+        assert!(read(split.signed).is_err(), "two archives in a row");
+        let two = member(&[("APKINDEX", b""), ("APKINDEX", b"")], TarEnd::Marked);
+        assert!(read(&two).is_err());
+        let more = member(
+            &[("APKINDEX", INDEX.as_bytes()), ("x", b"")],
+            TarEnd::Marked,
+        );
+        assert!(matches!(read(&more), Err(ApkIndexError::Unexpected(_))));
+        let none = member(&[("DESCRIPTION", b"x")], TarEnd::Marked);
+        assert!(matches!(read(&none), Err(ApkIndexError::NoIndex)));
+        assert!(matches!(read(&signed("")), Err(ApkIndexError::Empty)));
+        assert!(SignedIndex::split(b"<html>please log in</html>").is_err());
+        let not_utf8 = member(&[("APKINDEX", b"P:\xff\n")], TarEnd::Marked);
+        assert!(matches!(read(&not_utf8), Err(ApkIndexError::NotUtf8)));
+    }
+
+    #[test]
+    fn packages_that_are_not_described_well_are_refused() {
+        let cases = [
+            ("\nV:6.6.58-r0", "\nV:6 6", "not a package version"),
+            ("\nV:6.6.58-r0", "\nV:../../x", "not a package version"),
+            ("\nV:6.6.58-r0", "", "no field `V`"),
+            ("\nV:6.6.58-r0", "\nV:1\nV:2", "field `V` twice"),
+            ("\nV:6.6.58-r0", "\nversion", "is no field"),
+            ("\nV:6.6.58-r0", "\nVV:1", "is no field"),
+            ("\nS:120", "\nS:-120", "no number"),
+            ("\nS:120", "\nS:99999999999999999999", "no number"),
+            ("\nt:1700000001", "\nt:x", "no number"),
+            ("x86_64\nS:120", "x86/64\nS:120", "not one word"),
+            ("AAA=\nP:linux", "AA=\nP:linux", "is not `Q1`"),
+            (
+                "Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\nP:l",
+                "Q2AAAA\nP:l",
+                "is not `Q1`",
+            ),
+            ("linux-lts-gcc>=13", "linux-lts-gcc~13", "cannot be read"),
+        ];
+        for (from, to, why) in cases {
+            let broken = INDEX.replacen(from, to, 1);
+            assert_ne!(broken, INDEX, "{from}");
+            let error = read(&signed(&broken)).expect_err(to);
+            assert!(error.to_string().contains(why), "{to}: {error}");
+        }
+        let twice = format!("{INDEX}{INDEX}");
+        assert!(matches!(
+            read(&signed(&twice)),
+            Err(ApkIndexError::TwoEntries(_))
+        ));
+    }
+
+    #[test]
+    fn an_index_that_is_cut_anywhere_is_refused() {
+        let whole = file(".SIGN.RSA256.k");
+        for end in 0..whole.len() {
+            let read = SignedIndex::split(&whole[..end]).and_then(|split| read(split.signed));
+            assert!(read.is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_cut_off_before_it_unpacks() {
+        let mut packed = Vec::new();
+        flate2::read::GzEncoder::new(
+            std::io::repeat(0).take(MOST_BYTES + (2 << 20)),
+            flate2::Compression::fast(),
+        )
+        .read_to_end(&mut packed)
+        .expect("memory");
+        assert!(packed.len() < 4 << 20);
+        assert!(read(&packed).is_err());
+        let mut header = tar::Header::new_ustar();
+        header.set_path(".SIGN.RSA.k").expect("a name");
+        header.set_size(1 << 30);
+        header.set_cksum();
+        let absurd = [header.as_bytes().as_slice(), &[0; 1024]].concat();
+        let mut packed = Vec::new();
+        flate2::read::GzEncoder::new(&absurd[..], flate2::Compression::fast())
+            .read_to_end(&mut packed)
+            .expect("memory");
+        assert!(SignedIndex::split(&packed).is_err());
+    }
+}

@@ -143,6 +143,15 @@ pub enum CatalogError {
         version: PackageVersion,
         source: Box<FetchError>,
     },
+    #[error("no suite of {from} has the package `{name}`{}", .version.as_ref().map_or_else(String::new, |version| format!(" {version}")))]
+    NoPackage {
+        name: PackageName,
+        version: Option<PackageVersion>,
+        /// The facts that name the suites.
+        from: String,
+        /// The versions that there are, where one was asked for.
+        others: Vec<String>,
+    },
     #[error("cannot keep the index of `{suite}`")]
     Keep {
         suite: Suite,
@@ -241,9 +250,19 @@ impl CatalogError {
             | Self::NoReader { .. }
             | Self::NoIndex { .. }
             | Self::Vanished { .. }
+            | Self::NoPackage { .. }
             | Self::Keep { .. }
             | Self::Store(_)
             | Self::Internal { .. } => false,
+        }
+    }
+
+    /// Returns why the only mirror that was asked was refused, for who asks mirrors one by one.
+    pub(super) fn of_only_mirror(self) -> Self {
+        if let Self::NoGoodState { because, .. } = self {
+            *because
+        } else {
+            self
         }
     }
 
@@ -273,10 +292,7 @@ impl CatalogError {
             Self::Pattern { .. } => {
                 Some("patterns are globs; see the facts file's `[kernel]` table".to_owned())
             }
-            Self::Keys { .. } => Some(
-                "`keys` and `keyrings` of the facts file have to name the same certificates"
-                    .to_owned(),
-            ),
+            Self::Keys { source, .. } => Some(source.hint()),
             Self::Unreachable { archive, .. } => Some(format!(
                 "name another mirror with `--mirror {archive}=URL`, or try again later"
             )),
@@ -333,6 +349,11 @@ impl CatalogError {
                 "archives drop old kernels within weeks; lock afresh with `kmatrix lock --update`"
                     .to_owned(),
             ),
+            Self::NoPackage { others, .. } => Some(if others.is_empty() {
+                "correct the name, or name the facts of a release that has it".to_owned()
+            } else {
+                format!("archives drop old versions; there is {}", others.join(", "))
+            }),
             Self::Keep { .. } | Self::Store(_) | Self::Internal { .. } => None,
         }
     }

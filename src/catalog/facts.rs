@@ -9,7 +9,7 @@ use crate::catalog::format::ArchiveFormat;
 use crate::catalog::source_facts::SourceFacts;
 use crate::digest::Sha256Digest;
 use crate::name::{
-    Arch, ArchiveName, Distro, DistroRelease, Flavour, ImageName, PackageName, Suite,
+    Arch, ArchiveName, Distro, DistroRelease, Flavour, ImageName, PackageName, Suite, Target,
 };
 
 /// The facts of one distribution release.
@@ -44,6 +44,16 @@ pub enum CheckedAgainst {
     /// An archive of the same layout that was made for the purpose, or nothing but the
     /// distribution's documentation: nobody has seen these facts find a kernel of the real archive.
     Fixture,
+}
+
+impl CheckedAgainst {
+    /// Returns the word that facts files use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Fixture => "fixture",
+        }
+    }
 }
 
 /// One archive and the suites that are read from it.
@@ -136,7 +146,8 @@ pub struct KernelFacts {
     pub host: Vec<String>,
     /// What of the unpacked packages is mounted into the build (globs of directories).
     pub mounts: Vec<String>,
-    /// The directory that the build is pointed at, with `{release}` for the kernel release.
+    /// The directory that the build is pointed at: a text with [`BUILD_PLACEHOLDERS`] in it, of which
+    /// [`KernelFacts::build_directory`] makes a path.
     pub build: String,
     /// The flavours of every architecture, in the order of the file.
     pub flavours: Vec<FlavourFacts>,
@@ -171,12 +182,41 @@ pub enum HeaderPackage {
     /// The release is the package's version, rewritten.
     Version {
         name: PackageName,
-        /// A regular expression that the whole version matches; a version that does not is no
-        /// kernel.
-        from: String,
-        /// What it becomes, with `$1` for the first group.
-        to: String,
+        /// The first that matches counts; a version that none matches is no kernel.
+        rewritings: Vec<Rewriting>,
     },
+}
+
+/// How a package's version becomes a kernel release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewriting {
+    /// A regular expression that the whole version matches.
+    pub from: String,
+    /// What it becomes, with `$1` for the first group.
+    pub to: String,
+}
+
+/// What may stand in `build` for a part that kernels differ in: the kernel release, the release without
+/// the flavour that it ends in and the dash before that, the flavour, and the architecture as archives of
+/// the format call it.
+pub const BUILD_PLACEHOLDERS: [&str; 4] = ["{release}", "{base}", "{flavour}", "{machine}"];
+
+impl KernelFacts {
+    /// Returns the build directory of a kernel.
+    pub fn build_directory(&self, format: ArchiveFormat, target: &Target) -> String {
+        let release = target.kernel_release.as_str();
+        let flavour = target.flavour.as_str();
+        let base = release
+            .strip_suffix(flavour)
+            .and_then(|rest| rest.strip_suffix('-'))
+            .unwrap_or(release);
+        let [release_at, base_at, flavour_at, machine_at] = BUILD_PLACEHOLDERS;
+        self.build
+            .replace(release_at, release)
+            .replace(base_at, base)
+            .replace(flavour_at, flavour)
+            .replace(machine_at, format.arch_name(target.arch))
+    }
 }
 
 impl DistroFacts {

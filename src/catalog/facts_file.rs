@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::catalog::archive_file::read_archives;
 use crate::catalog::facts::{
-    CheckedAgainst, DistroFacts, FlavourFacts, HeaderPackage, KernelFacts,
+    BUILD_PLACEHOLDERS, CheckedAgainst, DistroFacts, FlavourFacts, HeaderPackage, KernelFacts,
+    Rewriting,
 };
 use crate::catalog::format::ArchiveFormat;
 use crate::catalog::source_facts::{SourceFacts, read_source};
@@ -218,16 +219,15 @@ fn read_flavours_of(
 fn read_headers(table: &Table<'_>) -> Read<HeaderPackage> {
     let name = table.required("headers", Value::parse);
     let capability = table.optional("provides", Value::text);
-    let rewritten = table.optional("release", |value| value.table(read_rewriting));
+    let rewritten = table.optional("release", |value| value.one_or_more_tables(read_rewriting));
     match (capability?, rewritten?) {
         (Some(capability), None) => Ok(HeaderPackage::Provides {
             name: name?,
             capability,
         }),
-        (None, Some((from, to))) => Ok(HeaderPackage::Version {
+        (None, Some(rewritings)) => Ok(HeaderPackage::Version {
             name: name?,
-            from,
-            to,
+            rewritings,
         }),
         (Some(_), Some(_)) | (None, None) => {
             let message = "a flavour has either `provides` or `release`";
@@ -239,10 +239,13 @@ fn read_headers(table: &Table<'_>) -> Read<HeaderPackage> {
     }
 }
 
-fn read_rewriting(table: &Table<'_>) -> Read<(String, String)> {
+fn read_rewriting(table: &Table<'_>) -> Read<Rewriting> {
     let from = table.required("from", regex);
     let to = table.required("to", Value::text);
-    Ok((from?, to?))
+    Ok(Rewriting {
+        from: from?,
+        to: to?,
+    })
 }
 
 /// Reads a regular expression, which has to match a whole version.
@@ -282,8 +285,21 @@ fn pattern(value: Value<'_>) -> Read<String> {
 }
 
 /// Reads the directory that a build is pointed at.
+///
+/// A path that has neither the release nor the release without its flavour in it would be the same for
+/// every kernel.
 fn build(value: Value<'_>) -> Read<String> {
-    let text = pattern(value)?;
+    let text = value.text()?;
+    let [release, base, flavour, machine] = BUILD_PLACEHOLDERS;
+    let names = text.matches(release).count() + text.matches(base).count();
+    if names != 1 {
+        let message = format!("`{text}` must have `{release}` or `{base}` in it once");
+        let hint = format!(
+            "`{release}` is what `uname -r` prints, `{base}` the same without the flavour; \
+             `{flavour}` and `{machine}` may stand beside them"
+        );
+        return Err(value.refuse(ProblemCode::BadValue, message, Some(hint)));
+    }
     if is_plain_path(text.strip_prefix('/')) {
         return Ok(text);
     }
@@ -385,6 +401,38 @@ other = "-amd64"
 generic = "-sparc"
 "#
         ));
+    }
+
+    #[test]
+    fn a_build_directory_and_a_rewriting_say_which_kernel_they_mean() {
+        let with = |build: &str, release: &str| {
+            problems(&format!(
+                "schema = 1\ndistro = \"arch\"\nrelease = \"1\"\nformat = \"pacman\"\n[kernel]\n\
+                 build = \"{build}\"\n[kernel.flavours.amd64]\n\
+                 x = {{ headers = \"h\", release = {release} }}\n"
+            ))
+        };
+        let one = "{ from = '(.+)', to = '$1' }";
+        let twice = "must have `{release}` or `{base}` in it once";
+        for (build, release, problem) in [
+            ("/usr/src/linux", one, twice),
+            ("/usr/src/{release}/{base}", one, twice),
+            ("/usr/src/{machine}/{flavour}", one, twice),
+            ("/usr/../{base}", one, "is not an absolute path"),
+            ("/usr/src/{base}", "[]", "`release` is an empty list"),
+            ("/usr/src/{base}", "[1]", "`release`: expected a table"),
+        ] {
+            let told = with(build, release);
+            assert!(told.contains(problem), "{build} {release}: {told}");
+        }
+        let told = with(
+            "/usr/src/{base}-obj/{machine}/{flavour}",
+            &format!("[{one}, {one}]"),
+        );
+        assert!(
+            !told.contains("build") && !told.contains("`release`"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::name::{ArchiveName, Suite};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KernelSource {
-    pub origin: SourceOrigin,
+    pub origin: TarballOrigin,
     /// The digest of the tarball.
     pub tarball: Sha256Digest,
     /// The digest of the configuration as its user wrote it; the store has its bytes.
@@ -26,7 +26,7 @@ pub struct KernelSource {
 /// Where a tarball is from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "camelCase")]
-pub enum SourceOrigin {
+pub enum TarballOrigin {
     /// An archive, whose signed list has its digest.
     Archive {
         archive: ArchiveName,
@@ -59,7 +59,7 @@ pub enum Unanswered {
     No,
 }
 
-impl SourceOrigin {
+impl TarballOrigin {
     /// Returns what people call it.
     pub fn shown(&self) -> String {
         match self {

@@ -7,7 +7,7 @@ use globset::{Glob, GlobMatcher, GlobSet, GlobSetBuilder};
 use regex::Regex;
 
 use super::dependency::Dependency;
-use super::facts::{HeaderPackage, KernelFacts};
+use super::facts::{HeaderPackage, KernelFacts, Rewriting};
 use super::format::ArchiveFormat;
 use super::indexed_package::IndexedPackage;
 use super::version_order::VersionOrder;
@@ -46,8 +46,8 @@ enum HeaderPattern {
     },
     Version {
         name: PackageName,
-        from: Regex,
-        to: String,
+        /// Each expression with what a version that it matches becomes.
+        rewritings: Vec<(Regex, String)>,
     },
 }
 
@@ -167,14 +167,12 @@ impl HeaderPattern {
                 name: name.clone(),
                 capability: capability.clone(),
             },
-            HeaderPackage::Version { name, from, to } => Self::Version {
+            HeaderPackage::Version { name, rewritings } => Self::Version {
                 name: name.clone(),
-                // Whatever the expression says, it has to match all of the version.
-                from: Regex::new(&format!("^(?:{from})$")).map_err(|error| PatternError {
-                    pattern: from.clone(),
-                    reason: error.to_string(),
-                })?,
-                to: to.clone(),
+                rewritings: rewritings
+                    .iter()
+                    .map(|Rewriting { from, to }| Ok((whole(from)?, to.clone())))
+                    .collect::<Result<_, _>>()?,
             },
         })
     }
@@ -227,10 +225,13 @@ impl HeaderPattern {
                 let release = provided.version.as_ref()?.as_str();
                 release.parse().ok().filter(|_| package.name == *name)
             }
-            Self::Version { name, from, to } => {
-                let captures = from
-                    .captures(package.version.as_str())
-                    .filter(|_| package.name == *name)?;
+            Self::Version { name, rewritings } => {
+                if package.name != *name {
+                    return None;
+                }
+                let (captures, to) = rewritings
+                    .iter()
+                    .find_map(|(from, to)| Some((from.captures(package.version.as_str())?, to)))?;
                 let mut release = String::new();
                 captures.expand(to, &mut release);
                 release.parse().ok()
@@ -241,6 +242,14 @@ impl HeaderPattern {
 
 fn release_in<'a>(name: &'a str, before: &str, after: &str) -> Option<&'a str> {
     name.strip_prefix(before)?.strip_suffix(after)
+}
+
+/// Compiles an expression that has to match all of a text, whatever it says itself.
+fn whole(expression: &str) -> Result<Regex, PatternError> {
+    Regex::new(&format!("^(?:{expression})$")).map_err(|error| PatternError {
+        pattern: expression.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 fn glob(pattern: &str) -> Result<Glob, PatternError> {
@@ -298,11 +307,47 @@ impl Candidate<'_> {
     }
 }
 
+/// The header packages of one kernel release and version.
+struct Header<'a> {
+    /// The one that is taken.
+    candidate: Candidate<'a>,
+    /// The flavours that the packages stand for, each with a package that does; more than one is one
+    /// too many.
+    flavours: BTreeMap<&'a Flavour, &'a PackageName>,
+}
+
+impl<'a> Header<'a> {
+    fn new(candidate: Candidate<'a>) -> Self {
+        Self {
+            candidate,
+            flavours: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the flavour, or why it cannot be told: release, version and architecture have to
+    /// name one kernel alone.
+    fn flavour(&self) -> Result<&'a Flavour, String> {
+        if let [flavour] = self.flavours.keys().copied().collect::<Vec<_>>()[..] {
+            return Ok(flavour);
+        }
+        let flavours: Vec<String> = self
+            .flavours
+            .iter()
+            .map(|(flavour, package)| format!("`{flavour}` by `{package}`"))
+            .collect();
+        Err(format!(
+            "the facts know it as several flavours ({}), and release and version have to name one \
+             kernel alone",
+            flavours.join(", ")
+        ))
+    }
+}
+
 /// Finds the kernels for `archs`, each with every package that it is built against on a machine of
 /// `build_arch`.
 ///
 /// Two uploads of one kernel release are two kernels; of one upload in several suites the first suite
-/// counts.
+/// counts. A release and version that two flavours claim is unresolved.
 pub fn discover(
     distro: &Distro,
     distro_release: &DistroRelease,
@@ -312,8 +357,7 @@ pub fn discover(
     build_arch: Arch,
 ) -> Discovery {
     let mut by_name = ByName::new();
-    let mut headers: BTreeMap<(Arch, KernelRelease, &PackageVersion), (Candidate, &Flavour)> =
-        BTreeMap::new();
+    let mut headers: BTreeMap<(Arch, KernelRelease, &PackageVersion), Header> = BTreeMap::new();
     for (order, offer) in offers.iter().enumerate() {
         for package in &offer.packages {
             let candidate = Candidate {
@@ -339,16 +383,27 @@ pub fn discover(
             };
             let kept = headers
                 .entry((offer.arch, release, &package.version))
-                .or_insert((candidate, flavour));
-            if candidate.preference(&kept.0, patterns.order).is_gt() {
-                *kept = (candidate, flavour);
+                .or_insert_with(|| Header::new(candidate));
+            kept.flavours.insert(flavour, &package.name);
+            if candidate
+                .preference(&kept.candidate, patterns.order)
+                .is_gt()
+            {
+                kept.candidate = candidate;
             }
         }
     }
     let mut discovery = Discovery::default();
-    for ((arch, kernel_release, _), (header, flavour)) in headers {
-        match follow(header, arch, patterns, &by_name, build_arch) {
-            Ok(packages) => discovery.kernels.push(Kernel {
+    for ((arch, kernel_release, _), found) in headers {
+        let header = found.candidate;
+        let resolved = found.flavour().and_then(|flavour| {
+            Ok((
+                flavour,
+                follow(header, arch, patterns, &by_name, build_arch)?,
+            ))
+        });
+        match resolved {
+            Ok((flavour, packages)) => discovery.kernels.push(Kernel {
                 target: Target {
                     distro: distro.clone(),
                     distro_release: distro_release.clone(),
@@ -357,6 +412,7 @@ pub fn discover(
                     package_version: header.package.version.clone(),
                     flavour: flavour.clone(),
                 },
+                built: header.package.built,
                 packages,
                 source: None,
             }),
@@ -700,8 +756,15 @@ mod tests {
                 "arch",
                 HeaderPackage::Version {
                     name: name("linux-headers"),
-                    from: r"(.+)\.(arch[0-9]+-[0-9]+)".to_owned(),
-                    to: "$1-$2".to_owned(),
+                    rewritings: [
+                        (r"([0-9]+\.[0-9]+)\.(arch[0-9]+-[0-9]+)", "$1.0-$2"),
+                        (r"(.+)\.(arch[0-9]+-[0-9]+)", "$1-$2"),
+                    ]
+                    .map(|(from, to)| Rewriting {
+                        from: from.to_owned(),
+                        to: to.to_owned(),
+                    })
+                    .to_vec(),
                 },
             ),
         ];
@@ -716,6 +779,7 @@ mod tests {
             devel,
             other,
             package("linux-headers", "6.17.1.arch1-1", "x86_64", ""),
+            package("linux-headers", "6.18.arch1-1", "x86_64", ""),
             package("linux-headers", "6.17.1.zen1-1", "x86_64", ""),
         ];
         let patterns = KernelPatterns::new(&facts, ArchiveFormat::RpmMd).expect("patterns");
@@ -745,8 +809,62 @@ mod tests {
             found,
             [
                 ("5.14.0-503.el9.x86_64", "generic"),
-                ("6.17.1-arch1-1", "arch")
+                ("6.17.1-arch1-1", "arch"),
+                ("6.18.0-arch1-1", "arch"),
             ]
+        );
+    }
+
+    #[test]
+    fn a_release_and_version_of_two_flavours_is_not_taken() {
+        let mut facts = facts();
+        let flavour = |flavour: &str, name: &str| FlavourFacts {
+            arch: Arch::Amd64,
+            flavour: flavour.parse().expect("a flavour"),
+            headers: HeaderPackage::Provides {
+                name: name.parse().expect("a name"),
+                capability: "uname-r".to_owned(),
+            },
+        };
+        facts.flavours = vec![flavour("generic", "devel"), flavour("debug", "debug-devel")];
+        let provides = |name: &str, release: &str| IndexedPackage {
+            provides: vec![Provided {
+                name: "uname-r".to_owned(),
+                version: Some(release.parse().expect("a version")),
+            }],
+            built: Some(jiff::Timestamp::UNIX_EPOCH),
+            ..package(name, "5.14.0-1", "x86_64", "")
+        };
+        let packages = vec![
+            provides("devel", "5.14.0-1.x86_64"),
+            provides("debug-devel", "5.14.0-1.x86_64"),
+            provides("debug-devel", "5.14.0-1.x86_64+debug"),
+        ];
+        let discovery = discover(
+            &"x".parse().expect("a distro"),
+            &"1".parse().expect("a release"),
+            &KernelPatterns::new(&facts, ArchiveFormat::RpmMd).expect("patterns"),
+            &[offer("base", Arch::Amd64, packages)],
+            &BTreeSet::from([Arch::Amd64]),
+            Arch::Amd64,
+        );
+        let releases: Vec<&str> = discovery
+            .kernels
+            .iter()
+            .map(|kernel| kernel.target.kernel_release.as_str())
+            .collect();
+        assert_eq!(releases, ["5.14.0-1.x86_64+debug"]);
+        assert_eq!(
+            discovery.kernels[0].built,
+            Some(jiff::Timestamp::UNIX_EPOCH)
+        );
+        let [unresolved] = &discovery.unresolved[..] else {
+            panic!("one kernel, not {}", discovery.unresolved.len());
+        };
+        assert_eq!(
+            unresolved.reason,
+            "the facts know it as several flavours (`debug` by `debug-devel`, `generic` by \
+             `devel`), and release and version have to name one kernel alone"
         );
     }
 
@@ -855,8 +973,10 @@ mod tests {
         assert_eq!(broken(|f| only(f, named("x{release}", "a["))), "a[");
         let version = || HeaderPackage::Version {
             name: "x".parse().expect("a name"),
-            from: "(".to_owned(),
-            to: String::new(),
+            rewritings: vec![Rewriting {
+                from: "(".to_owned(),
+                to: String::new(),
+            }],
         };
         let mut facts = facts();
         only(&mut facts, version());

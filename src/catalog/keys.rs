@@ -1,5 +1,7 @@
 //! The keys that facts pin for an archive, of the kind that its format signs with.
 
+use std::path::Path;
+
 use super::Fingerprint;
 use super::facts::ArchiveFacts;
 use super::format::ArchiveFormat;
@@ -93,10 +95,12 @@ impl SignatureError {
                 | OpenPgpError::Malformed { .. }
                 | OpenPgpError::NoSignature
                 | OpenPgpError::BadSignature { .. } => mirror,
-                OpenPgpError::Keyring { .. } | OpenPgpError::PinnedKeyMissing { .. } => keyrings,
+                OpenPgpError::Keyring { path, .. } => return missing(path),
+                OpenPgpError::PinnedKeyMissing { .. } => keyrings,
             },
             Self::Rsa(error) => match error {
-                RsaError::Keyring { .. } | RsaError::PinnedKeyMissing { .. } => keyrings,
+                RsaError::Keyring { path, .. } => return missing(path),
+                RsaError::PinnedKeyMissing { .. } => keyrings,
                 RsaError::NoSignature => mirror,
                 RsaError::NotByPinned => other_key,
                 RsaError::OnlySha1 => {
@@ -113,4 +117,12 @@ impl SignatureError {
         };
         text.to_owned()
     }
+}
+
+fn missing(path: &Path) -> String {
+    format!(
+        "put the keys that the facts file pins into `{}`, in armour or as PEM, from a source that you \
+         trust",
+        path.display()
+    )
 }

@@ -8,6 +8,7 @@ mod apt_sources;
 pub(crate) mod archive_file;
 pub mod archive_path;
 mod attempts;
+pub mod change;
 mod compression;
 pub mod deb822;
 pub mod dependency;
@@ -22,6 +23,7 @@ pub mod indexed_package;
 pub mod kernel_source;
 pub mod kernels;
 pub mod keys;
+pub mod look;
 pub mod mirror;
 pub mod openpgp;
 pub mod package;
@@ -163,6 +165,7 @@ pub struct SuiteRecord {
     pub valid_until: Option<jiff::Timestamp>,
     /// The digest of the file that is signed (InRelease, `repomd.xml`, the database, APKINDEX),
     /// signature included where it is inside; the store has its bytes.
+    #[serde(alias = "inRelease")]
     pub index: Sha256Digest,
     /// The digest of the signature that stands beside that file, where it is not inside; the store
     /// has it too.
@@ -197,11 +200,29 @@ pub struct PassedOver {
 #[serde(rename_all = "camelCase")]
 pub struct Kernel {
     pub target: Target,
+    /// When the kernel's own header package was built, where the index says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built: Option<jiff::Timestamp>,
     /// Ordered by name; the header package of the kernel itself is among them.
     pub packages: Vec<PackageRef>,
     /// What the kernel is prepared from, where there are no packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<kernel_source::KernelSource>,
+}
+
+impl Kernel {
+    /// Returns the package of the kernel's own headers: of its version, and of a name with its
+    /// release in it where names have releases.
+    pub fn header(&self) -> Option<&PackageRef> {
+        let release = self.target.kernel_release.as_str();
+        let own = || {
+            let packages = self.packages.iter();
+            packages.filter(|package| package.version == self.target.package_version)
+        };
+        own()
+            .find(|package| package.name.as_str().contains(release))
+            .or_else(|| own().next())
+    }
 }
 
 /// One package, pinned.

@@ -246,3 +246,190 @@ impl<'a> Desc<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::facts::{FlavourFacts, HeaderPackage, KernelFacts, Rewriting};
+    use crate::catalog::format::ArchiveFormat;
+    use crate::name::Arch;
+
+    const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn patterns() -> KernelPatterns {
+        let facts = KernelFacts {
+            follow: vec!["pahole".to_owned()],
+            host: Vec::new(),
+            mounts: Vec::new(),
+            build: String::new(),
+            flavours: vec![FlavourFacts {
+                arch: Arch::Amd64,
+                flavour: "generic".parse().expect("a flavour"),
+                headers: HeaderPackage::Version {
+                    name: "linux-headers".parse().expect("a name"),
+                    rewritings: vec![Rewriting {
+                        from: "(.*)".to_owned(),
+                        to: "$1".to_owned(),
+                    }],
+                },
+            }],
+        };
+        KernelPatterns::new(&facts, ArchiveFormat::Pacman).expect("patterns")
+    }
+
+    fn desc(name: &str) -> String {
+        format!(
+            "%FILENAME%\n{name}-6.11.1.arch1-1-x86_64.pkg.tar.zst\n\n%NAME%\n{name}\n\n%BASE%\nlinux\n\n\
+             %VERSION%\n6.11.1.arch1-1\n\n%DESC%\nheaders\n\n%CSIZE%\n120\n\n%ISIZE%\n500\n\n\
+             %SHA256SUM%\n{DIGEST}\n\n%PGPSIG%\niQEzBAABCAAd\n\n%ARCH%\nx86_64\n\n\
+             %BUILDDATE%\n1700000001\n\n%LICENSE%\nGPL\nother\n\n%PROVIDES%\nLINUX-HEADERS=1\n\n\
+             %DEPENDS%\npahole>=1.25\nglibc\n\n"
+        )
+    }
+
+    fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (name, content) in files {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            builder
+                .append_data(&mut header, name, *content)
+                .expect("memory");
+        }
+        builder.into_inner().expect("memory")
+    }
+
+    fn db(text: &str) -> Vec<u8> {
+        let other = desc("aaa");
+        tar(&[
+            ("aaa-6.11.1.arch1-1/desc", other.as_bytes()),
+            ("linux-headers-6.11.1.arch1-1/desc", text.as_bytes()),
+            ("linux-headers-6.11.1.arch1-1/files", b"%FILES%\nusr/\n"),
+        ])
+    }
+
+    fn read(file: &[u8]) -> Result<PacmanDb, PacmanDbError> {
+        PacmanDb::read(file, &patterns())
+    }
+
+    #[test]
+    fn wanted_packages_are_found_among_others() {
+        let newer = desc("linux-headers").replace("1700000001", "1700000009");
+        let db = read(&db(&newer)).expect("a database");
+        assert_eq!(db.date.as_second(), 1_700_000_009);
+        let [package] = &db.packages[..] else {
+            panic!("one package");
+        };
+        assert_eq!(package.name.as_str(), "linux-headers");
+        assert_eq!(package.source.as_str(), "linux");
+        assert_eq!(package.version.as_str(), "6.11.1.arch1-1");
+        assert_eq!(
+            package.path,
+            "linux-headers-6.11.1.arch1-1-x86_64.pkg.tar.zst"
+        );
+        assert_eq!(
+            (package.bytes, package.sha256.to_hex().as_str()),
+            (120, DIGEST)
+        );
+        assert_eq!(package.signature.as_deref(), Some("iQEzBAABCAAd"));
+        assert_eq!(package.depends.len(), 1);
+        assert_eq!(package.depends[0].to_string(), "pahole (>= 1.25)");
+        assert_eq!(package.provides, []);
+    }
+
+    #[test]
+    fn packages_that_are_not_described_well_are_refused() {
+        let cases = [
+            ("%NAME%\nlinux-headers", "%NAME%\nlinux", "it is of `linux`"),
+            ("%NAME%\n", "%NAM%\n", "no `NAME`"),
+            ("%NAME%\n", "NAME\n", "where a field's name is due"),
+            ("%DESC%\n", "%NAME%\n", "field `NAME` twice"),
+            (
+                "%ARCH%\nx86_64",
+                "%ARCH%\nx86_64\nany",
+                "more than one line",
+            ),
+            ("%ARCH%\nx86_64", "%ARCH%\nx86 64", "not one word"),
+            ("%CSIZE%\n120", "%CSIZE%\n-120", "no number"),
+            ("%CSIZE%\n120", "%CSIZE%\n99999999999999999999", "no number"),
+            ("1700000001", "soon", "no number"),
+            (DIGEST, "abc", "no digest"),
+            ("%SHA256SUM%", "%MD5SUM%", "no `SHA256SUM`"),
+            ("iQEzBAABCAAd", "not base64!", "not base64"),
+            ("%FILENAME%\n", "%FILENAME%\n../", "not the name of a file"),
+            ("%FILENAME%\n", "%FILENAME%\n.", "not a plain relative path"),
+            (
+                "%FILENAME%\n",
+                "%FILENAME%\n%2e",
+                "not a plain relative path",
+            ),
+            ("pahole>=1.25", "pahole~1", "cannot be read"),
+        ];
+        for (from, to, why) in cases {
+            let broken = desc("linux-headers").replacen(from, to, 1);
+            assert_ne!(broken, desc("linux-headers"), "{from}");
+            let error = read(&db(&broken)).expect_err(to);
+            assert!(error.to_string().contains(why), "{to}: {error}");
+        }
+        let not_utf8 = [b"%NAME%\n\xff\n".as_slice(), desc("x").as_bytes()].concat();
+        let error = read(&tar(&[("x-1/desc", &not_utf8)])).expect_err("not UTF-8");
+        assert!(error.to_string().contains("not UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn a_package_that_is_described_twice_has_to_be_described_alike() {
+        let directory = "linux-headers-6.11.1.arch1-1/desc";
+        let text = desc("linux-headers");
+        let twice = tar(&[(directory, text.as_bytes()), (directory, text.as_bytes())]);
+        assert_eq!(read(&twice).expect("a database").packages.len(), 1);
+        let other = text.replace(DIGEST, &DIGEST.replace('e', "f"));
+        let two = tar(&[(directory, text.as_bytes()), (directory, other.as_bytes())]);
+        assert!(matches!(read(&two), Err(PacmanDbError::Ambiguous(_))));
+    }
+
+    #[test]
+    fn archives_that_are_no_database_are_refused() {
+        assert!(matches!(read(&tar(&[])), Err(PacmanDbError::Empty)));
+        let large = vec![b'x'; LIMITS.file_bytes as usize + 1];
+        assert!(matches!(
+            read(&tar(&[("x/desc", &large)])),
+            Err(PacmanDbError::Tar(IndexTarError::TooLarge { .. }))
+        ));
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        builder
+            .append_link(&mut header, "x/desc", "/etc/passwd")
+            .expect("memory");
+        let link = builder.into_inner().expect("memory");
+        assert!(matches!(
+            read(&link),
+            Err(PacmanDbError::Tar(IndexTarError::Kind(_)))
+        ));
+        // A size that the archive does not have.
+        let mut absurd = db(&desc("linux-headers"));
+        absurd[124..136].copy_from_slice(b"77777777777\0");
+        assert!(read(&absurd).is_err());
+    }
+
+    #[test]
+    fn a_database_that_is_cut_anywhere_is_refused() {
+        let db = db(&desc("linux-headers"));
+        let marked = db.len() - 1024;
+        for end in (0..marked).step_by(97) {
+            assert!(read(&db[..end]).is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn any_other_byte_anywhere_never_panics() {
+        let db = db(&desc("linux-headers"));
+        for at in (0..db.len()).step_by(3) {
+            let mut other = db.clone();
+            other[at] ^= 0xff;
+            let _ = read(&other);
+        }
+    }
+}

@@ -9,7 +9,7 @@ use super::attempts::Attempts;
 use super::error::CatalogError;
 use super::facts::{ArchiveFacts, DistroFacts, SuiteFacts, SuiteLocation};
 use super::fetch::{ExpectedFile, ExpectedSize, Fetcher};
-use super::kernel_source::{KernelSource, SourceOrigin};
+use super::kernel_source::{KernelSource, TarballOrigin};
 use super::keys::ArchiveKeys;
 use super::mirror::Mirror;
 use super::openpgp;
@@ -58,7 +58,7 @@ pub(super) async fn read(
     }
     for tree in &source.trees {
         take_in(at.store, &tree.tarball, &tree.sha256)?;
-        let origin = SourceOrigin::File {
+        let origin = TarballOrigin::File {
             path: tree.tarball.clone(),
         };
         let pinned = pinned(&tree.build, origin, tree.sha256, at.store)?;
@@ -90,7 +90,7 @@ pub async fn fetch_tarball(
         return Ok(());
     }
     match &source.origin {
-        SourceOrigin::Archive { archive, path, .. } => {
+        TarballOrigin::Archive { archive, path, .. } => {
             let mirrors = site.resolve(archive)?;
             let file = ExpectedFile {
                 path,
@@ -102,7 +102,7 @@ pub async fn fetch_tarball(
                 .map(drop)
                 .map_err(|error| CatalogError::of_fetch(archive, path, error))
         }
-        SourceOrigin::File { path } => take_in(store, path, &source.tarball),
+        TarballOrigin::File { path } => take_in(store, path, &source.tarball),
     }
 }
 
@@ -224,7 +224,7 @@ fn of_list(
             if !release.is_ok_and(|release| flavour.series.contains(&release)) {
                 continue;
             }
-            let origin = SourceOrigin::Archive {
+            let origin = TarballOrigin::Archive {
                 archive: archive.name.clone(),
                 suite: suite.suite.clone(),
                 path: path_of(suite, name),
@@ -239,7 +239,7 @@ fn of_list(
 
 fn pinned(
     build: &KernelBuild,
-    origin: SourceOrigin,
+    origin: TarballOrigin,
     tarball: Sha256Digest,
     store: &Store,
 ) -> Result<KernelSource, CatalogError> {
@@ -273,6 +273,7 @@ fn kernel(
             package_version: version.clone(),
             flavour: flavour.clone(),
         },
+        built: None,
         packages: Vec::new(),
         source: Some(source),
     })

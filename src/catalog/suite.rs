@@ -9,7 +9,6 @@ use super::facts::{ArchiveFacts, SuiteFacts};
 use super::fetch::{ExpectedFile, ExpectedSize};
 use super::fetch_error::Tried;
 use super::indexed_package::IndexedPackage;
-use super::kernels::KernelPatterns;
 use super::mirror::Mirror;
 use super::openpgp::{self, PinnedKeys};
 use super::packages_index::{IndexError, read_packages};
@@ -21,6 +20,9 @@ use crate::name::Arch;
 
 const MOST_RELEASE_BYTES: u64 = 16 << 20;
 const MOST_INDEX_BYTES: u64 = 1 << 30;
+
+/// Says which packages of an index are wanted, by their names.
+pub(super) type Wanted = std::sync::Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// A suite whose Release file has been authenticated and found to be its present state.
 pub(super) struct AuthenticSuite<'a> {
@@ -136,15 +138,15 @@ fn component(suite: &SuiteFacts) -> Result<&str, CatalogError> {
 }
 
 impl AuthenticSuite<'_> {
-    /// Returns the packages of an architecture whose names the patterns want.
+    /// Returns the packages of an architecture whose names are wanted.
     pub(super) async fn packages(
         &self,
         arch: Arch,
-        patterns: &std::sync::Arc<KernelPatterns>,
+        wanted: &Wanted,
         at: &Surroundings<'_>,
     ) -> Result<(Vec<IndexedPackage>, Vec<PassedOver>), CatalogError> {
         let (mut packages, mut passed_over) = self
-            .index(arch.as_str(), patterns, at)
+            .index(arch.as_str(), wanted, at)
             .await?
             .ok_or_else(|| CatalogError::NoIndex {
                 archive: self.archive.name.clone(),
@@ -152,7 +154,7 @@ impl AuthenticSuite<'_> {
                 arch,
             })?;
         if self.release.separate_all {
-            let (of_all, on_the_way) = self.index("all", patterns, at).await?.unwrap_or_default();
+            let (of_all, on_the_way) = self.index("all", wanted, at).await?.unwrap_or_default();
             packages.extend(of_all);
             passed_over.extend(on_the_way);
         }
@@ -163,7 +165,7 @@ impl AuthenticSuite<'_> {
     async fn index(
         &self,
         architecture: &str,
-        patterns: &std::sync::Arc<KernelPatterns>,
+        wanted: &Wanted,
         at: &Surroundings<'_>,
     ) -> Result<Option<(Vec<IndexedPackage>, Vec<PassedOver>)>, CatalogError> {
         let component = component(self.suite)?;
@@ -191,13 +193,13 @@ impl AuthenticSuite<'_> {
             .files
             .get(&plain)
             .map_or(MOST_INDEX_BYTES, |plain| plain.bytes.min(MOST_INDEX_BYTES));
-        let patterns = patterns.clone();
+        let wanted = wanted.clone();
         // Unpacking and searching takes a processor for a while.
         let packages = tokio::task::spawn_blocking(move || {
             let malformed = |source| IndexError::Read { stanzas: 0, source };
             let file = File::open(blob).map_err(malformed)?;
             let reader = unpack(file, compression, most).map_err(malformed)?;
-            read_packages(reader, |name| patterns.wants(name))
+            read_packages(reader, |name| wanted(name))
         })
         .await
         .map_err(|error| CatalogError::Internal {

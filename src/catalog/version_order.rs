@@ -29,6 +29,15 @@ impl VersionOrder {
         }
     }
 
+    /// Returns true if a version is one to the family, so that comparing it means something.
+    pub fn knows(self, version: &PackageVersion) -> bool {
+        match self {
+            Self::Deb => version.as_str().parse::<Version>().is_ok(),
+            // To these, every string is a version.
+            Self::Rpm | Self::Apk => true,
+        }
+    }
+
     /// Compares two versions. Versions that differ as strings may be equal to the family.
     pub fn compare(self, left: &PackageVersion, right: &PackageVersion) -> Ordering {
         match self {

@@ -1,7 +1,7 @@
 //! `kmatrix build`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::cli::interrupt::{asked_to_stop, unless_stopped};
-use crate::cli::prepare::{Inputs, Renewal, build_arch, by_tree, read_matrix};
+use crate::cli::prepare::{Fewer, Inputs, Renewal, build_arch, by_tree, read_matrix};
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::digest::Sha256Digest;
 use crate::engine::Docker;
@@ -39,6 +39,9 @@ pub(crate) struct Arguments {
     /// Ask the archives again, and make new images
     #[arg(long)]
     update: bool,
+    /// Let cells go whose kernels the archives no longer hold; the lock records it
+    #[arg(long, conflicts_with = "locked")]
+    accept_fewer: bool,
     /// The tier that every cell must reach: full, constrained, partial or unverified [default: the
     /// matrix's]
     #[arg(long, value_name = "TIER")]
@@ -60,7 +63,9 @@ pub(crate) async fn run(
     let _claim = inputs.state.claim()?;
     let docker = Docker::connect(&inputs.state.id()?).await?;
     let renewal = Renewal::of(arguments.update, arguments.locked);
-    let (plan, lock, sources) = unless_stopped(inputs.lock(&matrix, &docker, renewal)).await?;
+    let fewer = Fewer::of(arguments.accept_fewer);
+    let (plan, lock, sources) =
+        unless_stopped(inputs.lock(&matrix, Some(&docker), renewal, fewer)).await?;
     let cells = lock.cells(&matrix, build_arch()?);
 
     let mut ledger = Ledger::open(&inputs.state.ledger())?;
@@ -71,7 +76,7 @@ pub(crate) async fn run(
     }
 
     let to_do = attempts_to_do(&ledger, &cells)?;
-    let changed = changed_records(&ledger, &cells)?;
+    let changed = changed_records(&ledger, &cells, &inputs.state.out())?;
     let finished = if to_do == 0 && changed.is_empty() {
         None
     } else {
@@ -108,7 +113,7 @@ pub(crate) async fn run(
     )
 }
 
-fn new_run(matrix: &std::path::Path, plan: Sha256Digest, rebuilds: u32) -> RunRecord {
+fn new_run(matrix: &Path, plan: Sha256Digest, rebuilds: u32) -> RunRecord {
     let started = Timestamp::now();
     RunRecord {
         id: format!(
@@ -139,11 +144,17 @@ fn attempts_to_do(ledger: &Ledger, cells: &[CellRecord]) -> Result<u64, Refusal>
 }
 
 /// Returns the cells of which something else is known than the ledger says: the same inputs may
-/// have been committed since, or looked for in another state of the archive.
-fn changed_records(ledger: &Ledger, cells: &[CellRecord]) -> Result<BTreeSet<CellId>, Refusal> {
+/// have been committed since, or looked for in another state of the archive. A cell whose results
+/// are no longer laid out counts as one.
+fn changed_records(
+    ledger: &Ledger,
+    cells: &[CellRecord],
+    out: &Path,
+) -> Result<BTreeSet<CellId>, Refusal> {
     let mut changed = BTreeSet::new();
     for cell in cells {
-        if ledger.cell(&cell.id)?.as_ref() != Some(cell) {
+        let is_laid_out = export::is_laid_out(&cell.id, out);
+        if !is_laid_out || ledger.cell(&cell.id)?.as_ref() != Some(cell) {
             changed.insert(cell.id.clone());
         }
     }
@@ -278,7 +289,7 @@ fn tell_what_is_missed(
         }
         if fail_when_stale
             && let Some(label) = assessment.label()
-            && label.freshness.qualifier().is_some()
+            && label.freshness.is_stale_or_unknown()
         {
             status.bad("Stale", &format!("{id}: its image is {}", label.freshness));
         }
@@ -330,7 +341,7 @@ fn judge(
         }
         let not_fresh = assessment
             .label()
-            .is_some_and(|label| label.freshness.qualifier().is_some());
+            .is_some_and(|label| label.freshness.is_stale_or_unknown());
         if fail_when_stale && not_fresh {
             exit = exit.or(Exit::Stale);
         }

@@ -2,14 +2,16 @@
 
 use clap::Args;
 
+use crate::cli::find::{ambiguous, meant};
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::exit::Exit;
+use crate::image::ImageReproduction;
 use crate::ledger::Ledger;
 use crate::name::CellId;
 use crate::recipe::BuildSpec;
 use crate::report::{CellDocument, explain, log_name};
 use crate::run::assess_cell;
-use crate::state::State;
+use crate::state::{self, State};
 use crate::store::Store;
 
 /// The most bytes that a build spec may have.
@@ -17,7 +19,8 @@ const MAX_SPEC: u64 = 16 << 20;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The cell's id, or any part of it that names one cell alone
+    /// The cell's id, with or without its package version, any part of it that names one cell alone,
+    /// or its directory below `out/`
     cell: String,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -34,7 +37,7 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
             .hint("name the state directory with `--state`; `kmatrix build` makes one".to_owned())
         })?;
     let ledger = Ledger::open(&state.ledger())?;
-    let id = find(&ledger, &arguments.cell)?;
+    let id = find(&ledger, &state, &arguments.cell)?;
     let cell = ledger.cell(&id)?.ok_or_else(|| unknown(&arguments.cell))?;
     let assessment = assess_cell(&ledger, &cell)?;
     match arguments.format {
@@ -52,30 +55,39 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
                 let bytes = store.read_blob(digest, MAX_SPEC).ok()?;
                 serde_json::from_slice::<BuildSpec>(&bytes).ok()
             };
-            answer(|out| explain(out, &assessment, &history, place, spec))?;
+            let found: Option<ImageReproduction> =
+                state::read_json(&state.reproduction(&cell.image.name))?;
+            let found = found.filter(|found| found.id == cell.image.id);
+            answer(|out| explain(out, &assessment, found.as_ref(), &history, place, spec))?;
         }
     }
     Ok(Exit::Success)
 }
 
-fn find(ledger: &Ledger, text: &str) -> Result<CellId, Refusal> {
+fn find(ledger: &Ledger, state: &State, text: &str) -> Result<CellId, Refusal> {
     let all = ledger.cell_ids()?;
-    if let Some(id) = all.iter().find(|id| id.to_string() == text) {
-        return Ok(id.clone());
-    }
-    let found: Vec<&CellId> = all
-        .iter()
-        .filter(|id| id.to_string().contains(text))
-        .collect();
-    match found[..] {
-        [] => Err(unknown(text)),
+    let text = below_out(state, text);
+    match meant(&text, &all, CellId::without_version)[..] {
+        [] => Err(unknown(&text)),
         [id] => Ok(id.clone()),
-        [first, second, ..] => Err(Refusal::new(
-            Exit::Usage,
-            format!("`{text}` names {} cells", found.len()),
-        )
-        .hint(format!("say more, such as `{first}` or `{second}`"))),
+        ref several => Err(ambiguous(&text, "cells", several)),
     }
+}
+
+/// Returns the id that a path below `out/` stands for, as shells complete it; any other text as it is.
+fn below_out(state: &State, text: &str) -> String {
+    let Ok(path) = std::fs::canonicalize(text) else {
+        return text.to_owned();
+    };
+    let directory = if path.is_file() {
+        path.parent()
+    } else {
+        Some(path.as_path())
+    };
+    directory
+        .and_then(|directory| directory.strip_prefix(state.out()).ok())
+        .and_then(|id| id.to_str())
+        .map_or_else(|| text.to_owned(), str::to_owned)
 }
 
 fn unknown(text: &str) -> Refusal {

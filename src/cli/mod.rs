@@ -3,6 +3,7 @@
 
 mod build;
 mod explain;
+mod find;
 mod images;
 mod init;
 mod interrupt;
@@ -12,6 +13,8 @@ mod lock;
 mod plan;
 mod prepare;
 mod refusal;
+mod sources;
+mod store;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -37,7 +40,8 @@ struct Cli {
 
 const EXITS: &str = "\
 Exit status: 0 all that was asked for holds, 2 usage or state in use, 10 a file is invalid, 11 no \
-cells, 20 engine unavailable, 21 an input cannot be had or authenticated, 30 cells failed, 31 a \
+cells, 20 engine unavailable, 21 an input cannot be had or authenticated, 22 fewer or older kernels than \
+recorded, 30 cells failed, 31 a \
 rebuild differs, 32 below the required tier, 33 stale, 42 evidence missing, 70 internal error, 130 \
 interrupted. docs/exit-status.md has the order of precedence.";
 
@@ -108,9 +112,12 @@ enum Command {
     /// List or make builder images
     #[command(subcommand)]
     Images(images::Command),
-    /// List the kernels that the archives hold
+    /// List the kernels that the archives hold, and what has changed
     #[command(subcommand)]
     Kernels(kernels::Command),
+    /// List, check or clean up what is stored
+    #[command(subcommand)]
+    Store(store::Command),
     /// Show how labels are made
     #[command(subcommand)]
     Label(label::Command),
@@ -180,6 +187,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Explain(arguments) => explain::run(common, &arguments),
         Command::Images(command) => images::run(common, command, status).await,
         Command::Kernels(command) => kernels::run(common, command, status).await,
+        Command::Store(command) => store::run(common, &command, status),
         Command::Label(command) => label::run(&command),
     }
 }

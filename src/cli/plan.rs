@@ -30,7 +30,10 @@ pub(crate) async fn run(
     let matrix = read_matrix(&arguments.matrix)?;
     let inputs = Inputs::open(common, status)?;
     let renewal = Renewal::of(arguments.update, false);
-    let (plan, ..) = unless_stopped(inputs.plan(&matrix, renewal)).await?;
+    let (plan, _, kernels) = unless_stopped(inputs.plan(&matrix, renewal)).await?;
+    if let Some(known) = inputs.last_lock(&matrix)? {
+        inputs.lost(&known, &plan, &kernels);
+    }
     match arguments.format {
         Format::Human => answer(|out| print_plan(out, &plan))?,
         Format::Json => answer(|out| PlanDocument::from(&plan).write(out))?,

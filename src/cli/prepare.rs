@@ -7,10 +7,12 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
+use crate::catalog::change::Change;
 use crate::catalog::error::CatalogError;
 use crate::catalog::facts::{self, DistroFacts};
 use crate::catalog::fetch::{FetchBounds, Fetcher};
-use crate::catalog::kernel_source::{KernelSource, SourceOrigin};
+use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
+use crate::catalog::look::Look;
 use crate::catalog::package::fetch_package;
 use crate::catalog::package_signature::verify_package;
 use crate::catalog::read::read_distro;
@@ -24,13 +26,14 @@ use crate::engine::Docker;
 use crate::exit::Exit;
 use crate::image::definition::ImageDefinition;
 use crate::image::{self, ImageRecord};
-use crate::lock::{self, Lock};
+use crate::lock::{self, LetGo, Lock};
 use crate::matrix::Matrix;
-use crate::name::{Arch, ImageName, ModuleName};
+use crate::name::{Arch, CellId, ImageName, ModuleName};
 use crate::plan::{Plan, plan};
 use crate::report::Status;
+use crate::retention;
 use crate::run::PackageSource;
-use crate::source::{self, Source};
+use crate::source::Source;
 use crate::state::{self, State};
 use crate::store::Store;
 
@@ -58,20 +61,64 @@ impl Renewal {
     }
 }
 
+/// Whether a lock may lose cells whose kernels have gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fewer {
+    Refuse,
+    Accept,
+}
+
+impl Fewer {
+    /// Reads the flag `--accept-fewer`.
+    pub(crate) fn of(accept: bool) -> Self {
+        if accept { Self::Accept } else { Self::Refuse }
+    }
+}
+
+/// Why the archives could not be asked.
+#[derive(Debug)]
+pub(crate) enum LookError {
+    /// An archive cannot be read, or does not hold.
+    Catalog(CatalogError),
+    /// The archives were not asked at all.
+    Refused(Refusal),
+}
+
+impl From<CatalogError> for LookError {
+    fn from(error: CatalogError) -> Self {
+        Self::Catalog(error)
+    }
+}
+
+impl From<Refusal> for LookError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<LookError> for Refusal {
+    fn from(error: LookError) -> Self {
+        match error {
+            LookError::Catalog(error) => error.into(),
+            LookError::Refused(refusal) => refusal,
+        }
+    }
+}
+
 /// What commands that look at inputs work with.
 pub(crate) struct Inputs<'a> {
     pub state: State,
     pub store: Store,
     site: Site,
     fetcher: Fetcher,
-    common: &'a Common,
-    status: &'a Status,
+    pub(super) common: &'a Common,
+    pub(super) status: &'a Status,
 }
 
 impl<'a> Inputs<'a> {
     pub(crate) fn open(common: &'a Common, status: &'a Status) -> Result<Self, Refusal> {
         let state = State::open(&common.state)?;
-        let store = Store::open(&state.store())?;
+        let store = retention::open_store(&state)?;
         let counting = status.clone();
         let fetcher = Fetcher::new(FetchBounds::default())
             .map_err(|error| {
@@ -88,7 +135,7 @@ impl<'a> Inputs<'a> {
         })
     }
 
-    fn surroundings<'s>(&'s self, seen: &'s [SuiteRecord]) -> Surroundings<'s> {
+    pub(crate) fn surroundings<'s>(&'s self, seen: &'s [SuiteRecord]) -> Surroundings<'s> {
         Surroundings {
             site: &self.site,
             store: &self.store,
@@ -99,20 +146,30 @@ impl<'a> Inputs<'a> {
     }
 
     /// Returns every state of a suite that a list of kernels or an image was made from.
-    fn seen(&self) -> Result<Vec<SuiteRecord>, Refusal> {
+    pub(crate) fn seen(&self) -> Result<Vec<SuiteRecord>, Refusal> {
         let mut seen = Vec::new();
         for path in self.state.all_kernels()? {
-            let list: Option<DistroKernels> = state::read_json(&path)?;
-            seen.extend(list.into_iter().flat_map(|list| list.suites));
+            let look: Option<Look> = state::read_versioned(&path)?;
+            seen.extend(look.into_iter().flat_map(|look| look.list.suites));
         }
-        for path in self.state.all_images()? {
-            let image: Option<ImageRecord> = state::read_json(&path)?;
-            seen.extend(image.into_iter().flat_map(|image| image.suites));
+        for image in self.known_images()? {
+            seen.extend(image.suites);
         }
         Ok(seen)
     }
 
-    fn online(&self, what: &str) -> Result<(), Refusal> {
+    /// Returns the records of all images that were ever made here.
+    fn known_images(&self) -> Result<Vec<ImageRecord>, Refusal> {
+        let mut known = Vec::new();
+        for path in self.state.all_images()? {
+            let image: Option<ImageRecord> = state::read_json(&path)?;
+            known.extend(image);
+        }
+        Ok(known)
+    }
+
+    /// Refuses to go on if an archive has to be asked and that was forbidden.
+    pub(crate) fn online(&self, what: &str) -> Result<(), Refusal> {
         if self.common.offline {
             return Err(Refusal::new(
                 Exit::InputUnavailable,
@@ -136,7 +193,8 @@ impl<'a> Inputs<'a> {
     ) -> Result<DistroKernels, Refusal> {
         let name = facts.name();
         let place = self.state.kernels(&name);
-        let known: Option<DistroKernels> = state::read_json(&place)?;
+        let known: Option<Look> = state::read_versioned(&place)?;
+        let known = known.map(|look| look.list);
         let usable = known
             .as_ref()
             .filter(|known| known.facts == facts.digest && renewal != Renewal::Update);
@@ -146,6 +204,17 @@ impl<'a> Inputs<'a> {
         if renewal == Renewal::Locked {
             return Err(locked(&format!("the list of kernels of {name}")));
         }
+        let look = self.look(facts).await?;
+        if let Some(known) = &known {
+            self.warn_of_fewer(&name, known, &look.list);
+        }
+        self.record(&look)?;
+        Ok(look.list)
+    }
+
+    /// Asks the archives of a distribution release which kernels they hold now, and records nothing.
+    pub(crate) async fn look(&self, facts: &DistroFacts) -> Result<Look, LookError> {
+        let name = facts.name();
         if !facts.archives.is_empty() {
             self.online(&format!("the list of kernels of {name}"))?;
         }
@@ -154,29 +223,57 @@ impl<'a> Inputs<'a> {
         let build_arch = build_arch()?;
         let seen = self.seen()?;
         let at = self.surroundings(&seen);
-        let kernels = read_distro(facts, &archs, build_arch, &at).await?;
-        self.warn_of_fewer(&name, known.as_ref(), &kernels);
-        state::write_json(&place, &kernels)?;
-        Ok(kernels)
+        let list = read_distro(facts, &archs, build_arch, &at).await?;
+        Ok(Look::new(at.now, list))
     }
 
-    fn warn_of_fewer(&self, name: &str, known: Option<&DistroKernels>, now: &DistroKernels) {
-        let Some(known) = known else {
-            return;
-        };
-        let gone: Vec<String> = known
-            .kernels
+    /// Returns the last look that is recorded.
+    pub(crate) fn last_look(&self, facts: &DistroFacts) -> Result<Option<Look>, Refusal> {
+        Ok(state::read_versioned(&self.state.kernels(&facts.name()))?)
+    }
+
+    /// Records a look in the place of the last one.
+    pub(crate) fn record(&self, look: &Look) -> Result<(), Refusal> {
+        let list = &look.list;
+        let name = format!("{}-{}", list.distro, list.distro_release);
+        Ok(state::write_json(&self.state.kernels(&name), look)?)
+    }
+
+    fn warn_of_fewer(&self, name: &str, known: &DistroKernels, now: &DistroKernels) {
+        let gone: Vec<String> = Change::between(&known.kernels, now)
+            .gone
             .iter()
-            .filter(|kernel| !now.kernels.iter().any(|new| new.target == kernel.target))
-            .map(|kernel| kernel.target.kernel_release.to_string())
+            .map(|gone| gone.kernel.target.kernel_release.to_string())
             .collect();
         if !gone.is_empty() {
             self.status.warn(&format!(
-                "{} kernels of {name} have gone since the last look: {}",
+                "{} of {} kernels of {name} have gone since the last look: {}",
                 gone.len(),
+                known.kernels.len(),
                 gone.join(", ")
             ));
         }
+    }
+
+    /// Says which locked cells a plan loses because their kernels have gone, and returns them.
+    pub(crate) fn lost<'l>(
+        &self,
+        known: &'l Lock,
+        plan: &'l Plan,
+        kernels: &[DistroKernels],
+    ) -> Vec<&'l CellId> {
+        let cells = plan.cells.iter().map(|cell| (&cell.id, &*cell.target));
+        let lost = lock::lost(known, cells, kernels);
+        for id in &lost {
+            self.status
+                .warn(&format!("{id} is locked, and its kernel has gone"));
+        }
+        lost
+    }
+
+    /// Returns the recorded lock of a matrix.
+    pub(crate) fn last_lock(&self, matrix: &Matrix) -> Result<Option<Lock>, Refusal> {
+        Ok(state::read_versioned(&self.state.lock(&matrix.path))?)
     }
 
     /// Expands a matrix over the kernels of the distribution releases that it names.
@@ -214,16 +311,22 @@ impl<'a> Inputs<'a> {
         Ok((plan, all_facts, kernels))
     }
 
-    /// Reads the source of every module of a matrix.
-    pub(crate) fn sources(&self, matrix: &Matrix) -> Result<BTreeMap<ModuleName, Source>, Refusal> {
-        matrix
-            .modules
-            .iter()
-            .map(|module| {
-                let source = source::read(&module.name, &module.source)?;
-                Ok((module.name.clone(), source))
-            })
-            .collect()
+    /// Expands a matrix over what the archives hold now, and records nothing.
+    pub(crate) async fn plan_of_now(&self, matrix: &Matrix) -> Result<(Plan, Vec<Look>), Refusal> {
+        let wanted = wanted(matrix);
+        let mut lists = Vec::new();
+        let mut looks = Vec::new();
+        for facts in self.facts()? {
+            if wanted.contains(&facts.name()) {
+                let look = self.look(&facts).await?;
+                lists.push(look.list.clone());
+                looks.push(look);
+            } else {
+                lists.push(DistroKernels::unread(&facts));
+            }
+        }
+        let plan = plan(matrix, &lists, jiff::Zoned::now().date())?;
+        Ok((plan, looks))
     }
 
     /// Has every image that these facts name: recorded, loaded again, or made.
@@ -237,6 +340,16 @@ impl<'a> Inputs<'a> {
         let mut to_make = Vec::new();
         for name in names {
             let path = self.common.images.join(format!("{name}.toml"));
+            if !path.exists() {
+                return Err(Refusal::new(
+                    Exit::Invalid,
+                    format!("there is no image `{name}`, which facts of kernels name"),
+                )
+                .hint(format!(
+                    "write `{}`: docs/kernels.md says what is in it",
+                    path.display()
+                )));
+            }
             let definition = ImageDefinition::read(&path)?;
             match self.image(&definition, docker, renewal).await? {
                 Some(record) => {
@@ -261,7 +374,11 @@ impl<'a> Inputs<'a> {
         let known: Option<ImageRecord> = state::read_json(&self.state.image(&definition.name))?;
         match known {
             Some(record) if renewal != Renewal::Update => {
-                Ok(image::have(definition, record, docker, &self.store).await?)
+                let had = image::have(definition, record.clone(), docker, &self.store).await?;
+                if let Some(completed) = had.as_ref().filter(|had| **had != record) {
+                    state::write_json(&self.state.image(&definition.name), completed)?;
+                }
+                Ok(had)
             }
             Some(_) | None => Ok(None),
         }
@@ -288,12 +405,13 @@ impl<'a> Inputs<'a> {
         self.online(&format!("the image {names}"))?;
         let seen = self.seen()?;
         let at = self.surroundings(&seen);
+        let known = self.known_images()?;
         self.status
             .begin_spinner("Making", &format!("image {names}"));
         let made = join_all(
             definitions
                 .iter()
-                .map(|definition| image::make(definition, docker, &at)),
+                .map(|definition| image::make(definition, &known, docker, &at)),
         )
         .await;
         self.status.end_bar();
@@ -325,14 +443,36 @@ impl<'a> Inputs<'a> {
         }
     }
 
+    /// Returns images that are recorded as they are defined now, without an engine.
+    fn recorded_images(
+        &self,
+        names: &BTreeSet<ImageName>,
+    ) -> Result<BTreeMap<ImageName, ImageRecord>, Refusal> {
+        let mut records = BTreeMap::new();
+        for name in names {
+            let path = self.common.images.join(format!("{name}.toml"));
+            let definition = ImageDefinition::read(&path)?;
+            let known: Option<ImageRecord> = state::read_json(&self.state.image(name))?;
+            let record = known
+                .filter(|record| record.definition == definition.digest)
+                .ok_or_else(|| locked(&format!("the image {name}")))?;
+            records.insert(name.clone(), record);
+        }
+        Ok(records)
+    }
+
     /// Returns the lock of a matrix: the recorded one if it still says what is wanted, or a new one.
+    ///
+    /// Without an engine, images are taken as they are recorded. A new lock that loses cells because
+    /// their kernels have gone is refused, unless that is accepted; then it is recorded in the lock.
     pub(crate) async fn lock(
         &self,
         matrix: &Matrix,
-        docker: &Docker,
+        docker: Option<&Docker>,
         renewal: Renewal,
+        fewer: Fewer,
     ) -> Result<(Plan, Lock, BTreeMap<ModuleName, Source>), Refusal> {
-        let sources = self.sources(matrix)?;
+        let sources = self.sources(matrix, renewal).await?;
         let (plan, facts, kernels) = self.plan(matrix, renewal).await?;
         let names: BTreeSet<ImageName> = plan
             .cells
@@ -344,18 +484,34 @@ impl<'a> Inputs<'a> {
                 Some(facts.image_for(cell.id.arch).clone())
             })
             .collect();
-        let images = self.images(&names, docker, renewal).await?;
+        let images = match docker {
+            Some(docker) => self.images(&names, docker, renewal).await?,
+            None => self.recorded_images(&names)?,
+        };
         let records = sources
             .iter()
             .map(|(name, source)| (name.clone(), source.record.clone()))
             .collect();
         let cells = plan.cells.iter().map(|cell| (&cell.id, &*cell.target));
-        let new = lock::lock(plan.digest, cells, &facts, &kernels, images, records)?;
+        let mut new = lock::lock(plan.digest, cells, &facts, &kernels, images, records)?;
         let place = self.state.lock(&matrix.path);
-        let known: Option<Lock> = state::read_json(&place)?;
+        let known = self.last_lock(matrix)?;
+        let mut lost = Vec::new();
+        if let Some(known) = &known {
+            lost = self.lost(known, &plan, &kernels);
+            let accepted = Timestamp::now();
+            let let_go = lost.iter().map(|id| LetGo {
+                cell: CellId::clone(id),
+                accepted,
+            });
+            new.let_go_as(known, let_go.filter(|_| fewer == Fewer::Accept));
+        }
         if known.as_ref() != Some(&new) {
             if renewal == Renewal::Locked {
                 return Err(locked(&format!("the lock of `{}`", matrix.path.display())));
+            }
+            if !lost.is_empty() && fewer == Fewer::Refuse {
+                return Err(loses(matrix, lost.len()));
             }
             state::write_json(&place, &new)?;
             self.status.done(
@@ -422,12 +578,12 @@ impl PackageSource for Archives {
         Box::pin(async move {
             let is_here = self.store.blob_path(&source.tarball).is_some();
             match &source.origin {
-                SourceOrigin::Archive { .. } if self.offline && !is_here => {
+                TarballOrigin::Archive { .. } if self.offline && !is_here => {
                     Err(CatalogError::OfflineKernel {
                         source_name: source.origin.shown(),
                     })
                 }
-                SourceOrigin::Archive { .. } | SourceOrigin::File { .. } => {
+                TarballOrigin::Archive { .. } | TarballOrigin::File { .. } => {
                     fetch_tarball(&self.store, &self.site, &self.fetcher, source).await
                 }
             }
@@ -478,7 +634,23 @@ pub(crate) fn by_tree(sources: BTreeMap<ModuleName, Source>) -> BTreeMap<Sha256D
         .collect()
 }
 
-fn locked(what: &str) -> Refusal {
+fn loses(matrix: &Matrix, count: usize) -> Refusal {
+    let noun = if count == 1 { "cell" } else { "cells" };
+    Refusal::new(
+        Exit::FewerKernels,
+        format!(
+            "the lock of `{}` would lose {count} {noun} whose kernels have gone",
+            matrix.path.display()
+        ),
+    )
+    .hint(
+        "look at the archives again with `kmatrix kernels update`, or let them go with \
+         `--accept-fewer`, which the lock records"
+            .to_owned(),
+    )
+}
+
+pub(super) fn locked(what: &str) -> Refusal {
     Refusal::new(
         Exit::InputUnavailable,
         format!("{what} is missing or out of date"),

@@ -13,6 +13,7 @@ use crate::image::ImageError;
 use crate::ledger::LedgerError;
 use crate::lock::LockError;
 use crate::plan::PlanError;
+use crate::retention::RetentionError;
 use crate::run::RunError;
 use crate::source::SourceError;
 use crate::state::StateError;
@@ -51,6 +52,12 @@ impl Refusal {
             }
             next = error.source();
         }
+        self
+    }
+
+    /// Ends with another status than the cause alone would.
+    pub fn ending(mut self, exit: Exit) -> Self {
+        self.exit = exit;
         self
     }
 
@@ -119,7 +126,14 @@ impl From<CatalogError> for Refusal {
 
 impl From<SourceError> for Refusal {
     fn from(error: SourceError) -> Self {
-        Self::of(Exit::Invalid, &error, error.hint())
+        let exit = if error.why().is_full() {
+            Exit::Internal
+        } else if error.why().is_unavailable() {
+            Exit::InputUnavailable
+        } else {
+            Exit::Invalid
+        };
+        Self::of(exit, &error, error.why().hint())
     }
 }
 
@@ -143,7 +157,9 @@ impl From<StateError> for Refusal {
     fn from(error: StateError) -> Self {
         let exit = match &error {
             StateError::Busy { .. } => Exit::Usage,
-            StateError::Io { .. } | StateError::Malformed { .. } => Exit::Internal,
+            StateError::Io { .. } | StateError::Malformed { .. } | StateError::Newer { .. } => {
+                Exit::Internal
+            }
         };
         Self::of(exit, &error, error.hint().to_owned())
     }
@@ -168,6 +184,17 @@ impl From<LedgerError> for Refusal {
             "use the program that wrote it, or name another directory with `--state`"
         };
         Self::of(Exit::Internal, &error, hint.to_owned())
+    }
+}
+
+impl From<RetentionError> for Refusal {
+    fn from(error: RetentionError) -> Self {
+        match error {
+            RetentionError::State(error) => error.into(),
+            RetentionError::Ledger(error) => error.into(),
+            RetentionError::Store(error) => error.into(),
+            RetentionError::Io { .. } => Self::of(Exit::Internal, &error, None),
+        }
     }
 }
 
@@ -198,11 +225,9 @@ impl From<ImageError> for Refusal {
             ImageError::Pull { source, .. } if source.is_retryable() => {
                 Some(source.hint().to_owned())
             }
-            ImageError::Pull { .. } => Some(
-                "correct `reference` and `digest` in the image's definition under `images/`, or \
-                 push the image there again"
-                    .to_owned(),
-            ),
+            ImageError::Pull { refusal, .. } => Some(refusal.hint().to_owned()),
+            ImageError::Mirrors { refused, .. } => refused.hint(),
+            ImageError::Dockerfile(error) => Some(error.hint().to_owned()),
             ImageError::Store(error) => error.hint(),
             ImageError::OtherDigest { .. } => Some(
                 "the engine must keep images by the digest of their configuration (the `overlay2` \
@@ -219,6 +244,9 @@ impl From<ImageError> for Refusal {
         let exit = match &error {
             ImageError::Engine(_) | ImageError::OtherDigest { .. } => Exit::EngineUnavailable,
             ImageError::Pull { source, .. } if source.is_retryable() => Exit::EngineUnavailable,
+            ImageError::Dockerfile(error) if error.is_the_engines() => Exit::EngineUnavailable,
+            ImageError::Dockerfile(error) if error.is_the_files() => Exit::Invalid,
+            ImageError::Dockerfile(_) | ImageError::Mirrors { .. } => Exit::InputUnavailable,
             ImageError::Pull { .. }
             | ImageError::Catalog(_)
             | ImageError::Bootstrap(_)

@@ -42,6 +42,10 @@ pub enum ProblemCode {
     Empty,
     /// Two keys exclude each other.
     Conflict,
+    /// Something is declared that there is not, or not any more.
+    Unmatched,
+    /// What is declared by its digest has another.
+    OtherDigest,
 }
 
 /// A place in a text file.

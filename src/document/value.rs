@@ -181,6 +181,21 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// Reads one table or a list of them, which has members.
+    pub fn one_or_more_tables<T>(
+        self,
+        mut read: impl FnMut(&Table<'d>) -> Read<T>,
+    ) -> Read<Vec<T>> {
+        match self.value {
+            DeValue::Array(array) if array.is_empty() => {
+                let message = format!("`{}` is an empty list", self.key);
+                Err(self.refuse(ProblemCode::Empty, message, None))
+            }
+            DeValue::Array(_) => self.tables(read),
+            _ => Ok(vec![self.table(&mut read)?]),
+        }
+    }
+
     /// Reads a list of tables, such as `[[target]]` makes.
     pub fn tables<T>(self, mut read: impl FnMut(&Table<'d>) -> Read<T>) -> Read<Vec<T>> {
         let elements = self.elements("a list of tables")?;

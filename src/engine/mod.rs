@@ -56,6 +56,23 @@ pub enum End {
     Interrupted,
 }
 
+/// What network the steps of an image's build have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BuildNetwork {
+    None,
+    /// A decision of the image's definition: what the steps fetched is pinned by nothing.
+    Open,
+}
+
+/// An image that the engine did not build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnbuiltImage {
+    pub failure: EngineFailure,
+    /// The end of what the build printed.
+    pub said: String,
+}
+
 /// An engine that did not do what it was asked. It says nothing about any module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "kind", rename_all = "camelCase")]

@@ -3,7 +3,7 @@
 //! The configuration and the layer decide the image's digest, and both are fixed by the root file
 //! system's bytes: loading the same root twice gives the same image.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -55,8 +55,16 @@ pub fn image_archive(
     let padding = layer_bytes.next_multiple_of(512) - layer_bytes + 1024;
     let end = Bytes::from(vec![0; padding as usize]);
 
-    let file = layer.to_owned();
-    let opened = futures_util::stream::once(async move { tokio::fs::File::open(file).await })
+    futures_util::stream::once(async move { Ok(Bytes::from(start)) })
+        .chain(file_chunks(layer.to_owned()))
+        .chain(futures_util::stream::once(async move { Ok(end) }))
+}
+
+/// Reads a file as a stream that never holds it in memory.
+pub fn file_chunks(
+    file: PathBuf,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
+    futures_util::stream::once(async move { tokio::fs::File::open(file).await })
         .map_ok(|file| {
             futures_util::stream::try_unfold(file, |mut file| async move {
                 let mut buffer = bytes::BytesMut::with_capacity(1 << 20);
@@ -64,10 +72,7 @@ pub fn image_archive(
                 Ok((count > 0).then(|| (buffer.freeze(), file)))
             })
         })
-        .try_flatten();
-    futures_util::stream::once(async move { Ok(Bytes::from(start)) })
-        .chain(opened)
-        .chain(futures_util::stream::once(async move { Ok(end) }))
+        .try_flatten()
 }
 
 fn archive_header(name: &str, bytes: u64) -> Vec<u8> {

@@ -8,16 +8,16 @@ use std::io;
 use std::path::Path;
 use std::process::Stdio;
 
+use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-use crate::catalog::SuiteRecord;
-use crate::catalog::mirror::Mirror;
+use crate::catalog::apt::ArchiveStates;
 use crate::digest::{Sha256Digest, hash_file};
 use crate::image::RootRecord;
 use crate::image::definition::Bootstrap;
-use crate::name::{Arch, ArchiveName};
+use crate::name::Arch;
 use crate::store::{Store, StoreError};
 
 /// What a build never reads, and what would make the tar larger or tell where it was made.
@@ -46,6 +46,14 @@ pub enum BootstrapError {
 }
 
 impl BootstrapError {
+    /// Returns true if the bootstrap may succeed from another mirror.
+    pub fn may_be_the_mirrors(&self) -> bool {
+        match self {
+            Self::Failed { .. } | Self::ArchiveMoved => true,
+            Self::NoProgram(_) | Self::Prepare(_) | Self::NoSuite | Self::Store(_) => false,
+        }
+    }
+
     /// Says what to do next.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -63,13 +71,13 @@ impl BootstrapError {
 
 /// Makes the root and puts its tar into the store.
 ///
-/// `suites` are the authenticated states of all suites of `bootstrap`, and `mirrors` where each
-/// archive is. The newest date of the suites becomes `SOURCE_DATE_EPOCH`.
+/// `states` are the authenticated states of the archives of `bootstrap`, in their order, each with
+/// the mirror that it is made from. `date` becomes `SOURCE_DATE_EPOCH`.
 pub async fn bootstrap(
     bootstrap: &Bootstrap,
     arch: Arch,
-    suites: &[SuiteRecord],
-    mirrors: &[(ArchiveName, Mirror)],
+    states: &[ArchiveStates],
+    date: Timestamp,
     store: &Store,
 ) -> Result<RootRecord, BootstrapError> {
     let scratch = tempfile::tempdir().map_err(BootstrapError::Prepare)?;
@@ -81,11 +89,6 @@ pub async fn bootstrap(
         .first()
         .and_then(|archive| archive.suites.first())
         .ok_or(BootstrapError::NoSuite)?;
-    let newest = suites
-        .iter()
-        .map(|suite| suite.date)
-        .max()
-        .ok_or(BootstrapError::NoSuite)?;
 
     let mut command = Command::new("mmdebstrap");
     command
@@ -95,7 +98,7 @@ pub async fn bootstrap(
             "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         )
         .env("LC_ALL", "C.UTF-8")
-        .env("SOURCE_DATE_EPOCH", newest.as_second().to_string())
+        .env("SOURCE_DATE_EPOCH", date.as_second().to_string())
         .args(["--variant=minbase", "--format=tar", "--quiet"])
         .arg(format!("--architectures={arch}"))
         .arg(format!("--keyring={}", keys.display()))
@@ -121,23 +124,21 @@ pub async fn bootstrap(
         )
         .arg(first.suite.as_str())
         .arg("-");
-    for archive in &bootstrap.archives {
-        let mirror = mirrors
-            .iter()
-            .find(|(name, _)| *name == archive.name)
-            .map(|(_, mirror)| mirror);
+    for (archive, state) in bootstrap.archives.iter().zip(states) {
         for suite in &archive.suites {
-            if let (Some(mirror), Some(component)) = (mirror, suite.location.component()) {
+            if let Some(component) = suite.location.component() {
                 command.arg(format!(
                     "deb {} {} {component}",
-                    mirror.address_for_apt(),
+                    state.mirror.address_for_apt(),
                     suite.suite,
                 ));
             }
         }
     }
-    let root = run(command, store).await?;
-    if release_files(&used).map_err(BootstrapError::Prepare)? != recorded(suites) {
+    let root = run(command, store)
+        .await
+        .map_err(|error| without_passwords(error, states))?;
+    if release_files(&used).map_err(BootstrapError::Prepare)? != recorded(states) {
         return Err(BootstrapError::ArchiveMoved);
     }
     Ok(root)
@@ -238,6 +239,24 @@ async fn run(mut command: Command, store: &Store) -> Result<RootRecord, Bootstra
     Ok(RootRecord { digest, bytes })
 }
 
+/// Takes the addresses that mmdebstrap may repeat out of what it says.
+fn without_passwords(error: BootstrapError, states: &[ArchiveStates]) -> BootstrapError {
+    match error {
+        BootstrapError::Failed { code, mut message } => {
+            for state in states {
+                let bare = state.mirror.to_string();
+                message = message.replace(state.mirror.address_for_apt(), &bare);
+            }
+            BootstrapError::Failed { code, message }
+        }
+        BootstrapError::NoProgram(_)
+        | BootstrapError::Prepare(_)
+        | BootstrapError::ArchiveMoved
+        | BootstrapError::NoSuite
+        | BootstrapError::Store(_) => error,
+    }
+}
+
 fn release_files(directory: &Path) -> io::Result<Vec<Sha256Digest>> {
     let mut digests = std::fs::read_dir(directory)?
         .map(|entry| Ok(hash_file(&entry?.path())?.0))
@@ -246,8 +265,9 @@ fn release_files(directory: &Path) -> io::Result<Vec<Sha256Digest>> {
     Ok(digests)
 }
 
-fn recorded(suites: &[SuiteRecord]) -> Vec<Sha256Digest> {
-    let mut digests: Vec<Sha256Digest> = suites.iter().map(|suite| suite.index).collect();
+fn recorded(states: &[ArchiveStates]) -> Vec<Sha256Digest> {
+    let suites = states.iter().flat_map(|state| &state.suites);
+    let mut digests: Vec<Sha256Digest> = suites.map(|suite| suite.index).collect();
     digests.sort();
     digests
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use crate::catalog::facts::ArchiveFacts;
 use crate::digest::Sha256Digest;
-use crate::name::ImageName;
+use crate::engine::BuildNetwork;
+use crate::name::{ImageName, Suite};
 
 /// One builder image as it is wanted.
 #[derive(Debug, Clone)]
@@ -29,7 +30,20 @@ pub enum ImageOrigin {
     Registry {
         reference: String,
         digest: Sha256Digest,
+        /// Where the digest came from. It is only asked whether it has moved.
+        tag: Option<String>,
     },
+    /// Built by the engine from a Dockerfile whose bases are pinned.
+    Dockerfile(DockerfileOrigin),
+}
+
+/// A Dockerfile and what it is built with.
+#[derive(Debug, Clone)]
+pub struct DockerfileOrigin {
+    pub path: PathBuf,
+    /// The directory that the Dockerfile copies from; `None` if it copies nothing.
+    pub context: Option<PathBuf>,
+    pub network: BuildNetwork,
 }
 
 /// A root file system made from a signed archive by mmdebstrap.
@@ -41,4 +55,6 @@ pub struct Bootstrap {
     pub packages: Vec<String>,
     /// Locales to compile, such as `tr_TR.UTF-8`; rebuilds run in other ones than the reference.
     pub locales: Vec<String>,
+    /// Those of the suites that carry security updates, which are counted apart.
+    pub security: Vec<Suite>,
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use crate::catalog::archive_file::read_archives;
 use crate::catalog::format::ArchiveFormat;
 use crate::document::{Document, ProblemCode, Problems, Read, Table, Value};
-use crate::image::definition::{Bootstrap, ImageDefinition, ImageOrigin};
-use crate::name::{ImageName, PackageName};
+use crate::engine::BuildNetwork;
+use crate::image::definition::{Bootstrap, DockerfileOrigin, ImageDefinition, ImageOrigin};
+use crate::name::{ImageName, PackageName, Suite};
 
 /// The version of the file format that this program reads.
 const SCHEMA: u32 = 1;
@@ -31,15 +32,19 @@ fn read_definition(document: &Document, table: &Table<'_>) -> Read<ImageDefiniti
         value.table(|table| read_bootstrap(document, table))
     });
     let registry = table.optional("registry", |value| value.table(read_registry));
-    let origin = match (bootstrap?, registry?) {
-        (Some(bootstrap), None) => ImageOrigin::Bootstrap(bootstrap),
-        (None, Some(registry)) => registry,
+    let dockerfile = table.optional("dockerfile", |value| {
+        value.table(|table| read_dockerfile(document, table))
+    });
+    let mut origins = [bootstrap?, registry?, dockerfile?].into_iter().flatten();
+    let origin = match (origins.next(), origins.next()) {
+        (Some(origin), None) => origin,
         (Some(_), Some(_)) => {
-            let message = "`[bootstrap]` and `[registry]` exclude each other";
+            let message = "`[bootstrap]`, `[registry]` and `[dockerfile]` exclude each other";
             return Err(table.refuse(ProblemCode::Conflict, message, None));
         }
-        (None, None) => {
-            let message = "missing `[bootstrap]` or `[registry]`: where the image comes from";
+        (None, _) => {
+            let message = "missing `[bootstrap]`, `[registry]` or `[dockerfile]`: where the image \
+                           comes from";
             return Err(table.refuse(ProblemCode::MissingKey, message, None));
         }
     };
@@ -53,17 +58,49 @@ fn read_definition(document: &Document, table: &Table<'_>) -> Read<ImageDefiniti
     })
 }
 
-fn read_bootstrap(document: &Document, table: &Table<'_>) -> Read<Bootstrap> {
+fn read_bootstrap(document: &Document, table: &Table<'_>) -> Read<ImageOrigin> {
     let archives = read_archives(table, document.folder(), ArchiveFormat::Apt);
     let packages = table.required("packages", |value| {
         value.one_or_list(Value::parse::<PackageName>)
     });
     let locales = table.optional("locales", |value| value.one_or_list(locale));
-    Ok(Bootstrap {
+    let security = table.or("security", Vec::new(), |value| {
+        value.one_or_list(|value| {
+            let suite: Suite = value.parse()?;
+            let is_read = archives.as_ref().map_or(true, |archives| {
+                let mut suites = archives.iter().flat_map(|archive| &archive.suites);
+                suites.any(|facts| facts.suite == suite)
+            });
+            if is_read {
+                return Ok(suite);
+            }
+            let message = format!("no archive here has a suite `{suite}`");
+            Err(value.refuse(ProblemCode::BadValue, message, None))
+        })
+    });
+    let security = security?;
+    Ok(ImageOrigin::Bootstrap(Bootstrap {
         archives: archives?,
         packages: packages?.into_iter().map(String::from).collect(),
         locales: locales?.unwrap_or_default(),
-    })
+        security,
+    }))
+}
+
+fn read_dockerfile(document: &Document, table: &Table<'_>) -> Read<ImageOrigin> {
+    let place = |value: Value<'_>| Ok(document.folder().join(value.text()?));
+    let path = table.required("path", place);
+    let context = table.optional("context", place);
+    let network = table.or("network", false, Value::boolean);
+    Ok(ImageOrigin::Dockerfile(DockerfileOrigin {
+        path: path?,
+        context: context?,
+        network: if network? {
+            BuildNetwork::Open
+        } else {
+            BuildNetwork::None
+        },
+    }))
 }
 
 /// Reads the name of a locale, such as `tr_TR.UTF-8`, which goes into a command.
@@ -83,10 +120,26 @@ fn locale(value: Value<'_>) -> Read<String> {
 fn read_registry(table: &Table<'_>) -> Read<ImageOrigin> {
     let reference = table.required("reference", reference);
     let digest = table.required("digest", Value::parse);
+    let tag = table.optional("tag", tag);
     Ok(ImageOrigin::Registry {
         reference: reference?,
         digest: digest?,
+        tag: tag?,
     })
+}
+
+/// Reads a tag (OCI distribution-spec, "Pulling manifests").
+fn tag(value: Value<'_>) -> Read<String> {
+    let text = value.text()?;
+    let first = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_plain = text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if text.starts_with(first) && is_plain && text.len() <= 128 {
+        return Ok(text);
+    }
+    let message = format!("`{text}` is not a tag");
+    Err(value.refuse(ProblemCode::BadValue, message, None))
 }
 
 /// Reads the name of a repository; which image in it is said by the digest alone.
@@ -154,6 +207,45 @@ mod tests {
         let text = "schema = 1\nname = 'debian-21'\ntools = ['ld --x']\n[registry]\n\
                     reference = 'registry.example/image:latest'\ndigest = 'sha256:0'\n";
         insta::assert_snapshot!(read(text).expect_err("problems"));
+    }
+
+    #[test]
+    fn an_image_can_come_from_a_dockerfile_beside_its_definition() {
+        let text = "schema = 1\nname = 'debian-12'\ntools = ['gcc-12']\n[dockerfile]\n\
+                    path = 'x.Dockerfile'\n";
+        let origin = |text: &str| match read(text).map(|image| image.origin) {
+            Ok(ImageOrigin::Dockerfile(origin)) => origin,
+            Ok(other) => panic!("{other:?}"),
+            Err(problems) => panic!("{problems}"),
+        };
+        let plain = origin(text);
+        assert_eq!(plain.path, PathBuf::from("images/x.Dockerfile"));
+        assert_eq!(plain.context, None);
+        assert_eq!(plain.network, BuildNetwork::None, "a network is a decision");
+        let open = origin(&format!("{text}context = 'files'\nnetwork = true\n"));
+        assert_eq!(open.context, Some(PathBuf::from("images/files")));
+        assert_eq!(open.network, BuildNetwork::Open);
+    }
+
+    #[test]
+    fn what_is_named_has_to_be_there_and_well_formed() {
+        let registry = "schema = 1\nname = 'debian-12'\ntools = ['ld']\n[registry]\n\
+                        reference = 'registry.example/image'\n";
+        let digest = format!("digest = 'sha256:{}'\n", "a".repeat(64));
+        let with_tag = |tag: &str| read(&format!("{registry}{digest}tag = '{tag}'\n"));
+        assert!(with_tag("bookworm-1.0_x").is_ok());
+        for tag in ["", "-x", "a b", "a:b", &"x".repeat(129)] {
+            assert!(with_tag(tag).is_err(), "{tag}");
+        }
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("images");
+        let text = std::fs::read_to_string(folder.join("debian-12.toml")).expect("a definition");
+        assert!(read(&text).is_ok());
+        let other = text.replace("security = [\"bookworm-security\"]", "security = [\"sid\"]");
+        let problems = read(&other).expect_err("no such suite").to_string();
+        assert!(
+            problems.contains("no archive here has a suite `sid`"),
+            "{problems}"
+        );
     }
 
     #[test]

@@ -1,60 +1,73 @@
 //! Having an image: the recorded one if the engine still has it or can load it again, or a new one.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
 
-use crate::catalog::SuiteRecord;
-use crate::catalog::apt::read_suites;
 use crate::catalog::error::CatalogError;
 use crate::catalog::surroundings::Surroundings;
 use crate::digest::Sha256Digest;
-use crate::engine::{Docker, End, EngineFailure, Locations};
+use crate::engine::{Docker, EngineFailure, LoadedImage};
 use crate::image::definition::{Bootstrap, ImageDefinition, ImageOrigin};
+use crate::image::dockerfile_build::{DockerfileBuildError, build, wanted};
+use crate::image::probe::probe;
+use crate::image::registry::RegistryRefusal;
+use crate::image::root::{MadeRoot, make_root};
 use crate::image::{
-    BootstrapError, ImageRecord, InventoryError, RootRecord, archive, bootstrap,
-    installed_packages, parse_packages,
+    BootstrapError, ImageRecord, InstalledPackage, InventoryError, InventoryRecord,
+    PackageDatabase, PassedOver, RootRecord, archive, installed_packages,
 };
 use crate::name::Arch;
-use crate::recipe::{BuildSpec, Expected, Limits, Variation};
 use crate::store::{Store, StoreError};
-
-/// Prints the first line of each tool's version and the package database.
-const PROBE: &str = r#"
-for tool; do printf '%s\t%s\n' "$tool" "$("$tool" --version 2>/dev/null | head -n 1)"; done
-printf '\n'
-cat /var/lib/dpkg/status 2>/dev/null || true
-"#;
 
 /// Says why an image cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     #[error("cannot authenticate the archive of the image")]
     Catalog(#[from] CatalogError),
+    #[error("no mirror of `{}` serves what the image is made from: {}", .tried[0].archive, listed(.tried))]
+    Mirrors {
+        /// At least two.
+        tried: Vec<PassedOver>,
+        refused: Box<CatalogError>,
+    },
     #[error("cannot bootstrap the image")]
     Bootstrap(#[from] BootstrapError),
     #[error("cannot list the packages of the image")]
     Inventory(#[from] InventoryError),
     #[error("cannot read the root file system `{path}`")]
     Root { path: String, source: io::Error },
-    #[error("the image `{pinned}` cannot be had")]
+    #[error("the image `{pinned}` cannot be had{refusal}")]
     Pull {
         pinned: String,
+        refusal: RegistryRefusal,
         source: EngineFailure,
     },
+    #[error(transparent)]
+    Dockerfile(#[from] DockerfileBuildError),
     #[error(transparent)]
     Engine(#[from] EngineFailure),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the engine loaded the image under another digest than {expected}")]
     OtherDigest { expected: Sha256Digest },
-    #[error("the image is for `{found}`, and this machine is `{wanted}`")]
-    WrongPlatform { wanted: Arch, found: String },
+    #[error("the image `{pinned}` is for `{found}`, and this machine is `{wanted}`")]
+    WrongPlatform {
+        pinned: String,
+        wanted: Arch,
+        found: String,
+    },
     #[error("the image cannot be asked for its tools: {0}")]
     Probe(String),
+}
+
+fn listed(tried: &[PassedOver]) -> String {
+    let texts: Vec<String> = tried
+        .iter()
+        .map(|passed| format!("{}: {}", passed.mirror, passed.reason))
+        .collect();
+    texts.join("; ")
 }
 
 /// Returns the recorded image if it is still the wanted one and can be had, and `None` if it has to
@@ -68,6 +81,12 @@ pub async fn have(
     if record.definition != definition.digest {
         return Ok(None);
     }
+    if let ImageOrigin::Dockerfile(origin) = &definition.origin
+        && record.built != Some(wanted(origin)?)
+    {
+        return Ok(None);
+    }
+    let record = with_inventory(record, store)?;
     if docker.image(&record.id).await?.is_some() {
         return Ok(Some(record));
     }
@@ -80,45 +99,63 @@ pub async fn have(
     Ok(None)
 }
 
-/// Makes or pulls the image as the definition says, and records what is in it.
+/// Makes, pulls or builds the image as the definition says, and records what is in it. `known` are
+/// the records of the images that there are already.
 pub async fn make(
     definition: &ImageDefinition,
+    known: &[ImageRecord],
     docker: &Docker,
     at: &Surroundings<'_>,
 ) -> Result<ImageRecord, ImageError> {
     match &definition.origin {
         ImageOrigin::Bootstrap(wanted) => make_here(definition, wanted, docker, at).await,
-        ImageOrigin::Registry { reference, digest } => {
-            let image =
-                docker
-                    .pull(reference, digest)
-                    .await
-                    .map_err(|source| ImageError::Pull {
-                        pinned: format!("{reference}@{digest}"),
-                        source,
-                    })?;
-            let arch = machine(docker)?;
-            if image.architecture != arch.oci() {
-                return Err(ImageError::WrongPlatform {
-                    wanted: arch,
-                    found: image.architecture,
-                });
-            }
-            let (tools, status) = probe(docker, image.id, &definition.tools).await?;
+        ImageOrigin::Dockerfile(origin) => build(definition, origin, known, docker, at.store).await,
+        ImageOrigin::Registry {
+            reference, digest, ..
+        } => {
+            let image = pull(docker, reference, digest).await?;
+            let probed = probe(docker, image.id, &definition.tools).await?;
             Ok(ImageRecord {
                 name: definition.name.clone(),
                 definition: definition.digest,
                 id: image.id,
                 root: None,
                 pulled: Some(format!("{reference}@{digest}")),
+                built: None,
                 suites: Vec::new(),
                 archive_date: None,
                 made: Timestamp::now(),
-                packages: parse_packages(&status)?,
-                tools,
+                passed_over: Vec::new(),
+                inventory: Some(InventoryRecord::of(probed.database, &probed.packages)),
+                packages: probed.packages,
+                tools: probed.tools,
             })
         }
     }
+}
+
+/// Pulls an image by digest, and refuses one for another machine.
+pub(super) async fn pull(
+    docker: &Docker,
+    reference: &str,
+    digest: &Sha256Digest,
+) -> Result<LoadedImage, ImageError> {
+    let pinned = format!("{reference}@{digest}");
+    let pulled = docker.pull(reference, digest).await;
+    let image = pulled.map_err(|source| ImageError::Pull {
+        refusal: RegistryRefusal::of(&source),
+        pinned: pinned.clone(),
+        source,
+    })?;
+    let arch = machine(docker)?;
+    if image.architecture != arch.oci() {
+        return Err(ImageError::WrongPlatform {
+            pinned,
+            wanted: arch,
+            found: image.architecture,
+        });
+    }
+    Ok(image)
 }
 
 async fn make_here(
@@ -127,39 +164,52 @@ async fn make_here(
     docker: &Docker,
     at: &Surroundings<'_>,
 ) -> Result<ImageRecord, ImageError> {
-    let suites: Vec<SuiteRecord> = read_suites(&wanted.archives, at).await?;
-    let mut mirrors = Vec::new();
-    for facts in &wanted.archives {
-        let resolved = at.site.resolve(&facts.name).map_err(CatalogError::from)?;
-        mirrors.extend(
-            resolved
-                .into_iter()
-                .next()
-                .map(|mirror| (facts.name.clone(), mirror)),
-        );
-    }
-    let root = bootstrap(wanted, machine(docker)?, &suites, &mirrors, at.store).await?;
-    let path = at.store.blob_path(&root.digest).unwrap_or_default();
-    let packages = File::open(&path)
-        .map_err(|source| ImageError::Root {
-            path: path.display().to_string(),
-            source,
-        })
-        .and_then(|file| Ok(installed_packages(file)?))?;
+    let MadeRoot {
+        root,
+        suites,
+        passed_over,
+    } = make_root(wanted, machine(docker)?, None, at).await?;
+    let packages = packages_of(&root, at.store)?;
     let id = load(definition, root, docker, at.store).await?;
-    let (tools, _) = probe(docker, id, &definition.tools).await?;
+    let probed = probe(docker, id, &definition.tools).await?;
     Ok(ImageRecord {
         name: definition.name.clone(),
         definition: definition.digest,
         id,
         root: Some(root),
         pulled: None,
+        built: None,
         archive_date: suites.iter().map(|suite| suite.date).max(),
         suites,
         made: Timestamp::now(),
+        passed_over,
+        inventory: Some(InventoryRecord::of(PackageDatabase::Dpkg, &packages)),
         packages,
-        tools,
+        tools: probed.tools,
     })
+}
+
+/// Completes a record of before there were inventories, from the root file system if it is there.
+fn with_inventory(mut record: ImageRecord, store: &Store) -> Result<ImageRecord, ImageError> {
+    if record.inventory.is_none()
+        && let Some(root) = &record.root
+        && store.blob_path(&root.digest).is_some()
+    {
+        record.packages = packages_of(root, store)?;
+        let inventory = InventoryRecord::of(PackageDatabase::Dpkg, &record.packages);
+        record.inventory = Some(inventory);
+    }
+    Ok(record)
+}
+
+fn packages_of(root: &RootRecord, store: &Store) -> Result<Vec<InstalledPackage>, ImageError> {
+    let path = store.blob_path(&root.digest).unwrap_or_default();
+    File::open(&path)
+        .map_err(|source| ImageError::Root {
+            path: path.display().to_string(),
+            source,
+        })
+        .and_then(|file| Ok(installed_packages(file)?))
 }
 
 async fn load(
@@ -188,7 +238,7 @@ async fn load(
     }
 }
 
-fn machine(docker: &Docker) -> Result<Arch, ImageError> {
+pub(super) fn machine(docker: &Docker) -> Result<Arch, ImageError> {
     docker.arch().ok_or_else(|| {
         ImageError::Engine(EngineFailure::Refused {
             message: format!(
@@ -197,59 +247,4 @@ fn machine(docker: &Docker) -> Result<Arch, ImageError> {
             ),
         })
     })
-}
-
-/// Asks the image for its tools' versions and its package database, in a container as sealed as any
-/// build.
-async fn probe(
-    docker: &Docker,
-    image: Sha256Digest,
-    tools: &[String],
-) -> Result<(BTreeMap<String, String>, String), ImageError> {
-    let mut command: Vec<String> = ["/bin/sh", "-c", PROBE, "kmatrix-probe"]
-        .map(str::to_owned)
-        .to_vec();
-    command.extend(tools.iter().cloned());
-    let spec = BuildSpec {
-        schema_version: 1,
-        image,
-        inputs: Vec::new(),
-        command,
-        environment: BTreeMap::from([
-            (
-                "PATH".to_owned(),
-                "/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
-            ),
-            ("LC_ALL".to_owned(), "C".to_owned()),
-        ]),
-        host_name: "probe".to_owned(),
-        domain_name: String::new(),
-        user: 1000,
-        group: 1000,
-        cpus: 0,
-        limits: Limits::default(),
-        expected: Expected {
-            modules: Vec::new(),
-            kernel_release: String::new(),
-            machine: 0,
-            may_exclude: false,
-        },
-        variation: Variation::of_attempt(0),
-    };
-    let (_sender, stop) = watch::channel(false);
-    let execution = docker.run(&spec, &Locations::new(), 0, stop).await;
-    match execution.end {
-        End::Exited { code: 0 } => {}
-        End::Lost(failure) => return Err(failure.into()),
-        other => return Err(ImageError::Probe(format!("it ended with {other:?}"))),
-    }
-    let text = String::from_utf8_lossy(&execution.output);
-    let (versions, status) = text.split_once("\n\n").unwrap_or((&text, ""));
-    let tools = versions
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .filter(|(_, version)| !version.is_empty())
-        .map(|(tool, version)| (tool.to_owned(), version.to_owned()))
-        .collect();
-    Ok((tools, status.to_owned()))
 }

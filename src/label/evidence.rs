@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::label::interface::{Interface, interface};
 use crate::label::{Axis, Grade, Reason, Vector};
 use crate::recipe;
 use crate::source::Revision;
@@ -13,11 +14,28 @@ pub struct Evidence {
     /// Whether the deterministic part of the provenance was the same in every attempt.
     pub metadata_equal: Option<bool>,
     pub interface: Option<Interface>,
-    /// The paths of prebuilt objects among the sources that the matrix does not declare.
-    pub closed_inputs: Option<Vec<String>>,
+    /// Prebuilt objects among the sources.
+    pub closed_inputs: Option<ClosedInputs>,
     pub toolchain: Option<Toolchain>,
     pub isolation: Option<Isolation>,
-    pub source: Option<Revision>,
+    pub source: Option<SourceOrigin>,
+}
+
+/// What the search for prebuilt objects found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClosedInputs {
+    /// Those that the matrix does not declare, each with why it counts.
+    pub undeclared: Vec<(String, String)>,
+    /// Those that it declares, each with the reason that it gives.
+    pub declared: Vec<(String, String)>,
+}
+
+/// Where the source came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceOrigin {
+    pub revision: Revision,
+    /// What it was taken from, for people, where it was no directory.
+    pub from: Option<String>,
 }
 
 /// What the rebuilds showed.
@@ -29,65 +47,11 @@ pub struct Rebuilds {
     pub varied: BTreeSet<recipe::Axis>,
 }
 
-/// Where the kernel interface came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Interface {
-    Packages(PackagedInterface),
-    Prepared(PreparedInterface),
-}
-
-/// Prebuilt headers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackagedInterface {
-    pub packages: usize,
-    /// Those who signed for them, for people; empty if nobody did.
-    pub vouched_by: Vec<String>,
-    /// Checks that were turned off, each with its reason.
-    pub exceptions: Vec<String>,
-}
-
-/// A kernel that was prepared here from its source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PreparedInterface {
-    /// The tarball, for people.
-    pub source: String,
-    /// The beginning of the configuration's digest.
-    pub config: String,
-    /// Who signed the list that the tarball's digest is from, for people.
-    pub vouched_by: Option<String>,
-    /// Checks that were turned off, each with its reason.
-    pub exceptions: Vec<String>,
-    /// True if the tarball is its user's own, pinned by digest like a module's source.
-    pub is_local: bool,
-    /// False if the preparation that modules were built against is not recorded.
-    pub is_prepared: bool,
-    /// True if it has the symbols that the whole kernel exports.
-    pub has_symbols: bool,
-    /// True if the engine confirms of every preparation that it was sealed and in the pinned image.
-    pub sealed: bool,
-    pub again: Again,
-}
-
-/// What preparing the kernel again showed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Again {
-    Same {
-        /// The axes on which the two preparations differed, as observed.
-        varied: BTreeSet<recipe::Axis>,
-    },
-    Different {
-        /// The first files that were not the same.
-        files: Vec<String>,
-    },
-    Failed {
-        reason: String,
-    },
-    Unattempted,
-}
-
 /// What was built with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Toolchain {
+    /// Whether the tools ran on the target's architecture; the grade is the same either way.
+    pub executed: recipe::Executed,
     /// True if the image is named by digest and was the one that ran.
     pub pinned: bool,
     /// The compiler that the kernel records.
@@ -114,10 +78,7 @@ pub fn grade(evidence: &Evidence) -> (Vector, Vec<Reason>) {
         (Axis::Reproducibility, rebuilds(evidence.rebuilds.as_ref())),
         (Axis::Metadata, metadata(evidence.metadata_equal)),
         (Axis::Interface, interface(evidence.interface.as_ref())),
-        (
-            Axis::ClosedInputs,
-            closed(evidence.closed_inputs.as_deref()),
-        ),
+        (Axis::ClosedInputs, closed(evidence.closed_inputs.as_ref())),
         (Axis::Toolchain, toolchain(evidence.toolchain.as_ref())),
         (Axis::Isolation, isolation(evidence.isolation.as_ref())),
         (Axis::Source, source(evidence.source.as_ref())),
@@ -195,143 +156,38 @@ fn metadata(equal: Option<bool>) -> (Grade, String) {
     }
 }
 
-fn interface(found: Option<&Interface>) -> (Grade, String) {
-    match found {
-        None => (
-            Grade::InterfaceUnpinned,
-            "where the headers came from is not recorded".to_owned(),
-        ),
-        Some(Interface::Packages(interface)) => packaged(interface),
-        Some(Interface::Prepared(interface)) => prepared(interface),
-    }
-}
-
-fn packaged(interface: &PackagedInterface) -> (Grade, String) {
-    let count = interface.packages;
-    if count == 0 {
+fn closed(found: Option<&ClosedInputs>) -> (Grade, String) {
+    let Some(found) = found else {
         return (
-            Grade::InterfaceUnpinned,
-            "no header package is locked".to_owned(),
-        );
-    }
-    if let Some(exception) = interface.exceptions.first() {
-        return (
-            Grade::Locked,
-            format!("{count} prebuilt packages by digest; a check was turned off: {exception}"),
-        );
-    }
-    if interface.vouched_by.is_empty() {
-        return (
-            Grade::Locked,
-            format!("{count} prebuilt packages by digest; nobody vouched for them"),
-        );
-    }
-    (
-        Grade::Signed,
-        format!(
-            "{count} prebuilt packages by digest, vouched for by {}",
-            interface.vouched_by.join(", ")
-        ),
-    )
-}
-
-/// Grades a kernel that was prepared here. What is not shown of it takes it to where packages would
-/// stand that somebody has signed, or that nobody has.
-fn prepared(interface: &PreparedInterface) -> (Grade, String) {
-    let from = match &interface.vouched_by {
-        Some(voucher) => format!("vouched for by {voucher}"),
-        None => "by digest; nobody else vouched for it".to_owned(),
-    };
-    let what = format!(
-        "prepared here from {}, {from}, with the configuration {}",
-        interface.source, interface.config
-    );
-    if !interface.is_prepared {
-        return (
-            Grade::InterfaceUnpinned,
-            "the preparation of the kernel is not recorded".to_owned(),
-        );
-    }
-    if let Some(exception) = interface.exceptions.first() {
-        return (
-            Grade::Locked,
-            format!("{what}; a check was turned off: {exception}"),
-        );
-    }
-    let vouched = interface.vouched_by.is_some();
-    if !vouched && !interface.is_local {
-        return (Grade::Locked, what);
-    }
-    let lower = if vouched {
-        Grade::Signed
-    } else {
-        Grade::Locked
-    };
-    if !interface.sealed {
-        let why = "the engine does not confirm that it was sealed, in the pinned image";
-        return (lower, format!("{what}; {why}"));
-    }
-    if !interface.has_symbols {
-        let why = "without the symbols that the whole kernel exports";
-        return (lower, format!("{what}; {why}"));
-    }
-    match &interface.again {
-        Again::Unattempted => (lower, format!("{what}; it was not prepared again")),
-        Again::Failed { reason } => (
-            lower,
-            format!("{what}; preparing it again failed: {reason}"),
-        ),
-        Again::Different { files } => (
-            lower,
-            format!(
-                "{what}; prepared again, other bits came out: {}",
-                files
-                    .iter()
-                    .take(3)
-                    .map(|file| format!("`{file}`"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ),
-        ),
-        Again::Same { varied } => {
-            let held: Vec<String> = recipe::Axis::ALL
-                .into_iter()
-                .filter(|axis| !varied.contains(axis))
-                .map(|axis| axis.to_string())
-                .collect();
-            let held = if held.is_empty() {
-                String::new()
-            } else {
-                format!(", but with the same {}", held.join(", "))
-            };
-            (
-                Grade::FromSource,
-                format!("{what}; prepared again, the same came out{held}"),
-            )
-        }
-    }
-}
-
-fn closed(found: Option<&[String]>) -> (Grade, String) {
-    match found {
-        None => (
             Grade::Undeclared,
             "the source was not looked through for prebuilt objects".to_owned(),
-        ),
-        Some([]) => (
+        );
+    };
+    if let [(path, why), rest @ ..] = found.undeclared.as_slice() {
+        let others = match rest.len() {
+            0 => String::new(),
+            more => format!("; {more} more in the source are not declared either"),
+        };
+        return (
+            Grade::Undeclared,
+            format!("`{path}` in the source is not declared, and {why}{others}"),
+        );
+    }
+    if found.declared.is_empty() {
+        return (
             Grade::NoClosedInputs,
             "no prebuilt object stands in the source".to_owned(),
-        ),
-        Some([first, rest @ ..]) => (
-            Grade::Undeclared,
-            match rest.len() {
-                0 => format!("`{first}` in the source is prebuilt and not declared"),
-                more => {
-                    format!("`{first}` and {more} more in the source are prebuilt and not declared")
-                }
-            },
-        ),
+        );
     }
+    let named: Vec<String> = found
+        .declared
+        .iter()
+        .map(|(path, reason)| format!("`{path}` ({reason})"))
+        .collect();
+    (
+        Grade::Declared,
+        format!("the matrix declares by digest: {}", named.join(", ")),
+    )
 }
 
 fn toolchain(found: Option<&Toolchain>) -> (Grade, String) {
@@ -344,7 +200,8 @@ fn toolchain(found: Option<&Toolchain>) -> (Grade, String) {
     if !toolchain.pinned {
         return (
             Grade::ToolchainUnpinned,
-            "the image that ran is not the one that was pinned".to_owned(),
+            "the image that ran is not the one that was pinned, or its own build had a network"
+                .to_owned(),
         );
     }
     let Some(recorded) = &toolchain.recorded else {
@@ -374,7 +231,16 @@ fn toolchain(found: Option<&Toolchain>) -> (Grade, String) {
     }
     (
         Grade::Matched,
-        format!("modules and kernel both name the compiler `{recorded}`"),
+        match toolchain.executed {
+            recipe::Executed::Native => {
+                format!("modules and kernel both name the compiler `{recorded}`")
+            }
+            recipe::Executed::Cross => {
+                format!(
+                    "modules (built by crossing) and kernel both name the compiler `{recorded}`"
+                )
+            }
+        },
     )
 }
 
@@ -398,24 +264,31 @@ fn isolation(found: Option<&Isolation>) -> (Grade, String) {
     }
 }
 
-fn source(found: Option<&Revision>) -> (Grade, String) {
-    match found {
-        None => (
+fn source(found: Option<&SourceOrigin>) -> (Grade, String) {
+    let Some(SourceOrigin { revision, from }) = found else {
+        return (
             Grade::Dirty,
             "where the source came from is not recorded".to_owned(),
-        ),
-        Some(Revision::Committed { commit }) => (
-            Grade::Committed,
-            format!("commit {}", commit.get(..12).unwrap_or(commit)),
-        ),
-        Some(Revision::Archived) => (Grade::Archived, "an archive by digest".to_owned()),
-        Some(Revision::Dirty { reason }) => (Grade::Dirty, reason.clone()),
+        );
+    };
+    match (revision, from) {
+        (Revision::Committed { commit }, from) => {
+            let short = commit.get(..12).unwrap_or(commit);
+            let from = from
+                .as_ref()
+                .map_or_else(String::new, |from| format!(" of {from}"));
+            (Grade::Committed, format!("commit {short}{from}"))
+        }
+        (Revision::Archived, Some(from)) => (Grade::Archived, from.clone()),
+        (Revision::Archived, None) => (Grade::Archived, "an archive by digest".to_owned()),
+        (Revision::Dirty { reason }, _) => (Grade::Dirty, reason.clone()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::label::{Again, PackagedInterface, PreparedInterface};
     use crate::label::{Freshness, Tier, label};
 
     fn complete() -> Evidence {
@@ -431,8 +304,9 @@ mod tests {
                 vouched_by: vec!["debian".to_owned()],
                 exceptions: Vec::new(),
             })),
-            closed_inputs: Some(Vec::new()),
+            closed_inputs: Some(ClosedInputs::default()),
             toolchain: Some(Toolchain {
+                executed: recipe::Executed::Native,
                 pinned: true,
                 recorded: Some("(Debian 12.2.0-14) 12.2.0".to_owned()),
                 used: vec!["GCC: (Debian 12.2.0-14) 12.2.0".to_owned()],
@@ -442,10 +316,17 @@ mod tests {
                 attempts: 3,
                 sealed: 3,
             }),
-            source: Some(Revision::Committed {
-                commit: "0123456789abcdef".to_owned(),
+            source: Some(SourceOrigin {
+                revision: Revision::Committed {
+                    commit: "0123456789abcdef".to_owned(),
+                },
+                from: None,
             }),
         }
+    }
+
+    fn input(path: &str) -> (String, String) {
+        (path.to_owned(), "it is an ELF file".to_owned())
     }
 
     fn packages(evidence: &mut Evidence) -> &mut PackagedInterface {
@@ -455,82 +336,24 @@ mod tests {
         }
     }
 
-    fn from_source() -> PreparedInterface {
-        PreparedInterface {
-            source: "`linux-6.12.1.tar.xz` of `kernel`".to_owned(),
+    #[test]
+    fn a_kernel_that_was_prepared_twice_from_source_reaches_full() {
+        let mut evidence = complete();
+        evidence.interface = Some(Interface::Prepared(PreparedInterface {
+            source: "`linux.tar`".to_owned(),
             config: "0123456789ab".to_owned(),
-            vouched_by: Some("kernel/v6.x of 2026-11-20 (key 01)".to_owned()),
+            vouched_by: None,
             exceptions: Vec::new(),
-            is_local: false,
+            is_local: true,
             is_prepared: true,
             has_symbols: true,
             sealed: true,
             again: Again::Same {
                 varied: recipe::Axis::ALL.into_iter().collect(),
             },
-        }
-    }
-
-    #[test]
-    fn a_kernel_that_was_prepared_twice_from_source_reaches_full() {
-        type Change = fn(&mut PreparedInterface);
-        let cases: [(Change, Grade, Tier); 10] = [
-            (|_| {}, Grade::FromSource, Tier::Full),
-            (
-                |i| {
-                    i.vouched_by = None;
-                    i.is_local = true;
-                },
-                Grade::FromSource,
-                Tier::Full,
-            ),
-            (|i| i.vouched_by = None, Grade::Locked, Tier::Constrained),
-            (|i| i.sealed = false, Grade::Signed, Tier::Constrained),
-            (|i| i.has_symbols = false, Grade::Signed, Tier::Constrained),
-            (
-                |i| i.again = Again::Unattempted,
-                Grade::Signed,
-                Tier::Constrained,
-            ),
-            (
-                |i| {
-                    i.again = Again::Different {
-                        files: vec!["include/x.h".to_owned()],
-                    };
-                },
-                Grade::Signed,
-                Tier::Constrained,
-            ),
-            (
-                |i| {
-                    i.vouched_by = None;
-                    i.is_local = true;
-                    i.again = Again::Failed {
-                        reason: "it does not compile".to_owned(),
-                    };
-                },
-                Grade::Locked,
-                Tier::Constrained,
-            ),
-            (
-                |i| i.exceptions.push("unsigned".to_owned()),
-                Grade::Locked,
-                Tier::Constrained,
-            ),
-            (
-                |i| i.is_prepared = false,
-                Grade::InterfaceUnpinned,
-                Tier::Unverified,
-            ),
-        ];
-        for (index, (change, expected, expected_tier)) in cases.into_iter().enumerate() {
-            let mut interface = from_source();
-            change(&mut interface);
-            let mut evidence = complete();
-            evidence.interface = Some(Interface::Prepared(interface));
-            assert_eq!(grade(&evidence).0.interface, expected, "{index}");
-            assert_eq!(tier(&evidence), expected_tier, "{index}");
-        }
+        }));
+        assert_eq!(tier(&evidence), Tier::Full);
+        assert!(label(&evidence, Freshness::Unknown).raised_by.is_empty());
     }
 
     fn tier(evidence: &Evidence) -> Tier {
@@ -541,7 +364,7 @@ mod tests {
     fn prebuilt_signed_headers_reach_constrained_and_say_what_full_needs() {
         let label = label(&complete(), Freshness::Unknown);
         assert_eq!(label.tier, Tier::Constrained);
-        assert_eq!(label.word(), "constrained+unknown-age");
+        assert_eq!(label.word(), "constrained+unknown");
         assert_eq!(label.raised_by.len(), 1);
         assert_eq!(label.raised_by[0].to, Grade::Traced);
         assert_eq!(label.reasons.len(), Axis::ALL.len());
@@ -575,9 +398,28 @@ mod tests {
     }
 
     #[test]
+    fn declared_inputs_are_named_with_their_reasons() {
+        let mut evidence = complete();
+        let closed = evidence.closed_inputs.as_mut().expect("set");
+        closed.declared = vec![
+            ("a.o".to_owned(), "the vendor's core".to_owned()),
+            ("fw.bin".to_owned(), "firmware".to_owned()),
+        ];
+        let (_, reasons) = grade(&evidence);
+        let reason = reasons
+            .iter()
+            .find(|reason| reason.axis == Axis::ClosedInputs)
+            .expect("a reason");
+        assert_eq!(
+            reason.because,
+            "the matrix declares by digest: `a.o` (the vendor's core), `fw.bin` (firmware)"
+        );
+    }
+
+    #[test]
     fn each_finding_has_its_grade() {
         type Change = fn(&mut Evidence);
-        let cases: [(Change, Axis, Grade, Tier); 11] = [
+        let cases: [(Change, Axis, Grade, Tier); 14] = [
             (
                 |e| e.rebuilds.as_mut().expect("set").different = 1,
                 Axis::Reproducibility,
@@ -621,10 +463,38 @@ mod tests {
                 Tier::Constrained,
             ),
             (
-                |e| e.closed_inputs = Some(vec!["core.o".to_owned()]),
+                |e| {
+                    let closed = e.closed_inputs.as_mut().expect("set");
+                    closed.undeclared.push(input("core.o"));
+                },
                 Axis::ClosedInputs,
                 Grade::Undeclared,
                 Tier::Unverified,
+            ),
+            (
+                |e| {
+                    let closed = e.closed_inputs.as_mut().expect("set");
+                    closed.declared.push(input("core.o"));
+                },
+                Axis::ClosedInputs,
+                Grade::Declared,
+                Tier::Constrained,
+            ),
+            (
+                |e| {
+                    let closed = e.closed_inputs.as_mut().expect("set");
+                    closed.declared.push(input("core.o"));
+                    closed.undeclared.push(input("more.o"));
+                },
+                Axis::ClosedInputs,
+                Grade::Undeclared,
+                Tier::Unverified,
+            ),
+            (
+                |e| e.source.as_mut().expect("set").revision = Revision::Archived,
+                Axis::Source,
+                Grade::Archived,
+                Tier::Constrained,
             ),
             (
                 |e| e.toolchain.as_mut().expect("set").pinned = false,
@@ -649,9 +519,9 @@ mod tests {
             ),
             (
                 |e| {
-                    e.source = Some(Revision::Dirty {
+                    e.source.as_mut().expect("set").revision = Revision::Dirty {
                         reason: "changed".to_owned(),
-                    });
+                    };
                 },
                 Axis::Source,
                 Grade::Dirty,

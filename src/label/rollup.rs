@@ -157,9 +157,9 @@ mod tests {
         roll_up(ids.iter().zip(cells.iter().map(|(_, s)| s.clone())))
     }
 
-    const A: &str = "debian-12/amd64/6.1.0-1-amd64/m";
-    const B: &str = "debian-12/arm64/6.1.0-1-arm64/m";
-    const C: &str = "debian-13/amd64/6.12.1-amd64/m";
+    const A: &str = "debian-12/amd64/6.1.0-1-amd64=1/m";
+    const B: &str = "debian-12/arm64/6.1.0-1-arm64=1/m";
+    const C: &str = "debian-13/amd64/6.12.1-amd64=1/m";
 
     #[test]
     fn a_release_is_what_all_its_cells_are() {

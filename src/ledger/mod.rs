@@ -296,6 +296,35 @@ impl Ledger {
             .collect()
     }
 
+    /// Returns the records that a store must keep the evidence of: of all inputs, the attempts that
+    /// [`Ledger::attempts`] returns, and who vouched for the newest record of each cell.
+    pub fn evidence(&self) -> Result<Vec<serde_json::Value>, LedgerError> {
+        let attempts = self.texts(
+            "SELECT record FROM attempt AS a WHERE ?1 = '' AND rowid = (
+                 SELECT rowid FROM attempt AS b
+                 WHERE b.inputs = a.inputs AND b.number = a.number
+                 ORDER BY outcome = 'built' DESC, rowid DESC LIMIT 1)",
+            "",
+        )?;
+        let preparations = self.texts(
+            "SELECT record FROM preparation WHERE ?1 = '' AND rowid IN (
+                 SELECT coalesce(min(CASE outcome WHEN 'prepared' THEN rowid END), max(rowid))
+                 FROM preparation GROUP BY kernel, number)",
+            "",
+        )?;
+        let vouched = self.texts(
+            "SELECT json_extract(record, '$.vouched') FROM cell
+             WHERE ?1 = '' AND rowid IN (SELECT max(rowid) FROM cell GROUP BY id)",
+            "",
+        )?;
+        attempts
+            .iter()
+            .chain(&preparations)
+            .chain(&vouched)
+            .map(|text| self.read(text))
+            .collect()
+    }
+
     /// Returns the newest runs, newest first.
     pub fn runs(&self) -> Result<Vec<RunRecord>, LedgerError> {
         let rows = self.texts(

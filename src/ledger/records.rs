@@ -73,7 +73,11 @@ pub struct CellRecord {
     pub vouched: Vec<SuiteRecord>,
     pub image: ImageRecord,
     pub rebuilds: u32,
-    /// How old the image's archive state may be at build time.
+    /// The age of the image's archive state at build time from which it is ageing; `None` in
+    /// records of before there was one.
+    #[serde(default)]
+    pub warn_after: Option<SignedDuration>,
+    /// How old it may be.
     pub stale_after: SignedDuration,
 }
 

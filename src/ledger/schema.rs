@@ -36,7 +36,19 @@ const MIGRATIONS: &[&str] = &[
         record TEXT NOT NULL,
         PRIMARY KEY (inputs, number)
     ) STRICT;
-",
+    ",
+    // The id of a cell names the package version too.
+    "
+    UPDATE cell SET id =
+        json_extract(record, '$.inputs.target.distro') || '-' ||
+        json_extract(record, '$.inputs.target.distroRelease') || '/' ||
+        json_extract(record, '$.inputs.target.arch') || '/' ||
+        json_extract(record, '$.inputs.target.kernelRelease') || '=' ||
+        json_extract(record, '$.inputs.target.packageVersion') || '/' ||
+        json_extract(record, '$.inputs.module');
+    UPDATE cell SET record = json_set(record, '$.id', id);
+    ",
+    // Kernels are prepared from source too.
     "
     CREATE TABLE preparation (
         kernel TEXT NOT NULL,
@@ -47,8 +59,14 @@ const MIGRATIONS: &[&str] = &[
         record TEXT NOT NULL
     ) STRICT;
     CREATE INDEX preparation_by_kernel ON preparation (kernel, number);
-",
+    ",
 ];
+
+/// Returns what makes a file of the first version.
+#[cfg(test)]
+pub(super) fn version_1() -> &'static str {
+    MIGRATIONS[0]
+}
 
 /// The version that this program writes.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;

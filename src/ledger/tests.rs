@@ -106,6 +106,42 @@ fn a_newer_schema_is_refused_and_left_alone() {
 }
 
 #[test]
+fn cells_of_version_1_get_their_package_versions() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("l");
+    let connection = Connection::open(&path).expect("a database");
+    connection
+        .execute_batch(schema::version_1())
+        .expect("the first schema");
+    connection
+        .execute_batch(
+            r#"INSERT INTO run VALUES ('r1', 't', 'finished', '{}');
+               INSERT INTO cell VALUES ('r1', 'debian-12/amd64/6.1.0-56-amd64/m', 'i',
+                   '{"id": "debian-12/amd64/6.1.0-56-amd64/m", "rebuilds": 1, "inputs": {"module": "m",
+                     "target": {"distro": "debian", "distroRelease": "12", "arch": "amd64",
+                                "kernelRelease": "6.1.0-56-amd64", "packageVersion": "6.1.192-2",
+                                "flavour": "generic"}}}');
+               PRAGMA user_version = 1;"#,
+        )
+        .expect("a cell");
+    drop(connection);
+    let ledger = Ledger::open(&path).expect("a ledger");
+    let id = "debian-12/amd64/6.1.0-56-amd64=6.1.192-2/m";
+    let ids = ledger.cell_ids().expect("ids");
+    assert_eq!(
+        ids.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [id]
+    );
+    let record: String = ledger
+        .connection
+        .query_row("SELECT record FROM cell", [], |row| row.get(0))
+        .expect("a record");
+    let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+    assert_eq!(record["id"], id);
+    assert_eq!(record["rebuilds"], 1);
+}
+
+#[test]
 fn a_file_that_is_no_database_is_an_error() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("l");

@@ -1,13 +1,15 @@
 //! The lock: every input of a plan pinned by digest, with where it came from and who vouched for
 //! it. A value; reading and writing the file is the state's.
 
+mod fewer;
+
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::facts::DistroFacts;
-use crate::catalog::kernel_source::{KernelSource, SourceOrigin};
+use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
 use crate::catalog::{DistroKernels, PackageRef, SuiteRecord};
 use crate::digest::Sha256Digest;
 use crate::image::ImageRecord;
@@ -18,6 +20,8 @@ use crate::recipe::{
     BuiltBy, CellInputs, KERNEL_BUILD_AT, Limits, NeededModule, PREPARATION, Preparation, RECIPE,
 };
 use crate::source::SourceRecord;
+
+pub use fewer::lost;
 
 /// The lock of one matrix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +38,19 @@ pub struct Lock {
     pub suites: Vec<SuiteRecord>,
     pub targets: Vec<LockedTarget>,
     pub cells: Vec<LockedCell>,
+    /// Cells that were locked once and were let go on somebody's word when their kernels had gone,
+    /// ordered by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub let_go: Vec<LetGo>,
+}
+
+/// One cell that was let go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LetGo {
+    pub cell: CellId,
+    /// When somebody said so.
+    pub accepted: Timestamp,
 }
 
 /// One kernel with its packages pinned.
@@ -61,14 +78,15 @@ pub struct LockedCell {
     pub target: usize,
 }
 
-/// The schema of the lock that this program reads and writes.
-pub const SCHEMA: u32 = 1;
+/// The schema of the lock that this program writes. In version 1 the ids of cells had no package
+/// version.
+pub const SCHEMA: u32 = 2;
 
 /// Says why a plan cannot be locked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
     #[error("the cell {cell} is planned, but its kernel is in no list of kernels")]
-    NoKernel { cell: CellId },
+    NoKernel { cell: Box<CellId> },
     #[error("there are no facts for {distro_release}")]
     NoFacts { distro_release: String },
 }
@@ -95,9 +113,9 @@ pub fn lock<'a>(
         let index = match at.get(target) {
             Some(index) => *index,
             None => {
-                let kernel = known
-                    .get(target)
-                    .ok_or_else(|| LockError::NoKernel { cell: id.clone() })?;
+                let kernel = known.get(target).ok_or_else(|| LockError::NoKernel {
+                    cell: Box::new(id.clone()),
+                })?;
                 let facts = facts
                     .iter()
                     .find(|facts| {
@@ -113,10 +131,7 @@ pub fn lock<'a>(
                     mounts: facts.kernel.mounts.clone(),
                     build_directory: match &kernel.source {
                         Some(_) => KERNEL_BUILD_AT.to_owned(),
-                        None => facts
-                            .kernel
-                            .build
-                            .replace("{release}", target.kernel_release.as_str()),
+                        None => facts.kernel.build_directory(facts.format, target),
                     },
                     packages: kernel.packages.clone(),
                     source: kernel.source.clone(),
@@ -145,10 +160,27 @@ pub fn lock<'a>(
             .collect(),
         targets,
         cells: locked,
+        let_go: Vec::new(),
     })
 }
 
 impl Lock {
+    /// Takes over what an older lock of the same matrix let go, save for cells that are back, and
+    /// adds to it.
+    pub fn let_go_as(&mut self, older: &Self, more: impl IntoIterator<Item = LetGo>) {
+        self.let_go = older.let_go.iter().cloned().chain(more).collect();
+        let is_back = |let_go: &LetGo| self.cells.iter().any(|cell| cell.id == let_go.cell);
+        let gone: Vec<LetGo> = self
+            .let_go
+            .iter()
+            .filter(|cell| !is_back(cell))
+            .cloned()
+            .collect();
+        self.let_go = gone;
+        self.let_go.sort();
+        self.let_go.dedup_by(|a, b| a.cell == b.cell);
+    }
+
     /// Puts each cell's inputs together with what is known of them.
     ///
     /// `build_arch` is the architecture of the machine that builds. Cells whose module, image or
@@ -181,6 +213,7 @@ impl Lock {
                     vouched: self.vouched(target),
                     image: image.clone(),
                     rebuilds: matrix.build.rebuilds,
+                    warn_after: SignedDuration::try_from(matrix.policy.warn_after).ok(),
                     stale_after: SignedDuration::try_from(matrix.policy.stale_after)
                         .unwrap_or(SignedDuration::ZERO),
                 })
@@ -212,7 +245,7 @@ impl Lock {
             .iter()
             .filter(|suite| {
                 let of_source = target.source.as_ref().is_some_and(|source| {
-                    matches!(&source.origin, SourceOrigin::Archive { archive, suite: of, .. }
+                    matches!(&source.origin, TarballOrigin::Archive { archive, suite: of, .. }
                         if *archive == suite.archive && *of == suite.suite)
                 });
                 let mut packages = target.packages.iter();

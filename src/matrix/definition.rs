@@ -13,6 +13,7 @@ use crate::matrix::module_path::ModulePath;
 use crate::matrix::recipe::Recipe;
 use crate::matrix::settings::{BuildSettings, PolicySettings};
 use crate::name::{Arch, Distro, DistroRelease, Flavour, KernelRelease, ModuleName, Series};
+use crate::source::{Declaration, WantedSource};
 
 /// One matrix file. It has at least one module, and at least one target or include.
 #[derive(Debug, Clone)]
@@ -33,8 +34,10 @@ pub struct Matrix {
 #[derive(Debug, Clone)]
 pub struct ModuleEntry {
     pub name: ModuleName,
-    /// Its source, found from where the matrix file is.
-    pub source: PathBuf,
+    /// Where its source comes from; paths are found from where the matrix file is.
+    pub source: WantedSource,
+    /// Prebuilt objects among the sources that are known and named.
+    pub closed_inputs: Vec<Declaration>,
     pub produces: Produces,
     /// Variables that are given to `make` beyond those of the recipe.
     pub make: Vec<MakeVariable>,
@@ -94,7 +97,8 @@ pub enum KernelPick {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Latest {
     All,
-    /// The newest by package version, of each architecture, flavour and series.
+    /// The newest releases by package version, of each architecture, flavour and series, each in its
+    /// newest upload.
     Newest(NonZeroU32),
 }
 

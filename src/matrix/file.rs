@@ -12,6 +12,7 @@ use crate::matrix::definition::{
 use crate::matrix::needs::{self, Need};
 use crate::matrix::recipe::{Recipe, read_recipe};
 use crate::matrix::settings::{BuildSettings, PolicySettings, read_build, read_policy};
+use crate::matrix::source::{read_declarations, read_source};
 use crate::name::ModuleName;
 
 /// The version of the file format that this program reads.
@@ -103,7 +104,8 @@ fn read_module<'d>(
         seen.push(name.clone());
         Ok(name.value)
     });
-    let source = table.required("source", Value::text);
+    let source = table.required("source", |value| read_source(document, value));
+    let closed_inputs = table.or("closed-inputs", Vec::new(), read_declarations);
     let produces = table.optional("produces", |value| value.one_or_list(Value::parse));
     let make = table.or("make", Vec::new(), |value| value.one_or_list(Value::parse));
     let recipe = table.or("recipe", Recipe::Kbuild, read_recipe);
@@ -124,7 +126,8 @@ fn read_module<'d>(
     refuse_beside(table, &recipe, produces.is_some(), !make.is_empty())?;
     Ok(ModuleEntry {
         name: name?,
-        source: document.folder().join(source?),
+        source: source?,
+        closed_inputs: closed_inputs?,
         produces: produces.map_or(Produces::AtLeastOne, Produces::Exactly),
         make,
         recipe,
@@ -310,6 +313,7 @@ mod tests {
     use super::*;
     use crate::document::ByteSize;
     use crate::matrix::{CommandLine, RequiredTier};
+    use crate::source::WantedSource;
 
     const MODULE: &str = "schema = 1\n[[module]]\nname = 'm'\nsource = '../m'\n";
     const TARGET: &str = "[[target]]\ndistro = 'debian'\nrelease = '12'\narch = 'amd64'\n";
@@ -328,7 +332,10 @@ mod tests {
         let matrix = read(&format!("{MODULE}{TARGET}")).expect("valid");
         assert_eq!(matrix.build, BuildSettings::default());
         assert_eq!(matrix.policy, PolicySettings::default());
-        assert_eq!(matrix.modules[0].source, PathBuf::from("matrix/../m"));
+        assert_eq!(
+            matrix.modules[0].source,
+            WantedSource::Directory(PathBuf::from("matrix/../m"))
+        );
         assert_eq!(matrix.modules[0].produces, Produces::AtLeastOne);
         let target = &matrix.targets[0];
         assert_eq!((target.place.line, target.place.column), (5, 1));

@@ -12,6 +12,7 @@ mod needs;
 mod recipe;
 mod scaffold;
 mod settings;
+mod source;
 
 pub use definition::{
     Axis, Exclude, Include, KernelPick, KernelSelector, Latest, Matrix, ModuleEntry, Produces,

@@ -38,6 +38,12 @@ pub struct PolicySettings {
     pub require: Option<RequiredTier>,
     /// The age of a builder image's archive state, at build time, from which it is stale.
     pub stale_after: Duration,
+    /// The age from which it is ageing, which fails nothing; at most `stale_after`.
+    pub warn_after: Duration,
+    /// How many updates an image may have missed before it is stale, where that is asked for.
+    pub missed_updates: Option<u32>,
+    /// The same of those in security suites.
+    pub missed_security_updates: Option<u32>,
     pub fail_when_stale: bool,
 }
 
@@ -85,6 +91,9 @@ impl Default for PolicySettings {
         Self {
             require: None,
             stale_after: 30 * DAY,
+            warn_after: 14 * DAY,
+            missed_updates: None,
+            missed_security_updates: None,
             fail_when_stale: false,
         }
     }
@@ -156,10 +165,26 @@ pub(super) fn read_policy(table: &Table<'_>) -> Read<PolicySettings> {
     let defaults = PolicySettings::default();
     let require = table.optional("require", Value::parse);
     let stale_after = table.or("stale-after", defaults.stale_after, duration);
+    let warn_after = table.optional("warn-after", |value| {
+        let warn_after = duration(value)?;
+        match stale_after {
+            Ok(stale_after) if warn_after > stale_after => {
+                let message = "`warn-after` is longer than `stale-after`, so it never warns";
+                Err(value.refuse(ProblemCode::Conflict, message, None))
+            }
+            Ok(_) | Err(_) => Ok(warn_after),
+        }
+    });
+    let missed_updates = table.optional("missed-updates", Value::count);
+    let missed_security_updates = table.optional("missed-security-updates", Value::count);
     let fail_when_stale = table.or("fail-when-stale", defaults.fail_when_stale, Value::boolean);
+    let stale_after = stale_after?;
     Ok(PolicySettings {
         require: require?,
-        stale_after: stale_after?,
+        stale_after,
+        warn_after: warn_after?.unwrap_or(defaults.warn_after.min(stale_after)),
+        missed_updates: missed_updates?,
+        missed_security_updates: missed_security_updates?,
         fail_when_stale: fail_when_stale?,
     })
 }
@@ -179,4 +204,39 @@ fn duration(value: Value<'_>) -> Read<Duration> {
     }
     let message = "a duration here is at least one second";
     Err(value.refuse(ProblemCode::BadValue, message, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Document;
+
+    fn policy(text: &str) -> Result<PolicySettings, String> {
+        let document = Document::from_bytes("matrix/x.toml", text.as_bytes())
+            .map_err(|problems| problems.to_string())?;
+        document
+            .decode(read_policy)
+            .map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn an_image_begins_to_age_before_it_is_stale() {
+        let ages = |text: &str| {
+            let policy = policy(text).expect(text);
+            (policy.warn_after / 86_400, policy.stale_after / 86_400)
+        };
+        let days = |warn, stale| (Duration::from_secs(warn), Duration::from_secs(stale));
+        assert_eq!(ages(""), days(14, 30));
+        assert_eq!(ages("stale-after = '7d'"), days(7, 7));
+        assert_eq!(ages("warn-after = '20d'"), days(20, 30));
+        assert_eq!(ages("warn-after = '1d'\nstale-after = '2d'"), days(1, 2));
+        let error = policy("warn-after = '8d'\nstale-after = '7d'").expect_err("never warns");
+        assert!(error.contains("`warn-after` is longer"), "{error}");
+        assert_eq!(policy("").expect("defaults").missed_updates, None);
+        let strict = policy("missed-updates = 5\nmissed-security-updates = 0").expect("numbers");
+        assert_eq!(
+            (strict.missed_updates, strict.missed_security_updates),
+            (Some(5), Some(0))
+        );
+    }
 }

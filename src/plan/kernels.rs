@@ -1,43 +1,33 @@
 //! The kernels of all catalogs as one ordered list.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::catalog::DistroKernels;
-use crate::name::{Arch, Distro, DistroRelease, Flavour, Target};
-use crate::plan::newest::is_newer;
+use crate::catalog::version_order::VersionOrder;
+use crate::name::{Arch, Distro, DistroRelease, Flavour, Series, Target};
 use crate::plan::order::natural;
-use crate::plan::series::series_of;
 
 /// Every kernel once, ordered as cells are; kernels are named by their index in the order.
 pub(super) struct Kernels<'c> {
-    all: Vec<&'c Target>,
+    all: Vec<(&'c Target, VersionOrder)>,
     /// Also those releases whose catalog has no kernel.
     releases: BTreeSet<(&'c Distro, &'c DistroRelease)>,
 }
 
 impl<'c> Kernels<'c> {
-    /// Orders the kernels of some catalogs; of two package versions of one kernel release, the newer
-    /// one stays.
+    /// Orders the kernels of some catalogs; two package versions of one kernel release are two.
     pub(super) fn new(catalogs: &'c [DistroKernels]) -> Self {
-        let targets = catalogs
+        let mut all: Vec<(&Target, VersionOrder)> = catalogs
             .iter()
-            .flat_map(|catalog| catalog.kernels.iter().map(|kernel| &kernel.target));
-        let mut by_cell: BTreeMap<_, &Target> = BTreeMap::new();
-        for target in targets {
-            let place = (
-                &target.distro,
-                &target.distro_release,
-                target.arch,
-                &target.kernel_release,
-            );
-            let kept = by_cell.entry(place).or_insert(target);
-            if is_newer(&target.package_version, &kept.package_version) {
-                *kept = target;
-            }
-        }
-        let mut all: Vec<&Target> = by_cell.into_values().collect();
-        all.sort_by(|a, b| in_order(a, b));
+            .flat_map(|catalog| {
+                let order = VersionOrder::of(catalog.format);
+                let kernels = catalog.kernels.iter();
+                kernels.map(move |kernel| (&kernel.target, order))
+            })
+            .collect();
+        all.sort_by(|(a, order), (b, _)| in_order(a, b, *order));
+        all.dedup_by(|(a, _), (b, _)| a == b);
         Self {
             all,
             releases: catalogs
@@ -49,12 +39,17 @@ impl<'c> Kernels<'c> {
 
     /// Returns the kernel of an index.
     pub(super) fn get(&self, index: usize) -> &'c Target {
-        self.all[index]
+        self.all[index].0
+    }
+
+    /// Returns how the versions of a kernel's packages are ordered.
+    pub(super) fn order_of(&self, index: usize) -> VersionOrder {
+        self.all[index].1
     }
 
     /// Walks all kernels with their indexes.
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &'c Target)> {
-        self.all.iter().copied().enumerate()
+        self.all.iter().map(|(target, _)| *target).enumerate()
     }
 
     /// Returns true if a catalog is of this distribution release.
@@ -84,7 +79,7 @@ impl<'c> Kernels<'c> {
     pub(super) fn series_among(&self, indexes: &[usize]) -> Vec<String> {
         let series = indexes
             .iter()
-            .filter_map(|index| series_of(&self.get(*index).kernel_release));
+            .filter_map(|index| Series::of(&self.get(*index).kernel_release));
         distinct(series.map(String::from))
     }
 
@@ -104,12 +99,16 @@ impl<'c> Kernels<'c> {
     }
 }
 
-/// The order of cells: by each part of the id, numbers by their value.
-fn in_order(a: &Target, b: &Target) -> Ordering {
+/// The order of cells: by each part of the id, numbers by their value; of two uploads of one release
+/// the older comes first.
+fn in_order(a: &Target, b: &Target, order: VersionOrder) -> Ordering {
     natural(a.distro.as_str(), b.distro.as_str())
         .then_with(|| natural(a.distro_release.as_str(), b.distro_release.as_str()))
         .then_with(|| a.arch.as_str().cmp(b.arch.as_str()))
         .then_with(|| natural(a.kernel_release.as_str(), b.kernel_release.as_str()))
+        .then_with(|| order.compare(&a.package_version, &b.package_version))
+        .then_with(|| a.package_version.cmp(&b.package_version))
+        .then_with(|| a.flavour.cmp(&b.flavour))
 }
 
 fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {

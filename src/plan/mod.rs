@@ -8,7 +8,8 @@
 //! - Every value that is written in a target must select at least one kernel; nothing asked for is
 //!   left out without a word.
 //! - Cells that several targets or includes name are one cell. That is no mistake: targets may overlap.
-//! - A kernel release that an archive holds in two package versions is one kernel, the newer one.
+//! - A kernel release that an archive holds in two package versions is two kernels. Where a matrix
+//!   asks for the newest (`latest`), releases are counted, and the newest upload of each stands for it.
 //! - Excludes take away what targets name and never what an include names; each of them must take
 //!   away something.
 
@@ -26,13 +27,12 @@ mod refusal;
 #[cfg(test)]
 mod sample;
 mod select;
-mod series;
 #[cfg(test)]
 mod tests;
 
 pub use cell::{Exclusion, Plan, PlannedCell};
 pub use document::PlanDocument;
 pub use expand::plan;
+pub use newest::{IncomparableVersion, newest};
 pub use order::natural;
 pub use problem::{PlanError, PlanProblem, PlanProblemCode};
-pub use series::series_of;

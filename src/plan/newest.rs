@@ -1,60 +1,55 @@
 //! Picking the newest kernels, by package version.
 
-use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
-use debversion::Version;
-
+use crate::catalog::version_order::VersionOrder;
 use crate::name::{PackageVersion, Target};
 use crate::plan::order::natural;
 
 /// Says which package version cannot be compared.
 #[derive(Debug)]
-pub(super) struct IncomparableVersion(pub(super) PackageVersion);
+pub struct IncomparableVersion(pub PackageVersion);
 
-/// Keeps the newest of some kernels.
-pub(super) fn newest<'c>(
+/// Keeps the newest kernel releases of some kernels, newest first, by their indexes.
+///
+/// Releases are counted and not uploads: of one release the newest upload alone is kept. `order` is
+/// that of the archive's packages.
+pub fn newest<'c>(
     kernels: impl IntoIterator<Item = (usize, &'c Target)>,
+    order: VersionOrder,
     count: NonZeroU32,
 ) -> Result<Vec<usize>, IncomparableVersion> {
-    let mut versioned = Vec::new();
-    for (index, target) in kernels {
-        versioned.push((version(&target.package_version)?, target, index));
+    let mut kernels: Vec<(usize, &Target)> = kernels.into_iter().collect();
+    if let Some((_, target)) = kernels
+        .iter()
+        .find(|(_, target)| !order.knows(&target.package_version))
+    {
+        return Err(IncomparableVersion(target.package_version.clone()));
     }
-    versioned.sort_by(|(a, left, _), (b, right, _)| {
-        let by_version = Reverse(a).cmp(&Reverse(b));
+    kernels.sort_by(|(_, a), (_, b)| {
+        let by_version = order.compare(&b.package_version, &a.package_version);
         // Of one upload, the choice is only to be the same every time.
-        let (left, right) = (&left.kernel_release, &right.kernel_release);
-        by_version.then_with(|| natural(right.as_str(), left.as_str()))
+        by_version
+            .then_with(|| natural(b.kernel_release.as_str(), a.kernel_release.as_str()))
+            .then_with(|| b.package_version.cmp(&a.package_version))
     });
+    let mut releases = BTreeSet::new();
+    kernels.retain(|(_, target)| releases.insert(&target.kernel_release));
     let count = usize::try_from(count.get()).unwrap_or(usize::MAX);
-    let kept = versioned.into_iter().take(count);
-    Ok(kept.map(|(_, _, index)| index).collect())
-}
-
-/// Returns true if the first version is newer than the second; of two that cannot be compared, the
-/// one that is greater as a string.
-pub(super) fn is_newer(a: &PackageVersion, b: &PackageVersion) -> bool {
-    match (version(a), version(b)) {
-        (Ok(x), Ok(y)) => x > y || (x == y && a > b),
-        (Ok(_), Err(_)) => true,
-        (Err(_), Ok(_)) => false,
-        (Err(_), Err(_)) => a > b,
-    }
-}
-
-fn version(package: &PackageVersion) -> Result<Version, IncomparableVersion> {
-    // Tildes, epochs and revisions count as Debian Policy, section 5.6.12, says.
-    package
-        .as_str()
-        .parse()
-        .map_err(|_| IncomparableVersion(package.clone()))
+    kernels.truncate(count);
+    Ok(kernels.into_iter().map(|(index, _)| index).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plan::sample::target;
+
+    fn kept(kernels: &[Target], order: VersionOrder, count: u32) -> Vec<usize> {
+        let count = NonZeroU32::new(count).expect("not zero");
+        newest(kernels.iter().enumerate(), order, count).expect("comparable")
+    }
 
     #[test]
     fn the_package_version_decides_and_not_the_release() {
@@ -64,15 +59,42 @@ mod tests {
             target("amd64", "6.1.0-55-amd64", "6.1.192-2~deb12u1", "generic"),
             target("amd64", "6.1.0-99-amd64", "6.1.100-1", "generic"),
         ];
-        let two = NonZeroU32::new(2).expect("not zero");
-        let kept = newest(kernels.iter().enumerate(), two).expect("comparable");
-        assert_eq!(kept, [1, 2]);
+        assert_eq!(kept(&kernels, VersionOrder::Deb, 2), [1, 2]);
+    }
+
+    #[test]
+    fn releases_are_counted_and_the_newest_upload_stands_for_each() {
+        let kernels = [
+            target("amd64", "6.1.0-56-amd64", "6.1.192-1", "generic"),
+            target("amd64", "6.1.0-56-amd64", "6.1.192-10", "generic"),
+            target("amd64", "6.1.0-56-amd64", "6.1.192-9", "generic"),
+            target("amd64", "6.1.0-55-amd64", "6.1.190-1", "generic"),
+        ];
+        assert_eq!(kept(&kernels, VersionOrder::Deb, 1), [1]);
+        assert_eq!(kept(&kernels, VersionOrder::Deb, 2), [1, 3]);
+        assert_eq!(kept(&kernels, VersionOrder::Deb, 9), [1, 3]);
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_archives_family() {
+        let kernels = [
+            target("amd64", "6.1-a", "6.1.a-1", "generic"),
+            target("amd64", "6.1-b", "6.1.1-1", "generic"),
+        ];
+        // Debian's letters come before other characters, and rpm's after no digits at all.
+        assert_eq!(kept(&kernels, VersionOrder::Deb, 1), [0]);
+        assert_eq!(kept(&kernels, VersionOrder::Rpm, 1), [1]);
     }
 
     #[test]
     fn a_version_that_cannot_be_compared_is_named() {
         let kernels = [target("amd64", "6.1.0-9-amd64", "99999999999:1", "generic")];
-        let error = newest(kernels.iter().enumerate(), NonZeroU32::MIN).expect_err("no version");
+        let error = newest(
+            kernels.iter().enumerate(),
+            VersionOrder::Deb,
+            NonZeroU32::MIN,
+        )
+        .expect_err("no version");
         assert_eq!(error.0.as_str(), "99999999999:1");
     }
 }

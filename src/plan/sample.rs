@@ -26,6 +26,7 @@ pub(super) fn catalog(distro_release: &str, targets: Vec<Target>) -> DistroKerne
             distro_release: distro_release.parse().expect("a distro release"),
             ..target
         },
+        built: None,
         packages: Vec::new(),
         source: None,
     });

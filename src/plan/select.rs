@@ -7,13 +7,12 @@ use std::collections::BTreeMap;
 
 use crate::document::{Place, Placed, suggest};
 use crate::matrix::{Include, Latest, TargetSelector};
-use crate::name::{Arch, Distro, DistroRelease, Target};
+use crate::name::{Arch, Distro, DistroRelease, Series, Target};
 use crate::plan::kernels::Kernels;
 use crate::plan::newest::newest;
 use crate::plan::pick::{Pick, picks};
 use crate::plan::problem::PlanProblemCode;
 use crate::plan::refusal::{Refusal, Refusals, join};
-use crate::plan::series::series_of;
 
 /// Returns the kernels of a target by their indexes, in order.
 pub(super) fn select_target(
@@ -72,20 +71,21 @@ pub(super) fn select_include(
         .collect();
     let mut selected = Vec::new();
     for kernel in &include.kernels {
-        let is_it = |index: &&usize| kernels.get(**index).kernel_release == kernel.value;
-        match pool.iter().find(is_it) {
-            Some(index) => selected.push(*index),
-            None => {
-                let refusal = Refusal {
-                    message: format!("{distro} {release} has no kernel `{kernel}` for {arch}"),
-                    cause: Some(format!(
-                        "there are the series {} for {arch}",
-                        join_or_none(kernels.series_among(&pool))
-                    )),
-                    hint: Some(refusals.list_or_drop(distro, release, "kernel", kernel.place)),
-                };
-                refusals.add(PlanProblemCode::NoKernel, Some(kernel.place), refusal);
-            }
+        let before = selected.len();
+        // Every upload of the release.
+        selected.extend(with(&pool, kernels, |target| {
+            target.kernel_release == kernel.value
+        }));
+        if selected.len() == before {
+            let refusal = Refusal {
+                message: format!("{distro} {release} has no kernel `{kernel}` for {arch}"),
+                cause: Some(format!(
+                    "there are the series {} for {arch}",
+                    join_or_none(kernels.series_among(&pool))
+                )),
+                hint: Some(refusals.list_or_drop(distro, release, "kernel", kernel.place)),
+            };
+            refusals.add(PlanProblemCode::NoKernel, Some(kernel.place), refusal);
         }
     }
     selected
@@ -175,7 +175,7 @@ fn of_flavours(
     with(pool, kernels, is_wanted).collect()
 }
 
-/// Keeps the newest of each distribution release, architecture, flavour and series.
+/// Keeps the newest releases of each distribution release, architecture, flavour and series.
 fn latest(
     latest: Latest,
     kernels: &Kernels<'_>,
@@ -191,16 +191,17 @@ fn latest(
     for index in picked {
         let kernel = kernels.get(index);
         let series = pick.series().cloned();
-        let series = series.or_else(|| series_of(&kernel.kernel_release));
+        let series = series.or_else(|| Series::of(&kernel.kernel_release));
         let group = (&kernel.distro_release, kernel.arch, &kernel.flavour, series);
         groups.entry(group).or_default().push(index);
     }
     let mut kept = Vec::new();
     for group in groups.into_values() {
-        match newest(
-            group.into_iter().map(|index| (index, kernels.get(index))),
-            count,
-        ) {
+        let Some(order) = group.first().map(|index| kernels.order_of(*index)) else {
+            continue;
+        };
+        let group = group.into_iter().map(|index| (index, kernels.get(index)));
+        match newest(group, order, count) {
             Ok(indexes) => kept.extend(indexes),
             Err(error) => {
                 let refusal = Refusal {

@@ -81,27 +81,69 @@ fn cells_stand_in_natural_order_and_overlapping_targets_are_one() {
     assert_eq!(
         ids(&plan),
         [
-            "debian-12/amd64/6.1.0-9-amd64/m2",
-            "debian-12/amd64/6.1.0-9-amd64/m10",
-            "debian-12/amd64/6.1.0-55-amd64/m2",
-            "debian-12/amd64/6.1.0-55-amd64/m10",
-            "debian-12/amd64/6.1.0-56-amd64/m2",
-            "debian-12/amd64/6.1.0-56-amd64/m10",
+            "debian-12/amd64/6.1.0-9-amd64=6.1.27-1/m2",
+            "debian-12/amd64/6.1.0-9-amd64=6.1.27-1/m10",
+            "debian-12/amd64/6.1.0-55-amd64=6.1.192-1/m2",
+            "debian-12/amd64/6.1.0-55-amd64=6.1.192-1/m10",
+            "debian-12/amd64/6.1.0-56-amd64=6.1.192-2/m2",
+            "debian-12/amd64/6.1.0-56-amd64=6.1.192-2/m10",
         ]
     );
 }
 
+/// Two uploads of one kernel release, and an older release.
+fn two_uploads() -> Vec<crate::name::Target> {
+    vec![
+        target("amd64", "6.1.0-56-amd64", "6.1.192-2", "generic"),
+        target("amd64", "6.1.0-55-amd64", "6.1.190-1", "generic"),
+        target("amd64", "6.1.0-56-amd64", "6.1.192-2~deb12u1", "generic"),
+    ]
+}
+
 #[test]
-fn of_two_uploads_of_one_kernel_the_newer_is_planned() {
-    let old = target("amd64", "6.1.0-56-amd64", "6.1.192-2~deb12u1", "generic");
-    let new = target("amd64", "6.1.0-56-amd64", "6.1.192-2", "generic");
-    for targets in [vec![old.clone(), new.clone()], vec![new, old]] {
+fn two_uploads_of_one_kernel_release_are_two_cells() {
+    let mut reversed = two_uploads();
+    reversed.reverse();
+    for targets in [two_uploads(), reversed] {
         let plan = plan(&matrix(GENERIC), &[catalog("12", targets)], TODAY).expect("a plan");
+        assert_eq!(
+            ids(&plan),
+            [
+                "debian-12/amd64/6.1.0-55-amd64=6.1.190-1/m2",
+                "debian-12/amd64/6.1.0-56-amd64=6.1.192-2~deb12u1/m2",
+                "debian-12/amd64/6.1.0-56-amd64=6.1.192-2/m2",
+            ]
+        );
+    }
+}
+
+#[test]
+fn latest_counts_releases_and_takes_the_newest_upload_of_each() {
+    for (rest, expected) in [
+        ("kernel = { latest = 1 }", &["6.1.192-2"][..]),
+        ("kernel = { latest = 2 }", &["6.1.190-1", "6.1.192-2"]),
+        ("kernel = { latest = 9 }", &["6.1.190-1", "6.1.192-2"]),
+        (
+            "kernel = { release = '6.1.0-56-amd64' }",
+            &["6.1.192-2~deb12u1", "6.1.192-2"],
+        ),
+        (
+            "[[exclude]]\nkernel = '6.1.0-56-*'\nreason = 'both'\n",
+            &["6.1.190-1"],
+        ),
+        (
+            "kernel = { release = '6.1.0-55-amd64' }\n[[include]]\ndistro = 'debian'\nrelease = '12'\n\
+             arch = 'amd64'\nmodules = 'm2'\nkernel = '6.1.0-56-amd64'\n",
+            &["6.1.190-1", "6.1.192-2~deb12u1", "6.1.192-2"],
+        ),
+    ] {
+        let matrix = matrix(&format!("{GENERIC}{rest}\n"));
+        let plan = plan(&matrix, &[catalog("12", two_uploads())], TODAY).expect("a plan");
         let versions = plan
             .cells
             .iter()
-            .map(|cell| cell.target.package_version.as_str());
-        assert_eq!(versions.collect::<Vec<_>>(), ["6.1.192-2"]);
+            .map(|cell| cell.id.package_version.as_str());
+        assert_eq!(versions.collect::<Vec<_>>(), expected, "{rest}");
     }
 }
 
@@ -197,10 +239,13 @@ fn a_hundred_thousand_cells_are_planned() {
     assert_eq!(plan.cells.len(), 100_000);
     assert_eq!(
         plan.cells[0].id.to_string(),
-        "debian-12/amd64/6.1.0-0-amd64/m2"
+        "debian-12/amd64/6.1.0-0-amd64=6.1.0-1/m2"
     );
     let last = &plan.cells[99_999];
-    assert_eq!(last.id.to_string(), "debian-12/amd64/6.1.0-999-amd64/x97");
+    assert_eq!(
+        last.id.to_string(),
+        "debian-12/amd64/6.1.0-999-amd64=6.1.999-1/x97"
+    );
 }
 
 /// Parts of a matrix that can stand in any order.

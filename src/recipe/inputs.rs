@@ -49,7 +49,34 @@ pub struct CellInputs {
     pub limits: Limits,
 }
 
+/// Whose architecture the tools of a build ran on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Executed {
+    /// The target's: the compiler made code for the machine that it ran on.
+    Native,
+    /// Another one: a cross compiler, and the build machine's own host tools.
+    Cross,
+}
+
+impl std::fmt::Display for Executed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Native => "native",
+            Self::Cross => "cross",
+        })
+    }
+}
+
 impl CellInputs {
+    /// Returns whether the build is native or crosses architectures.
+    pub fn executed(&self) -> Executed {
+        match self.cross {
+            Some(_) => Executed::Cross,
+            None => Executed::Native,
+        }
+    }
+
     /// Returns the digest of the canonical form: this value as JSON without white space, the fields
     /// in the order of their declaration.
     pub fn digest(&self) -> Sha256Digest {

@@ -10,7 +10,7 @@ pub mod toolchain;
 mod variation;
 
 pub use built_by::{BuiltBy, NeededModule};
-pub use inputs::{CellInputs, RECIPE};
+pub use inputs::{CellInputs, Executed, RECIPE};
 pub use preparation::{
     CONFIG_NAME, KERNEL_BUILD_AT, KERNEL_SOURCE_AT, PREPARATION, Preparation, preparation_spec,
 };

@@ -7,6 +7,7 @@ use crate::label::{Label, Rollup};
 use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord, RunRecord};
 use crate::name::CellId;
 use crate::outcome::{BuiltModule, Failure};
+use crate::recipe::Executed;
 use crate::report::class_of;
 use crate::run::{Assessment, Standing};
 
@@ -28,6 +29,7 @@ pub struct BuildDocument<'a> {
 struct CellSummary<'a> {
     id: &'a CellId,
     target: &'a crate::name::Target,
+    executed: Executed,
     inputs: crate::digest::Sha256Digest,
     standing: &'static str,
     modules: &'a [BuiltModule],
@@ -73,6 +75,7 @@ pub struct CellDocument<'a> {
     schema_version: u32,
     cell: &'a CellRecord,
     inputs_digest: crate::digest::Sha256Digest,
+    executed: Executed,
     standing: &'static str,
     failure: Option<Failed<'a>>,
     exclusion: Option<Excluded<'a>>,
@@ -109,6 +112,7 @@ impl<'a> From<&'a Assessment> for CellSummary<'a> {
         Self {
             id: &assessment.cell.id,
             target: &assessment.cell.inputs.target,
+            executed: assessment.cell.inputs.executed(),
             inputs: assessment.cell.inputs.digest(),
             standing: class_of(&assessment.standing),
             modules: assessment.modules(),
@@ -126,6 +130,7 @@ impl<'a> From<&'a Assessment> for CellDocument<'a> {
             schema_version: 1,
             cell: &assessment.cell,
             inputs_digest: assessment.cell.inputs.digest(),
+            executed: assessment.cell.inputs.executed(),
             standing: class_of(&assessment.standing),
             failure: failed(assessment),
             exclusion: excluded(assessment),

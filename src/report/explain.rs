@@ -5,20 +5,24 @@ use std::io::{self, Write};
 use textwrap::WordSplitter;
 
 use crate::digest::Sha256Digest;
+use crate::image::ImageReproduction;
 use crate::label::Label;
 use crate::outcome::Outcome;
 use crate::recipe::BuildSpec;
+use crate::report::reproduced;
 use crate::run::{Assessment, Standing};
-use crate::source::Revision;
+use crate::source::{Certainty, Origin, Revision, SourceRecord};
 
 /// How wide a reason may be, beside the names of the axes on 80 columns.
 const REASON: usize = 60;
 
 /// Prints inputs, who vouched for them, the attempts with their commands and logs, what was
-/// compared, and the label with its vector. `place` says where an attempt's log is, and `spec` reads one.
+/// compared, and the label with its vector. `reproduction` is what came of making the cell's very
+/// image again. `place` says where an attempt's log is, and `spec` reads one.
 pub fn explain(
     to: &mut impl Write,
     assessment: &Assessment,
+    reproduction: Option<&ImageReproduction>,
     history: &[(String, u32)],
     place: impl Fn(u32, &Sha256Digest) -> Option<String>,
     spec: impl Fn(&Sha256Digest) -> Option<BuildSpec>,
@@ -53,7 +57,7 @@ pub fn explain(
             }
         }
     }
-    print_inputs(to, assessment)?;
+    print_inputs(to, assessment, reproduction)?;
     print_attempts(to, assessment, &place, &spec)?;
     print_comparisons(to, assessment)?;
     if !history.is_empty() {
@@ -97,22 +101,24 @@ fn print_label(to: &mut impl Write, label: &Label) -> io::Result<()> {
     writeln!(to, "  rules: version {}, {}", rules.version, rules.digest)
 }
 
-fn print_inputs(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> {
+fn print_inputs(
+    to: &mut impl Write,
+    assessment: &Assessment,
+    reproduction: Option<&ImageReproduction>,
+) -> io::Result<()> {
     let cell = &assessment.cell;
     writeln!(to, "\ninputs {}", cell.inputs.digest())?;
+    match &cell.inputs.cross {
+        Some(prefix) => writeln!(to, "  executed {}, with {prefix}", cell.inputs.executed())?,
+        None => writeln!(to, "  executed {}", cell.inputs.executed())?,
+    }
     writeln!(to, "  source {}", cell.source.tree)?;
-    match &cell.source.revision {
-        Revision::Committed { commit } => writeln!(to, "    commit {commit}")?,
-        Revision::Archived => writeln!(to, "    from an archive")?,
-        Revision::Dirty { reason } => writeln!(to, "    not committed: {reason}")?,
-    }
-    for closed in &cell.source.closed_inputs {
-        writeln!(to, "    prebuilt: {} ({})", closed.path, closed.reason)?;
-    }
+    print_origin(to, &cell.source)?;
     for needed in &cell.inputs.needed {
         writeln!(to, "  needs {} {}", needed.module, needed.source_tree)?;
     }
     writeln!(to, "  image {} {}", cell.image.name, cell.image.id)?;
+    writeln!(to, "    reproduced: {}", reproduced(reproduction))?;
     if let Some(date) = cell.image.archive_date {
         let date = date.strftime("%Y-%m-%d %H:%M UTC");
         let count = cell.image.packages.len();
@@ -144,6 +150,66 @@ fn print_inputs(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> 
         }
         for exception in &suite.exceptions {
             writeln!(to, "    check turned off: {exception}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints where the source came from, what pins it, and every closed input in it.
+fn print_origin(to: &mut impl Write, source: &SourceRecord) -> io::Result<()> {
+    if source.origin != Origin::Directory {
+        writeln!(to, "    from {}", source.origin)?;
+    }
+    if let Some(path) = source.origin.path() {
+        writeln!(to, "    directory {path}")?;
+    }
+    let pin =
+        |to: &mut dyn Write, name: &str, sha256: &Sha256Digest| writeln!(to, "    {name} {sha256}");
+    match &source.origin {
+        Origin::Directory | Origin::Git { .. } => {}
+        Origin::Tarball { sha256, .. } => pin(to, "tarball", sha256)?,
+        Origin::Package {
+            package, vouched, ..
+        } => {
+            pin(to, &package.path, &package.sha256)?;
+            pin(to, "release file", &vouched.index)?;
+        }
+        Origin::Dsc {
+            sha256,
+            files,
+            patches,
+            ..
+        } => {
+            pin(to, "dsc", sha256)?;
+            for file in files {
+                pin(to, &file.name, &file.sha256)?;
+            }
+            for patch in patches {
+                writeln!(to, "    patch {patch}")?;
+            }
+        }
+        Origin::SourceRpm {
+            sha256, tarball, ..
+        } => {
+            pin(to, "source package", sha256)?;
+            pin(to, &tarball.name, &tarball.sha256)?;
+        }
+    }
+    match &source.revision {
+        Revision::Committed { commit } => writeln!(to, "    commit {commit}")?,
+        Revision::Archived => writeln!(to, "    from an archive")?,
+        Revision::Dirty { reason } => writeln!(to, "    not committed: {reason}")?,
+    }
+    for input in &source.closed_inputs {
+        let sure = match input.certainty {
+            Certainty::Certain => "prebuilt",
+            Certainty::Suspected => "suspected",
+        };
+        writeln!(to, "    {sure}: {} ({})", input.path, input.reason)?;
+        writeln!(to, "      {}", input.digest)?;
+        match &input.declared {
+            Some(reason) => writeln!(to, "      declared: {reason}")?,
+            None => writeln!(to, "      not declared in the matrix")?,
         }
     }
     Ok(())

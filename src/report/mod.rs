@@ -1,15 +1,28 @@
 //! What people and programs read. Nothing here decides anything: one file per form of output.
 
+mod changes;
 mod document;
 mod explain;
+mod images;
+mod kernels;
 mod lock;
 mod plan;
 mod status;
+mod store;
 mod table;
 
+pub use changes::{
+    ChangesDocument, Compared, LockChange, LockChangeDocument, print_changes, print_lock_change,
+};
 pub use document::{BuildDocument, CellDocument};
 pub use explain::explain;
+pub use images::{ImagesDocument, print_freshness, print_images, reproduced};
+pub use kernels::{KernelDocument, ListDocument, Listed, print_kernel, print_kernels};
 pub use lock::print_lock;
 pub use plan::print_plan;
 pub use status::{Colour, Status};
+pub use store::{
+    Collected, CollectedDocument, StoreDocument, VerifiedDocument, print_collected, print_store,
+    print_verified, size,
+};
 pub use table::{class_of, log_name, print_table};

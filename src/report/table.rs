@@ -1,9 +1,12 @@
 //! The table at the end of a run, 80 columns wide.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 
 use crate::label::Rollup;
+use crate::name::PackageVersion;
+use crate::recipe::Executed;
 use crate::run::{Assessment, Standing};
 
 /// The widest kernel release that keeps the table within 80 columns.
@@ -17,18 +20,19 @@ pub fn print_table(
     rollup: &Rollup,
     out: &Path,
 ) -> io::Result<()> {
+    let kernels = Kernels::new(assessments);
     let width = assessments
         .iter()
-        .map(|assessment| assessment.cell.id.kernel_release.as_str().len())
+        .map(|assessment| kernels.name(assessment).len())
         .max()
         .unwrap_or(0)
         .min(KERNEL);
     let mut heading = String::new();
     for assessment in assessments {
         let id = &assessment.cell.id;
-        let cross = match assessment.cell.inputs.cross {
-            Some(_) => " (cross)",
-            None => "",
+        let cross = match assessment.cell.inputs.executed() {
+            Executed::Cross => " (cross)",
+            Executed::Native => "",
         };
         let next = format!(
             "{}-{} {}{cross} {}",
@@ -41,18 +45,46 @@ pub fn print_table(
             writeln!(to, "{next}")?;
             heading = next;
         }
-        print_row(to, assessment, width, out)?;
+        print_row(to, assessment, &kernels.name(assessment), width, out)?;
     }
     print_rollup(to, rollup, out)
+}
+
+/// Names kernels by their releases, and by their package versions too where the table has another
+/// upload of the release.
+struct Kernels(BTreeMap<String, BTreeSet<PackageVersion>>);
+
+impl Kernels {
+    fn new(assessments: &[Assessment]) -> Self {
+        let mut uploads: BTreeMap<String, BTreeSet<PackageVersion>> = BTreeMap::new();
+        for assessment in assessments {
+            let target = &assessment.cell.inputs.target;
+            uploads
+                .entry(target.without_version())
+                .or_default()
+                .insert(target.package_version.clone());
+        }
+        Self(uploads)
+    }
+
+    fn name(&self, assessment: &Assessment) -> String {
+        let target = &assessment.cell.inputs.target;
+        let uploads = self.0.get(&target.without_version());
+        if uploads.is_some_and(|uploads| uploads.len() > 1) {
+            format!("{}={}", target.kernel_release, target.package_version)
+        } else {
+            target.kernel_release.to_string()
+        }
+    }
 }
 
 fn print_row(
     to: &mut impl Write,
     assessment: &Assessment,
+    kernel: &str,
     width: usize,
     out: &Path,
 ) -> io::Result<()> {
-    let kernel = &assessment.cell.id.kernel_release;
     let digest = match assessment.modules() {
         [] => "-".to_owned(),
         [module] => module.digest.short(),

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::kernel_source::{KernelSource, SourceOrigin};
+use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
 use crate::catalog::{Fingerprint, SuiteRecord};
 use crate::compare::Comparison;
 use crate::engine::Observed;
 use crate::label::{
-    self, Again, CellStanding, Evidence, Freshness, Interface, Isolation, Label, PackagedInterface,
-    PreparedInterface, Rebuilds, Toolchain,
+    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Interface, Isolation, Label,
+    PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
 };
 use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
 use crate::recipe::{Axis, Variation};
-use crate::source::Revision;
+use crate::source::{Origin, Revision, SourceRecord};
 
 /// One cell with all that is recorded of it, and what that proves.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ impl Assessment {
         match &self.standing {
             Standing::Labelled(label) => CellStanding::Labelled {
                 tier: label.tier,
-                stale: !matches!(label.freshness, Freshness::Fresh { .. }),
+                stale: label.freshness.is_stale_or_unknown(),
             },
             Standing::Failed { .. } => CellStanding::Failed,
             Standing::Excluded { .. } => CellStanding::Excluded,
@@ -102,8 +102,11 @@ pub fn assess(
         .filter(|attempt| matches!(attempt.outcome, Outcome::Built { .. }))
         .map(|reference| {
             let evidence = evidence(&cell, reference, &attempts, &comparisons, &preparations);
-            let freshness =
-                label::freshness(cell.image.archive_date, reference.started, cell.stale_after);
+            let limits = AgeLimits {
+                warn_after: cell.warn_after,
+                stale_after: cell.stale_after,
+            };
+            let freshness = label::freshness(cell.image.archive_date, reference.started, limits);
             Box::new(label::label(&evidence, freshness))
         });
     let failed = attempts
@@ -210,32 +213,43 @@ fn evidence(
                 })
                 .count(),
         }),
-        source: Some(revision(cell)),
+        source: Some(source_origin(cell)),
     }
 }
 
 /// Returns the prebuilt objects of the module's own source, and of what it needs.
-fn closed_inputs(cell: &CellRecord) -> Vec<String> {
-    let own = cell.source.closed_inputs.iter();
-    let needed = cell.needed_sources.iter().flat_map(|(name, source)| {
-        let paths = source.closed_inputs.iter();
-        paths.map(move |input| format!("{name}: {}", input.path))
-    });
-    own.map(|input| input.path.clone()).chain(needed).collect()
+fn closed_inputs(cell: &CellRecord) -> ClosedInputs {
+    let mut inputs = ClosedInputs::default();
+    let mut add = |source: &SourceRecord, before: &str| {
+        for input in &source.closed_inputs {
+            let path = format!("{before}{}", input.path);
+            match &input.declared {
+                Some(reason) => inputs.declared.push((path, reason.clone())),
+                None => inputs.undeclared.push((path, input.reason.clone())),
+            }
+        }
+    };
+    add(&cell.source, "");
+    for (name, source) in &cell.needed_sources {
+        add(source, &format!("{name}: "));
+    }
+    inputs
 }
 
 /// Returns where the source is from: the module's own, or that of a module that it needs, if less is
 /// known of that one.
-fn revision(cell: &CellRecord) -> Revision {
+fn source_origin(cell: &CellRecord) -> SourceOrigin {
     let rank = |revision: &Revision| match revision {
         Revision::Committed { .. } => 0,
         Revision::Archived => 1,
         Revision::Dirty { .. } => 2,
     };
-    let mut worst = cell.source.revision.clone();
+    let mut worst = &cell.source;
+    let mut revision = cell.source.revision.clone();
     for (name, source) in &cell.needed_sources {
-        if rank(&source.revision) > rank(&worst) {
-            worst = match &source.revision {
+        if rank(&source.revision) > rank(&revision) {
+            worst = source;
+            revision = match &source.revision {
                 Revision::Committed { .. } | Revision::Archived => source.revision.clone(),
                 Revision::Dirty { reason } => Revision::Dirty {
                     reason: format!("`{name}`, which it needs: {reason}"),
@@ -243,7 +257,15 @@ fn revision(cell: &CellRecord) -> Revision {
             };
         }
     }
-    worst
+    let from = match &worst.origin {
+        Origin::Directory => None,
+        Origin::Git { .. }
+        | Origin::Tarball { .. }
+        | Origin::Package { .. }
+        | Origin::Dsc { .. }
+        | Origin::SourceRpm { .. } => Some(worst.origin.to_string()),
+    };
+    SourceOrigin { revision, from }
 }
 
 fn rebuilds(
@@ -353,12 +375,12 @@ fn prepared(
     preparations: &[PreparationRecord],
 ) -> PreparedInterface {
     let suite = match &source.origin {
-        SourceOrigin::Archive { archive, suite, .. } => cell
+        TarballOrigin::Archive { archive, suite, .. } => cell
             .vouched
             .iter()
             .find(|record| record.archive == *archive && record.suite == *suite)
             .filter(|record| !record.signed_by.is_empty()),
-        SourceOrigin::File { .. } => None,
+        TarballOrigin::File { .. } => None,
     };
     let of = |number: u32| preparations.iter().find(|record| record.number == number);
     let kernel = |record: &PreparationRecord| match &record.outcome {
@@ -395,7 +417,7 @@ fn prepared(
         config: source.config.short(),
         vouched_by: suite.map(voucher),
         exceptions: suite.map_or_else(Vec::new, |suite| suite.exceptions.clone()),
-        is_local: matches!(source.origin, SourceOrigin::File { .. }),
+        is_local: matches!(source.origin, TarballOrigin::File { .. }),
         is_prepared: used.is_some(),
         has_symbols: used.is_some_and(|kernel| kernel.has_symbols),
         sealed,
@@ -427,12 +449,15 @@ fn toolchain(
         })
     });
     Toolchain {
-        pinned: compared.iter().all(|attempt| {
-            attempt
-                .observed
-                .as_ref()
-                .is_some_and(|observed| observed.image == Some(cell.inputs.image))
-        }),
+        executed: cell.inputs.executed(),
+        // A digest of an image that its steps fetched into pins none of what they fetched.
+        pinned: cell.image.is_pinned()
+            && compared.iter().all(|attempt| {
+                attempt
+                    .observed
+                    .as_ref()
+                    .is_some_and(|observed| observed.image == Some(cell.inputs.image))
+            }),
         recorded: record.compiler.clone(),
         used: used.into_iter().collect(),
         mismatch: mismatch.flatten(),

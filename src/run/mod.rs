@@ -28,6 +28,7 @@ use crate::store::{Store, StoreError};
 
 pub use assess::{Assessment, Standing, assess};
 pub use prepare::PackageSource;
+pub(crate) use prepare::blocking;
 
 /// What a run works with.
 #[derive(Clone)]

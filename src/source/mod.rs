@@ -1,19 +1,40 @@
-//! The module's source: its tree, the state of its repository, and prebuilt objects in it.
+//! The module's source: where it comes from, its tree, and prebuilt objects in it.
+//!
+//! Every kind of source ends in a directory that is read once: hashed, and looked through for closed
+//! inputs in the same pass ([`Source`]). What pins it is kept as [`Origin`] and [`Revision`].
 
+mod archived;
 mod closed;
+mod dsc;
+mod error;
 mod git;
+mod origin;
+mod patch;
+mod wanted;
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
 use crate::name::ModuleName;
-use crate::tree::{self, Entries, TreeError, WalkRules};
+use crate::store::{SourceKind, Store};
+use crate::tree::{self, Entries, WalkRules};
 
-pub use closed::ClosedInput;
-pub use git::Revision;
+pub use archived::{read_dsc, read_package, read_source_rpm, read_tarball};
+pub use closed::{
+    Certainty, ClosedInput, Declaration, DeclarationError, RULES as CLOSED_RULES,
+    Rule as ClosedRule,
+};
+pub use dsc::DscError;
+pub use error::{Refused, SourceError};
+pub use git::{GitError, Revision};
+pub use origin::{Origin, PinnedFile};
+pub use patch::PatchError;
+pub use wanted::{
+    CommitId, ParseCommitIdError, ParseRepositoryUrlError, ParseSourcePathError, Repository,
+    RepositoryUrl, ResolveError, SourcePath, WantedSource,
+};
 
 const RULES: WalkRules<'static> = WalkRules {
     limit: 100_000,
@@ -34,95 +55,152 @@ pub struct Source {
 #[serde(rename_all = "camelCase")]
 pub struct SourceRecord {
     pub tree: Sha256Digest,
+    /// Records of older versions have none, and were all of directories.
+    #[serde(default)]
+    pub origin: Origin,
     pub revision: Revision,
     /// Prebuilt objects that stand among the sources; ordered by path.
     pub closed_inputs: Vec<ClosedInput>,
 }
 
-/// Says why a module's source cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    #[error("the source of `{module}` is not there: `{}` is no directory", directory.display())]
-    Missing {
-        module: ModuleName,
-        directory: PathBuf,
-    },
-    #[error("the source of `{module}` at `{}` has no `Kbuild` and no `Makefile`", directory.display())]
-    NoMakefile {
-        module: ModuleName,
-        directory: PathBuf,
-    },
-    #[error("the source of `{module}` cannot be read")]
-    Tree {
-        module: ModuleName,
-        source: TreeError,
-    },
-    #[error("cannot look for prebuilt objects in `{}`", path.display())]
-    Scan { path: PathBuf, source: io::Error },
-}
-
-impl SourceError {
-    /// Says what to do next.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Missing { .. } => {
-                "correct `source` in the matrix; it is relative to the matrix file".to_owned()
-            }
-            Self::NoMakefile { .. } => {
-                "an out-of-tree module has a `Kbuild` with a line such as `obj-m := name.o`"
-                    .to_owned()
-            }
-            Self::Tree { source, .. } => match source {
-                TreeError::LinkLeaves { .. } => {
-                    "copy the file into the source tree; what a link leads out to is not covered \
-                     by the source's digest"
-                        .to_owned()
-                }
-                TreeError::Read { .. }
-                | TreeError::Special { .. }
-                | TreeError::NotUtf8 { .. }
-                | TreeError::TooMany { .. } => {
-                    "point `source` at a directory that holds the module's sources and nothing else"
-                        .to_owned()
-                }
-            },
-            Self::Scan { .. } => "check that the files can be read".to_owned(),
-        }
-    }
-}
-
-/// Reads a module's source directory.
+/// Reads a module's source directory as it stands.
 pub fn read(module: &ModuleName, directory: &Path) -> Result<Source, SourceError> {
+    let refuse = |why| SourceError::new(module, why);
     if !directory.is_dir() {
-        return Err(SourceError::Missing {
-            module: module.clone(),
+        return Err(refuse(Refused::Missing {
             directory: directory.to_owned(),
-        });
+        }));
     }
-    let entries = tree::read_directory(directory, RULES).map_err(|source| SourceError::Tree {
-        module: module.clone(),
-        source,
-    })?;
-    if !["Kbuild", "Makefile"]
-        .iter()
-        .any(|name| entries.contains_key(*name))
-    {
-        return Err(SourceError::NoMakefile {
-            module: module.clone(),
-            directory: directory.to_owned(),
-        });
-    }
-    let record = SourceRecord {
-        tree: tree::digest(&entries),
-        revision: git::revision(directory, &entries),
-        closed_inputs: closed::scan(directory, &entries)?,
-    };
-    Ok(Source {
-        module: module.clone(),
+    let found = Found {
         directory: directory.to_owned(),
-        entries,
-        record,
-    })
+        origin: Origin::Directory,
+        revision: None,
+    };
+    found.read(module)
+}
+
+/// Brings a commit of a repository elsewhere here, unless it is here already.
+pub async fn fetch_commit(
+    module: &ModuleName,
+    url: &RepositoryUrl,
+    commit: &CommitId,
+    store: &Store,
+    offline: bool,
+) -> Result<(), SourceError> {
+    let refuse = |error: GitError| SourceError::new(module, error.into());
+    let cache = store.git_cache();
+    let objects = git::cache_of(&cache, commit).join("objects");
+    if objects.is_dir() && git::has_commit(&objects, commit).map_err(refuse)? {
+        return Ok(());
+    }
+    if offline {
+        return Err(refuse(GitError::Offline {
+            url: url.to_string(),
+            commit: commit.to_string(),
+        }));
+    }
+    git::fetch(&cache, url, commit).await.map_err(refuse)
+}
+
+/// Reads the files of one commit; one that is elsewhere must have been fetched.
+pub fn read_commit(
+    module: &ModuleName,
+    repository: &Repository,
+    commit: &CommitId,
+    path: Option<&SourcePath>,
+    store: &Store,
+) -> Result<Source, SourceError> {
+    let path = path.map(SourcePath::as_str);
+    let directory =
+        extracted(repository, commit, path, store).map_err(|why| SourceError::new(module, why))?;
+    let found = Found {
+        directory,
+        origin: Origin::Git {
+            repository: repository.to_string(),
+            path: path.map(str::to_owned),
+        },
+        revision: Some(Revision::Committed {
+            commit: commit.to_string(),
+        }),
+    };
+    found.read(module)
+}
+
+/// Returns where the files of a commit are in the store, and writes them there if they are not.
+fn extracted(
+    repository: &Repository,
+    commit: &CommitId,
+    path: Option<&str>,
+    store: &Store,
+) -> Result<PathBuf, Refused> {
+    let key = format!("{commit}\n{}", path.unwrap_or_default());
+    let key = Sha256Digest::of(key.as_bytes());
+    if let Some((directory, _)) = store.made_source(SourceKind::Commit, &key)? {
+        return Ok(directory);
+    }
+    let objects = match repository {
+        Repository::Directory(directory) => git::object_store(directory)?,
+        Repository::Url(_) => git::cache_of(&store.git_cache(), commit).join("objects"),
+    };
+    let made = store.make_source()?;
+    let mut objects = git::Objects::open(&objects, commit.as_str())?;
+    git::extract(&mut objects, commit.as_str(), path, made.root()).map_err(
+        |error| match error {
+            GitError::NoObject { id } if id == commit.as_str() => GitError::NoCommit {
+                repository: repository.to_string(),
+                commit: id,
+            },
+            error => error,
+        },
+    )?;
+    let entries = tree::read_directory(made.root(), RULES)?;
+    Ok(store.keep_source(SourceKind::Commit, &key, made, entries)?)
+}
+
+/// A source whose files are in their place.
+struct Found {
+    directory: PathBuf,
+    origin: Origin,
+    /// `None` for a directory, whose repository has to be asked.
+    revision: Option<Revision>,
+}
+
+impl Found {
+    /// Reads and looks through the files.
+    fn read(self, module: &ModuleName) -> Result<Source, SourceError> {
+        let Self {
+            directory,
+            origin,
+            revision,
+        } = self;
+        let (entries, looks) = tree::read_directory_with(&directory, RULES, closed::look)
+            .map_err(|source| SourceError::new(module, source.into()))?;
+        if !["Kbuild", "Makefile"]
+            .iter()
+            .any(|name| entries.contains_key(*name))
+        {
+            return Err(SourceError::new(module, Refused::NoMakefile { directory }));
+        }
+        let record = SourceRecord {
+            tree: tree::digest(&entries),
+            origin,
+            revision: revision.unwrap_or_else(|| git::revision(&directory, &entries)),
+            closed_inputs: closed::find(&entries, &looks),
+        };
+        Ok(Source {
+            module: module.clone(),
+            directory,
+            entries,
+            record,
+        })
+    }
+}
+
+impl Source {
+    /// Marks the closed inputs that are declared, and returns every declaration that does not hold.
+    pub fn declare(&mut self, declarations: &[Declaration]) -> Vec<DeclarationError> {
+        closed::declare(&mut self.record.closed_inputs, &self.entries, declarations)
+    }
 }
 
 #[cfg(test)]
@@ -138,14 +216,10 @@ mod tests {
     #[test]
     fn a_missing_or_empty_source_is_refused() {
         let dir = tempfile::tempdir().expect("a directory");
-        assert!(matches!(
-            read(&module(), &dir.path().join("none")),
-            Err(SourceError::Missing { .. })
-        ));
-        assert!(matches!(
-            read(&module(), dir.path()),
-            Err(SourceError::NoMakefile { .. })
-        ));
+        let missing = read(&module(), &dir.path().join("none")).expect_err("no source");
+        assert!(matches!(missing.why(), Refused::Missing { .. }));
+        let empty = read(&module(), dir.path()).expect_err("no source");
+        assert!(matches!(empty.why(), Refused::NoMakefile { .. }));
     }
 
     #[test]

@@ -18,7 +18,11 @@ impl Store {
     /// hash it again; [`Store::open_blob`] does.
     pub fn blob_path(&self, digest: &Sha256Digest) -> Option<PathBuf> {
         let path = blob_place(&self.root, digest);
-        path.is_file().then_some(path)
+        if !path.is_file() {
+            return None;
+        }
+        disk::mark_used(&path);
+        Some(path)
     }
 
     /// Starts a blob whose bytes come in pieces.
@@ -38,15 +42,42 @@ impl Store {
         Ok(writer.commit(None)?.0)
     }
 
+    /// Copies a file into the store, which must have this digest, and returns its size. A blob that
+    /// is there already is not copied, and the file not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Mismatch`] if the file has another digest; nothing of it stays then.
+    pub fn put_file(&self, path: &Path, expected: &Sha256Digest) -> Result<u64, StoreError> {
+        if let Some(known) = self.blob_path(expected) {
+            let metadata = fs::metadata(&known).map_err(failed("read", known))?;
+            return Ok(metadata.len());
+        }
+        // A fifo would be waited for.
+        let metadata = fs::metadata(path).map_err(failed("read", path))?;
+        if !metadata.is_file() {
+            let error = io::Error::other("it is no file");
+            return Err(failed("read", path)(error));
+        }
+        let mut file = File::open(path).map_err(failed("open", path))?;
+        let mut writer = self.blob_writer()?;
+        io::copy(&mut file, &mut writer).map_err(failed("copy", path))?;
+        let bytes = Hashing::bytes(&writer.file);
+        Ok(writer.commit(Some((*expected, bytes)))?.1)
+    }
+
     /// Opens a blob for reading; the reader's end is an error if the bytes were not the digest's.
     pub fn open_blob(&self, digest: &Sha256Digest) -> Result<BlobReader, StoreError> {
         let path = blob_place(&self.root, digest);
         match File::open(&path) {
-            Ok(file) => Ok(BlobReader {
-                expected: *digest,
-                path,
-                state: Some(Hashing::new(file)),
-            }),
+            Ok(file) => {
+                disk::mark_used(&path);
+                Ok(BlobReader {
+                    expected: *digest,
+                    path,
+                    state: Some(Hashing::new(file)),
+                })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(StoreError::NoBlob { digest: *digest })
             }

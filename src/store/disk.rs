@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use super::error::{StoreError, failed};
 
@@ -46,6 +47,20 @@ pub(super) fn publish(from: &Path, to: &Path) -> Result<bool, StoreError> {
     to.parent().map_or(Ok(()), flush_directory)?;
     Ok(true)
 }
+
+/// Writes down that a file was used now. It is remembered to a minute, so that what is used all the
+/// time is not written to all the time; and where it cannot be, it only seems older than it is.
+pub(super) fn mark_used(path: &Path) {
+    let now = SystemTime::now();
+    let is_recent = fs::metadata(path)
+        .and_then(|metadata| metadata.modified())
+        .is_ok_and(|used| now.duration_since(used).is_ok_and(|age| age < A_MINUTE));
+    if !is_recent {
+        let _ = File::open(path).and_then(|file| file.set_modified(now));
+    }
+}
+
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 fn flush_directory(path: &Path) -> Result<(), StoreError> {
     let path = if path.as_os_str().is_empty() {

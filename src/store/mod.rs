@@ -4,11 +4,15 @@
 //! blobs/sha256/<2 hex>/<64 hex>    bytes, named by their digest
 //! trees/<key>/root/                an unpacked package (`deb1-<hex>`, `rpm1-`, `pacman1-`, `apk1-`),
 //!                                  an unpacked tarball (`tarball1-`, `tarball1-stripped-`), or a
-//!                                  source tree (`src1-<hex>`)
+//!                                  source tree: by its own digest (`src1-<hex>`), or by what it was
+//!                                  made from (`git1-<hex>`, `dsc1-<hex>`)
 //! trees/<key>/tree.json            the tree's digest, and what package it is
 //! trees/<key>/entries.json         every entry of the tree
+//! git/<sha-1 or sha-256>/          a repository that commits are fetched into
 //! tmp/<process>/                   what a running process is still making
+//! states/                          who uses the store; written and read by `retention`
 //! lock                             held for a moment by a process that opens the store
+//! users                            held by every process that has the store open
 //! ```
 //!
 //! What holds at every moment, whatever number of processes use the store and wherever one is
@@ -24,12 +28,18 @@
 //! 4. A blob's bytes are hashed again whenever they are used. An existing tree is trusted by its
 //!    manifest without a walk, so what it is mounted into must not be able to write to it.
 //!
+//! 5. Something is removed only by a process that no other shares the store with ([`SoleStore`]):
+//!    whoever has it open holds a shared lock, and whoever removes holds it alone. When something
+//!    was last used is the time of change of a blob, or of a tree's `tree.json`.
+//!
 //! The file system must have `flock` and atomic renames across the root directory; a key in `trees/`
 //! carries the version of the code that made the tree, so a change to unpacking makes new trees.
 
 mod blobs;
 mod disk;
 mod error;
+mod garbage;
+mod items;
 mod manifest;
 mod scratch;
 mod sources;
@@ -41,6 +51,9 @@ use std::sync::Arc;
 
 pub use blobs::{BlobReader, BlobWriter};
 pub use error::StoreError;
+pub use garbage::{Choice, SoleStore, choose};
+pub use items::{Item, ItemKind, Verification};
+pub use sources::{MakingSource, SourceKind};
 pub use tarballs::TarballTree;
 pub use trees::{PackageTree, TreeRecord};
 
@@ -55,7 +68,7 @@ pub struct Store {
 
 impl Store {
     /// Opens the store at `root`, makes it if it is not there, and removes what processes that have
-    /// died left half made.
+    /// died left half made. Waits while a process has the store alone.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         for directory in ["blobs/sha256", "trees", "tmp"] {
             disk::make_directories(&root.join(directory))?;

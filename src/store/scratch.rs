@@ -15,6 +15,8 @@ pub(super) struct Scratch {
     path: PathBuf,
     /// Keeps the lock; closed, and so unlocked, after the directory is gone.
     _locked: File,
+    /// Keeps the lock on `users`, shared or alone.
+    _user: File,
 }
 
 impl Scratch {
@@ -23,13 +25,20 @@ impl Scratch {
     /// Both happen under the store's lock, because between its creation and its locking a directory
     /// of a living process looks like one of a dead process.
     pub(super) fn claim(root: &Path) -> Result<Self, StoreError> {
+        let (path, user) = users(root)?;
+        wait_for(&user, FlockOperation::LockShared).map_err(failed("lock", path))?;
+        Self::holding(root, user)
+    }
+
+    /// Does the same for a process that holds the lock on `users` already.
+    pub(super) fn holding(root: &Path, user: File) -> Result<Self, StoreError> {
         let lock = root.join("lock");
         let opening = File::options()
             .create(true)
             .append(true)
             .open(&lock)
             .and_then(|file| {
-                wait_for(&file)?;
+                wait_for(&file, FlockOperation::LockExclusive)?;
                 Ok(file)
             })
             .map_err(failed("lock", &lock))?;
@@ -51,6 +60,7 @@ impl Scratch {
         Ok(Self {
             path,
             _locked: locked,
+            _user: user,
         })
     }
 
@@ -110,9 +120,21 @@ fn sweep(tmp: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn wait_for(file: &File) -> io::Result<()> {
+/// Opens the file that is locked by everyone who has the store open.
+pub(super) fn users(root: &Path) -> Result<(PathBuf, File), StoreError> {
+    disk::make_directories(&root.join("tmp"))?;
+    let path = root.join("users");
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(failed("open", &path))?;
+    Ok((path, file))
+}
+
+fn wait_for(file: &File, how: FlockOperation) -> io::Result<()> {
     loop {
-        match flock(file, FlockOperation::LockExclusive) {
+        match flock(file, how) {
             Ok(()) => return Ok(()),
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),

@@ -7,15 +7,77 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::Store;
 use super::error::{StoreError, failed};
-use super::manifest::{self, TreeFile};
+use super::manifest::{self, ManifestFile, TreeFile};
 use super::trees::make_root;
+use super::{Store, disk};
 use crate::digest::{Hashing, Sha256Digest};
 use crate::tree::{self, Entries, Entry};
 
 /// The version of how source trees are copied.
 const SRC: &str = "src1";
+
+/// What a source tree was made from. The number is the version of how it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceKind {
+    /// One commit of a git repository, or a directory of it.
+    Commit,
+    /// A Debian source package with its patches applied.
+    Dsc,
+}
+
+impl SourceKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Commit => "git1",
+            Self::Dsc => "dsc1",
+        }
+    }
+}
+
+/// A directory in which a source tree is made; it is removed if it is not kept.
+#[derive(Debug)]
+pub struct MakingSource {
+    making: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl MakingSource {
+    /// Returns where the files go.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Copies a directory that was read as `entries` to `at` in the tree (empty for its root), hashed
+    /// again on the way. What is there already is not replaced, and an error.
+    pub fn add(&self, entries: &Entries, from: &Path, at: &str) -> Result<(), StoreError> {
+        let to = if at.is_empty() {
+            self.root.clone()
+        } else {
+            check_name(at)?;
+            self.root.join(at)
+        };
+        make_parents(&to)?;
+        for (name, entry) in entries {
+            check_name(name)?;
+            copy_entry(entry, &from.join(name), &to.join(name))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what stands at the top of the tree under a name, if anything does.
+    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
+        check_name(name)?;
+        let path = self.root.join(name);
+        let removed = match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_dir() => fs::remove_dir_all(&path),
+            Ok(_) => fs::remove_file(&path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        removed.map_err(failed("remove", path))
+    }
+}
 
 impl Store {
     /// Copies a directory that was read as `entries` (by `tree::read_directory`) into the store and
@@ -35,7 +97,46 @@ impl Store {
             let file = TreeFile::new(digest, None);
             self.publish_tree(making, &file, entries.clone(), &place)?;
         }
+        disk::mark_used(&place.join(TreeFile::NAME));
         Ok(place.join("root"))
+    }
+
+    /// Returns the tree that was made from what `key` names, with its digest.
+    pub fn made_source(
+        &self,
+        kind: SourceKind,
+        key: &Sha256Digest,
+    ) -> Result<Option<(PathBuf, Sha256Digest)>, StoreError> {
+        let place = self.tree_place(kind.as_str(), key);
+        let file = manifest::read::<TreeFile>(&place)?;
+        Ok(file.map(|file| (place.join("root"), file.digest)))
+    }
+
+    /// Begins a tree.
+    pub fn make_source(&self) -> Result<MakingSource, StoreError> {
+        let making = self.scratch.directory()?;
+        let root = make_root(making.path())?;
+        Ok(MakingSource { making, root })
+    }
+
+    /// Keeps a tree that was read as `entries`, under what it was made from.
+    pub fn keep_source(
+        &self,
+        kind: SourceKind,
+        key: &Sha256Digest,
+        made: MakingSource,
+        entries: Entries,
+    ) -> Result<PathBuf, StoreError> {
+        let place = self.tree_place(kind.as_str(), key);
+        let file = TreeFile::new(tree::digest(&entries), None);
+        self.publish_tree(made.making, &file, entries, &place)?;
+        Ok(place.join("root"))
+    }
+
+    /// Returns the directory of the git repositories that commits are fetched into. What is in them
+    /// is nobody's word: every object is hashed when it is read.
+    pub fn git_cache(&self) -> PathBuf {
+        self.root.join("git")
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::{StoreError, failed};
-use super::manifest::{self, EntriesFile, TreeFile};
+use super::manifest::{self, EntriesFile, ManifestFile, TreeFile};
 use super::{Store, disk};
 use crate::digest::{Hashing, Sha256Digest};
 use crate::package::{Limits, PackageError, PackageFormat, PackageIdentity, unpack};
@@ -56,6 +56,7 @@ impl Store {
         let Some(file) = manifest::read::<TreeFile>(&place)? else {
             return Ok(None);
         };
+        disk::mark_used(&place.join(TreeFile::NAME));
         let identity = file.package.ok_or_else(|| StoreError::CorruptTree {
             path: place.clone(),
             why: "its manifest does not say which package it is".to_owned(),

@@ -48,6 +48,20 @@ fn a_matrix_that_is_not_there_is_refused() {
 }
 
 #[test]
+fn an_image_that_facts_name_and_nobody_has_written_is_told() {
+    let place = Place::new();
+    place.fixture("reproducible");
+    place.write(&format!("{MODULE}\n{TARGET}"));
+    let images = place.path().join("no-images");
+    fs::create_dir(&images).expect("a directory");
+    let images = images.to_str().expect("UTF-8");
+    let ran = place
+        .kmatrix(&["lock", "matrix.toml", "--images", images])
+        .expect(10);
+    assert_snapshot!(ran.message(place.path()));
+}
+
+#[test]
 fn a_matrix_whose_excludes_leave_nothing_has_no_cells() {
     let text = format!("{MODULE}\n{TARGET}\n[[exclude]]\narch = \"amd64\"\nreason = \"none\"\n");
     assert_snapshot!(refused(&text, 11));

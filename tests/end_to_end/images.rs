@@ -1,11 +1,12 @@
-//! Builder images: loaded from the store, and pulled from a registry by digest.
+//! Builder images that are bootstrapped: loaded again, made again, and from which mirror.
 
 use std::fs;
-use std::net::TcpListener;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::common::{OwnEngine, Place, Ran, Running, docker, wait_until};
+use serde_json::Value;
+
+use crate::common::{OwnEngine, Place, Ran, SharedState};
 
 #[test]
 fn an_image_that_the_engine_has_lost_is_loaded_again() {
@@ -28,131 +29,160 @@ fn an_image_that_the_engine_has_lost_is_loaded_again() {
     assert_eq!(second.stderr, "", "it was not made anew");
 }
 
-/// A registry on the loopback, which forgets everything when it ends.
-struct Registry {
-    address: String,
-    running: Option<Running>,
-}
-
-impl Registry {
-    fn start(place: &Place) -> Self {
-        // Free at this moment; should somebody take it, the registry does not come up.
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a port")
-            .port();
-        let address = format!("127.0.0.1:{port}");
-        let configuration = place.path().join("registry.yml");
-        let text = format!(
-            "version: 0.1\nstorage:\n  inmemory: {{}}\nhttp:\n  addr: {address}\nlog:\n  level: error\n"
-        );
-        fs::write(&configuration, text).expect("a file");
-        let mut command = Command::new("docker-registry");
-        command.arg("serve").arg(&configuration);
-        let found = Command::new("docker-registry").arg("--version").output();
-        assert!(
-            found.is_ok(),
-            "there is no `docker-registry`; `ci/setup --tests` installs it"
-        );
-        let mut running = Running::start(command, place.path(), "registry");
-        wait_until("the registry answers", || {
-            assert!(!running.is_over(), "{}", running.stderr());
-            std::net::TcpStream::connect(&address).is_ok()
-        });
-        Self {
-            address,
-            running: Some(running),
-        }
+/// Returns where this machine has the archive `debian` from.
+fn mirror_of_debian() -> String {
+    let named = std::env::var("KMATRIX_MIRROR_DEBIAN").unwrap_or_default();
+    if let Some(first) = named.split_whitespace().next() {
+        return first.to_owned();
     }
+    let mut targets = Command::new("apt-get");
+    targets.args(["indextargets", "--format", "$(REPO_URI)"]);
+    let listed = Ran::of(targets).expect(0).stdout;
+    let found = listed
+        .lines()
+        .find(|line| line.trim_end_matches('/').ends_with("/debian"));
+    found
+        .unwrap_or_else(|| panic!("apt has no `debian`\n{listed}"))
+        .to_owned()
 }
 
-/// Makes an image of just enough of this machine to be asked for its tools, pushes it, and returns
-/// the digest by which it can be pulled.
-fn push_small_image(place: &Place, repository: &str) -> String {
-    let root = place.path().join("root");
-    let script = r#"
-        set -eu
-        mkdir -p "$1/bin" "$1/var/lib/dpkg" "$1/kmatrix" "$1/build" "$1/tmp"
-        programs='/bin/sh /bin/cat /usr/bin/head'
-        cp -L $programs "$1/bin/"
-        for library in $(ldd $programs | grep -o '/[^ :]*\.so[^ ]*' | sort -u); do
-            mkdir -p "$1$(dirname "$library")" && cp -L "$library" "$1$library"
-        done
-        printf 'Package: tiny\nStatus: install ok installed\nVersion: 1.0-1\nArchitecture: amd64\n\n' \
-            >"$1/var/lib/dpkg/status"
-        tar -C "$1" -cf "$1.tar" .
-    "#;
-    let mut make = Command::new("/bin/sh");
-    make.args(["-c", script, "make-root"]).arg(&root);
-    Ran::of(make).expect(0);
-    let tar = root.with_extension("tar");
-    let tag = format!("{repository}:pushed");
-    docker(None, &["import", tar.to_str().expect("UTF-8"), &tag]).expect(0);
-    let pushed = docker(None, &["push", &tag]).expect(0);
-    docker(None, &["image", "rm", "--force", &tag]).expect(0);
-    let digest = pushed
-        .stdout
-        .split_whitespace()
-        .find(|word| word.starts_with("sha256:"));
-    digest.unwrap_or_else(|| panic!("{pushed}")).to_owned()
+fn record(place: &Place) -> Value {
+    let path = place.state().join("images/debian-12.json");
+    serde_json::from_slice(&fs::read(path).expect("a record")).expect("a record")
 }
 
-fn define(directory: &Path, repository: &str, digest: &str) {
-    fs::create_dir_all(directory).expect("a directory");
-    let text = format!(
-        "schema = 1\nname = \"tiny\"\ntools = [\"head\"]\n\n[registry]\n\
-         reference = \"{repository}\"\ndigest = \"{digest}\"\n"
-    );
-    fs::write(directory.join("tiny.toml"), text).expect("a definition");
+fn write_record(place: &Place, record: &Value) {
+    let path = place.state().join("images/debian-12.json");
+    fs::write(path, record.to_string()).expect("a record");
+}
+
+/// Puts a root file system of other bits in the place of the image's, in store and record, and
+/// returns where it is in the store, which other tests share.
+fn change_root(place: &Place) -> PathBuf {
+    let mut record = record(place);
+    let hex = |digest: &str| digest.trim_start_matches("sha256:").to_owned();
+    let blob = |hex: &str| {
+        place
+            .state()
+            .join("store/blobs/sha256")
+            .join(&hex[..2])
+            .join(hex)
+    };
+    let digest = hex(record["root"]["digest"].as_str().expect("a digest"));
+    let changed = place.path().join("changed.tar");
+    fs::copy(blob(&digest), &changed).expect("a copy");
+    let script = "set -eu; tar -C \"$2\" -xf \"$1\" ./etc/debian_version; \
+                  echo changed >\"$2/etc/debian_version\"; \
+                  tar --delete -f \"$1\" ./etc/debian_version; \
+                  tar -C \"$2\" -rf \"$1\" ./etc/debian_version; sha256sum \"$1\"";
+    let mut change = Command::new("/bin/sh");
+    change
+        .args(["-c", script, "change"])
+        .arg(&changed)
+        .arg(place.path());
+    let summed = Ran::of(change).expect(0).stdout;
+    let hex = summed.split(' ').next().expect("a sum").to_owned();
+    fs::create_dir_all(blob(&hex).parent().expect("a directory")).expect("a directory");
+    fs::rename(&changed, blob(&hex)).expect("a file");
+    record["root"]["digest"] = format!("sha256:{hex}").into();
+    write_record(place, &record);
+    blob(&hex)
 }
 
 #[test]
-fn an_image_is_pulled_by_digest_alone() {
+fn an_image_is_made_from_the_next_mirror_reproduces_and_a_difference_is_named() {
+    let place = Place::new();
+    let mirror = format!("debian={}", mirror_of_debian());
+    let mirrors = [
+        "--mirror",
+        "debian=http://127.0.0.1:1/debian",
+        "--mirror",
+        &mirror,
+    ];
+    let build = ["images", "build", "debian-12", "--update", "--verify"];
+    let ran = place.kmatrix(&[&build[..], &mirrors].concat()).expect(0);
+    assert!(ran.stderr.contains("Reproduced image debian-12"), "{ran}");
+    assert!(ran.stderr.contains("passed over a mirror"), "{ran}");
+    let made = record(&place);
+    let passed = &made["passedOver"][0];
+    assert_eq!(passed["archive"], "debian");
+    assert_eq!(passed["mirror"], "http://127.0.0.1:1/debian/");
+    assert_eq!(made["inventory"]["database"], "dpkg");
+    let packages = made["packages"].as_array().expect("packages");
+    let gcc = packages
+        .iter()
+        .find(|package| package["name"] == "gcc-12-base");
+    assert_eq!(gcc.expect("it is there")["source"], "gcc-12");
+    let list = ["images", "list", "--format", "json"];
+    let listed = |place: &Place| {
+        let document = place.kmatrix(&list).expect(0).json();
+        let images = document["images"].as_array().expect("images").clone();
+        let found = images
+            .into_iter()
+            .find(|image| image["name"] == "debian-12");
+        found.expect("it is made")["reproduction"].clone()
+    };
+    assert_eq!(listed(&place)["reproduced"], "yes");
+
+    let changed = change_root(&place);
+    let ran = place.kmatrix(&["images", "verify", "debian-12"]).expect(31);
+    assert!(
+        ran.stderr.contains("./etc/debian_version: content"),
+        "{ran}"
+    );
+    let found = listed(&place);
+    assert_eq!(found["reproduced"], "no");
+    assert_eq!(found["differences"][0]["path"], "./etc/debian_version");
+    let shown = place.kmatrix(&["images", "list"]).expect(0);
+    assert!(shown.stdout.contains("reproduced: no, on "), "{shown}");
+    write_record(&place, &made);
+    fs::remove_file(changed).expect("a blob");
+    SharedState::get().keep_images_of(&place.state());
+}
+
+#[test]
+fn an_image_that_is_not_there_cannot_be_verified() {
     let place = Place::empty();
-    let mut registry = Registry::start(&place);
-    let repository = format!("{}/kmatrix/tiny", registry.address);
-    let digest = push_small_image(&place, &repository);
-    let images = place.path().join("images");
-    let directory = images.to_str().expect("UTF-8");
-    let build = ["images", "build", "tiny", "--images", directory];
-    let list = ["images", "list", "--format", "json", "--images", directory];
+    let ran = place.kmatrix(&["images", "verify"]).expect(42);
+    assert!(
+        ran.stderr.contains("no bootstrapped image is recorded"),
+        "{ran}"
+    );
+    let ran = place.kmatrix(&["images", "verify", "debian-12"]).expect(42);
+    assert!(
+        ran.stderr.contains("the image `debian-12` is not made yet"),
+        "{ran}"
+    );
+    let ran = place.kmatrix(&["images", "verify", "no-such"]).expect(2);
+    assert!(
+        ran.stderr
+            .contains("there is no definition of the image `no-such`"),
+        "{ran}"
+    );
+}
 
-    define(&images, &repository, &digest);
-    let first = place.kmatrix(&build).expect(0);
-    let document = place.kmatrix(&list).expect(0).json();
-    let image = &document["images"][0];
-    assert_eq!(image["pulled"], format!("{repository}@{digest}"));
-    assert_eq!(image["packages"][0]["name"], "tiny");
-    let head = image["tools"]["head"].as_str().expect("a version");
-    assert!(head.starts_with("head (GNU coreutils)"), "{head}");
-    let id = image["id"].as_str().expect("a digest").to_owned();
-    assert_eq!(first.stdout, format!("tiny {id}\n"));
-
-    // Gone from the engine: pulled again, to the same digest.
-    docker(None, &["image", "rm", "--force", &id]).expect(0);
-    assert_eq!(place.kmatrix(&build).expect(0).stdout, first.stdout);
-    docker(None, &["image", "rm", "--force", &id]).expect(0);
-
-    // A digest that the registry has not: nothing else is taken for it.
-    let absent = format!("sha256:{}", "0".repeat(64));
-    define(&images, &repository, &absent);
-    let ran = place.kmatrix(&build).expect(21);
+#[test]
+fn an_older_state_of_the_archive_is_refused() {
+    let place = Place::new();
+    let mut newer = record(&place);
+    newer["suites"][0]["date"] = "2999-01-01T00:00:00Z".into();
+    write_record(&place, &newer);
+    let ran = place
+        .kmatrix(&["images", "build", "debian-12", "--update"])
+        .expect(21);
+    assert!(ran.stderr.contains("is rolled back"), "{ran}");
     assert_eq!(ran.stdout, "");
-    assert!(
-        ran.stderr.contains(&format!(
-            "error: the image `{repository}@{absent}` cannot be had"
-        )),
-        "{ran}"
-    );
-
-    // No registry at all.
-    define(&images, &repository, &digest);
-    drop(registry.running.take());
-    let ran = place.kmatrix(&build).expect(21);
-    assert!(
-        ran.stderr.contains(&format!(
-            "error: the image `{repository}@{digest}` cannot be had"
-        )),
-        "{ran}"
-    );
+    let look = [
+        "images",
+        "freshness",
+        "debian-12",
+        "--check",
+        "--format",
+        "json",
+    ];
+    let report = place.kmatrix(&look).expect(33).json();
+    let image = &report["images"][0];
+    assert_eq!(image["state"], "unknown");
+    let reason = image["updates"]["reason"].as_str().expect("a reason");
+    assert!(reason.contains("rolled back"), "{reason}");
 }

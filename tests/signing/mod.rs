@@ -132,3 +132,40 @@ pub fn clear_sign(text: &str, keys: &[&Key]) -> Vec<u8> {
     message.finalize().expect("a signature");
     signed
 }
+
+/// Signs bytes apart from them with every one of the keys, in armour or without.
+pub fn detach_sign(content: &[u8], keys: &[&Key], armour: bool) -> Vec<u8> {
+    let policy = StandardPolicy::at(system(SIGNED));
+    let mut signers = keys.iter().map(|key| {
+        key.cert
+            .keys()
+            .secret()
+            .with_policy(&policy, system(MADE))
+            .for_signing()
+            .next()
+            .expect("a signing key")
+            .key()
+            .clone()
+            .into_keypair()
+            .expect("a secret key")
+    });
+    let mut signature = Vec::new();
+    let mut message = Message::new(&mut signature);
+    if armour {
+        message = openpgp::serialize::stream::Armorer::new(message)
+            .kind(openpgp::armor::Kind::Signature)
+            .build()
+            .expect("armour");
+    }
+    let mut signer = Signer::new(message, signers.next().expect("a key"))
+        .expect("a signer")
+        .creation_time(system(SIGNED))
+        .detached();
+    for key in signers {
+        signer = signer.add_signer(key).expect("a signer");
+    }
+    let mut message = signer.build().expect("a message");
+    message.write_all(content).expect("memory");
+    message.finalize().expect("a signature");
+    signature
+}

@@ -4,7 +4,9 @@
 //! The modules come out as a tar on standard output, so that nothing of the host is writable from
 //! inside and a kill leaves nothing behind but a container that the next start sweeps.
 
+mod build;
 mod container;
+mod credentials;
 mod run;
 
 use std::collections::HashMap;
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 use bollard::Docker as Api;
 use bollard::errors::Error;
+use bollard::models::ImageInspect;
 use bollard::query_parameters::{
     CreateImageOptionsBuilder, ImportImageOptionsBuilder, ListContainersOptionsBuilder,
     RemoveContainerOptionsBuilder,
@@ -44,6 +47,8 @@ pub struct LoadedImage {
     /// The digest of the image's configuration, by which containers name it.
     pub id: Sha256Digest,
     pub architecture: String,
+    /// Instructions that it would add to a build on it (`ONBUILD`).
+    pub triggers: Vec<String>,
 }
 
 impl Docker {
@@ -112,13 +117,8 @@ impl Docker {
     pub async fn image(&self, id: &Sha256Digest) -> Result<Option<LoadedImage>, EngineFailure> {
         match bounded(self.api.inspect_image(&id.to_string())).await {
             Ok(image) => {
-                Ok(image
-                    .id
-                    .and_then(|found| found.parse().ok())
-                    .map(|found| LoadedImage {
-                        id: found,
-                        architecture: image.architecture.unwrap_or_default(),
-                    }))
+                let found = image.id.as_ref().and_then(|found| found.parse().ok());
+                Ok(found.map(|found| loaded(found, image)))
             }
             Err(EngineFailure::Vanished) => Ok(None),
             Err(error) => Err(error),
@@ -157,7 +157,8 @@ impl Docker {
         let pinned = format!("{reference}@{digest}");
         let options = CreateImageOptionsBuilder::new().from_image(&pinned).build();
         let api = self.patient();
-        let mut answers = Box::pin(api.create_image(Some(options), None, None));
+        let credentials = credentials::of_registry(reference).await?;
+        let mut answers = Box::pin(api.create_image(Some(options), None, credentials));
         while let Some(answer) = answers.next().await {
             let answer = answer.map_err(|error| match error {
                 // Whatever its status: it is the registry's answer, and has the registry's words.
@@ -169,16 +170,50 @@ impl Docker {
             }
         }
         let image = bounded(self.api.inspect_image(&pinned)).await?;
-        let id = image.id.and_then(|id| id.parse().ok());
-        Ok(LoadedImage {
-            id: id.ok_or_else(|| refusal(format!("`{pinned}` has no digest after the pull")))?,
-            architecture: image.architecture.unwrap_or_default(),
-        })
+        let id = image.id.as_ref().and_then(|id| id.parse().ok());
+        let id = id.ok_or_else(|| refusal(format!("`{pinned}` has no digest after the pull")))?;
+        Ok(loaded(id, image))
+    }
+
+    /// Asks a registry which image a tag names now, by the digest of its manifest.
+    pub async fn tag_digest(
+        &self,
+        reference: &str,
+        tag: &str,
+    ) -> Result<Sha256Digest, EngineFailure> {
+        let name = format!("{reference}:{tag}");
+        let credentials = credentials::of_registry(reference).await?;
+        let asked = self.api.inspect_registry_image(&name, credentials);
+        let answer = match tokio::time::timeout(Duration::from_secs(CALL_SECONDS), asked).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(Error::DockerResponseServerError { message, .. })) => {
+                return Err(refusal(message));
+            }
+            Ok(Err(error)) => return Err(failure(error)),
+            Err(_) => {
+                return Err(EngineFailure::NoAnswer {
+                    seconds: CALL_SECONDS,
+                });
+            }
+        };
+        let digest = answer.descriptor.digest.and_then(|text| text.parse().ok());
+        digest.ok_or_else(|| refusal(format!("the registry names no digest of `{name}`")))
     }
 
     /// Returns the architecture of the images that this engine runs without emulation.
     pub fn arch(&self) -> Option<Arch> {
         Arch::of_this_machine()
+    }
+}
+
+fn loaded(id: Sha256Digest, image: ImageInspect) -> LoadedImage {
+    LoadedImage {
+        id,
+        architecture: image.architecture.unwrap_or_default(),
+        triggers: image
+            .config
+            .and_then(|config| config.on_build)
+            .unwrap_or_default(),
     }
 }
 

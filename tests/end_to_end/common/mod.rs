@@ -3,11 +3,13 @@
 mod engine;
 mod place;
 mod program;
+mod registry;
 mod shared;
 
 pub use engine::{OwnEngine, docker};
 pub use place::{Place, matrix};
 pub use program::{Ran, Running};
+pub use registry::{Registry, push_small_image};
 pub use shared::SharedState;
 
 use std::path::{Path, PathBuf};

@@ -29,11 +29,11 @@ pub fn matrix(modules: &[(&str, &str, &str)], build: &str, policy: &str) -> Stri
             "\n[[module]]\nname = \"{name}\"\nsource = \"{source}\"\n{more}\n"
         ));
     }
-    // No test may become stale by itself.
+    // No test may become stale, or begin to age, by itself.
     let stale = if policy.contains("stale-after") {
         ""
     } else {
-        "stale-after = \"5200w\""
+        "stale-after = \"5200w\"\nwarn-after = \"5200w\""
     };
     format!("{text}{TARGET}\n[build]\n{build}\n\n[policy]\n{stale}\n{policy}\n")
 }

@@ -1,0 +1,536 @@
+//! How fresh an image is, from what was found when somebody looked (pure).
+//!
+//! Three things bear on it: the age of what it was made from, the updates that it has missed, and
+//! whether the tag that its digest came from has moved. The worst of them decides, and what nobody
+//! could look at is unknown, which is never fresh.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::catalog::SuiteRecord;
+use crate::catalog::indexed_package::IndexedPackage;
+use crate::catalog::version_order::VersionOrder;
+use crate::digest::Sha256Digest;
+use crate::image::InstalledPackage;
+use crate::label::{AgeLimits, Freshness, freshness};
+use crate::name::{PackageVersion, Suite};
+
+/// When an image is not fresh any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FreshnessPolicy {
+    pub ages: AgeLimits,
+    /// How many updates may be missed; `None` for any number.
+    pub missed_updates: Option<u32>,
+    pub missed_security_updates: Option<u32>,
+}
+
+/// How fresh an image is, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ImageFreshness {
+    Fresh,
+    Ageing,
+    /// Nobody could look at something that may make it stale.
+    Unknown,
+    Stale,
+}
+
+impl ImageFreshness {
+    /// Returns the word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Ageing => "ageing",
+            Self::Unknown => "unknown",
+            Self::Stale => "stale",
+        }
+    }
+
+    /// Returns true if it is too old, or if nobody knows that it is not.
+    pub fn is_stale_or_unknown(self) -> bool {
+        match self {
+            Self::Fresh | Self::Ageing => false,
+            Self::Unknown | Self::Stale => true,
+        }
+    }
+}
+
+/// What the archives have for the packages of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "camelCase")]
+pub enum Updates {
+    /// Somebody looked.
+    #[serde(rename_all = "camelCase")]
+    Looked {
+        /// The present states of the suites, in the order of the definition.
+        suites: Vec<SuiteRecord>,
+        /// Ordered by package.
+        missed: Vec<MissedUpdate>,
+        /// How many of them are in a security suite.
+        security: usize,
+        /// Packages that no suite has any more, in no version.
+        gone: Vec<String>,
+        /// When the oldest of the missed updates can have appeared.
+        oldest: Option<Appeared>,
+    },
+    /// Nobody could.
+    #[serde(rename_all = "camelCase")]
+    Unknown { reason: String },
+}
+
+/// A package of an image of which the archive has a newer version.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissedUpdate {
+    pub package: String,
+    pub architecture: String,
+    pub source: Option<String>,
+    pub installed: PackageVersion,
+    /// The newest that any suite has.
+    pub available: PackageVersion,
+    /// The suite that has it.
+    pub suite: Suite,
+    /// Whether a security suite has a newer version than the installed one.
+    pub security: bool,
+    pub appeared: Appeared,
+}
+
+/// Between which states of a suite something appeared. An index has no date of its own for a
+/// package, so no more than this is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Appeared {
+    /// The date of the state that the image was made from, which did not have it; `None` if that is
+    /// not recorded.
+    pub after: Option<Timestamp>,
+    /// The date of the state that has it.
+    pub by: Timestamp,
+}
+
+/// Whether the tag that a digest came from still names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "camelCase")]
+pub enum TagStanding {
+    /// The definition names none.
+    NotGiven,
+    Same {
+        tag: String,
+    },
+    /// It names another image now. The digest still decides what is used.
+    Moved {
+        tag: String,
+        to: Sha256Digest,
+    },
+    Unknown {
+        tag: String,
+        reason: String,
+    },
+}
+
+/// Holds the packages of an image against what the suites offer now.
+///
+/// `then` are the states that the image was made from, and `security` the suites that count apart.
+pub fn updates(
+    packages: &[InstalledPackage],
+    then: &[SuiteRecord],
+    now: Vec<(SuiteRecord, Vec<IndexedPackage>)>,
+    security: &[Suite],
+) -> Updates {
+    let mut offers: BTreeMap<&str, Vec<(&SuiteRecord, &IndexedPackage)>> = BTreeMap::new();
+    for (suite, offered) in &now {
+        for package in offered {
+            let name = package.name.as_str();
+            offers.entry(name).or_default().push((suite, package));
+        }
+    }
+    let (mut missed, mut gone) = (Vec::new(), Vec::new());
+    for package in packages {
+        // A package may become one for all architectures, or cease to be.
+        let is_its = |offer: &IndexedPackage| {
+            [offer.architecture.as_str(), "all"].contains(&package.architecture.as_str())
+                || offer.architecture == "all"
+        };
+        let offered = offers
+            .get(package.name.as_str())
+            .map_or(&[][..], Vec::as_slice);
+        let offered = offered.iter().filter(|(_, offer)| is_its(offer));
+        if offered.clone().next().is_none() {
+            gone.push(package.name.clone());
+            continue;
+        }
+        let newer = offered.filter(|(_, offer)| {
+            VersionOrder::Deb
+                .compare(&offer.version, &package.version)
+                .is_gt()
+        });
+        let newest = newer
+            .clone()
+            .max_by(|(_, a), (_, b)| VersionOrder::Deb.compare(&a.version, &b.version));
+        let Some((suite, newest)) = newest else {
+            continue;
+        };
+        missed.push(MissedUpdate {
+            package: package.name.clone(),
+            architecture: package.architecture.clone(),
+            source: package.source.clone(),
+            installed: package.version.clone(),
+            available: newest.version.clone(),
+            suite: suite.suite.clone(),
+            security: newer
+                .clone()
+                .any(|(suite, _)| security.contains(&suite.suite)),
+            appeared: appeared(newer.map(|(suite, _)| *suite), then, suite),
+        });
+    }
+    missed.sort();
+    Updates::Looked {
+        security: missed.iter().filter(|update| update.security).count(),
+        oldest: missed.iter().map(|update| update.appeared).min(),
+        suites: now.iter().map(|(suite, _)| suite.clone()).collect(),
+        missed,
+        gone,
+    }
+}
+
+/// Says when the first of the suites that have an update can have had it.
+fn appeared<'s>(
+    suites: impl Iterator<Item = &'s SuiteRecord>,
+    then: &[SuiteRecord],
+    newest: &SuiteRecord,
+) -> Appeared {
+    let of = |now: &SuiteRecord| Appeared {
+        after: then
+            .iter()
+            .find(|then| then.archive == now.archive && then.suite == now.suite)
+            .map(|then| then.date),
+        by: now.date,
+    };
+    suites.map(of).min().unwrap_or_else(|| of(newest))
+}
+
+/// Judges what was found, and says why.
+pub fn judge(
+    archive_date: Option<Timestamp>,
+    updates: &Updates,
+    tag: &TagStanding,
+    policy: &FreshnessPolicy,
+    now: Timestamp,
+) -> (ImageFreshness, Vec<String>) {
+    let mut reasons = vec![by_age(archive_date, policy, now)];
+    reasons.extend(by_updates(updates, policy));
+    reasons.extend(by_tag(tag));
+    let word = reasons.iter().map(|(word, _)| *word).max();
+    (
+        word.unwrap_or(ImageFreshness::Unknown),
+        reasons.into_iter().map(|(_, reason)| reason).collect(),
+    )
+}
+
+type Reason = (ImageFreshness, String);
+
+fn by_age(archive_date: Option<Timestamp>, policy: &FreshnessPolicy, now: Timestamp) -> Reason {
+    let found = freshness(archive_date, now, policy.ages);
+    let days = |limit: SignedDuration| limit.as_hours() / 24;
+    let said = |age_days| {
+        let stale = days(policy.ages.stale_after);
+        match policy.ages.warn_after {
+            Some(warn) => format!(
+                "its archive is {age_days} days old (ageing after {}, stale after {stale})",
+                days(warn)
+            ),
+            None => format!("its archive is {age_days} days old (stale after {stale})"),
+        }
+    };
+    match found {
+        Freshness::Fresh { age_days, .. } => (ImageFreshness::Fresh, said(age_days)),
+        Freshness::Ageing { age_days, .. } => (ImageFreshness::Ageing, said(age_days)),
+        Freshness::Stale { age_days, .. } => (ImageFreshness::Stale, said(age_days)),
+        Freshness::Unknown => (
+            ImageFreshness::Unknown,
+            "no date of the archive that it was made from is recorded".to_owned(),
+        ),
+    }
+}
+
+fn by_updates(updates: &Updates, policy: &FreshnessPolicy) -> Vec<Reason> {
+    let (missed, security) = match updates {
+        Updates::Unknown { reason } => {
+            let text = format!("nobody could look for updates: {reason}");
+            return vec![(ImageFreshness::Unknown, text)];
+        }
+        Updates::Looked {
+            missed, security, ..
+        } => (missed.len(), *security),
+    };
+    let judged = |count: usize, limit: Option<u32>, otherwise, what: &str| {
+        let over = limit.is_some_and(|limit| count > limit as usize);
+        let word = if over {
+            ImageFreshness::Stale
+        } else {
+            otherwise
+        };
+        let allowed = match limit {
+            Some(limit) => format!(" (stale after more than {limit})"),
+            None => String::new(),
+        };
+        (word, format!("{count} {what}{allowed}"))
+    };
+    let security_is_missed = if security > 0 {
+        ImageFreshness::Ageing
+    } else {
+        ImageFreshness::Fresh
+    };
+    vec![
+        judged(
+            missed,
+            policy.missed_updates,
+            ImageFreshness::Fresh,
+            "packages have a newer version in the archive",
+        ),
+        judged(
+            security,
+            policy.missed_security_updates,
+            security_is_missed,
+            "of them in a security suite",
+        ),
+    ]
+}
+
+fn by_tag(tag: &TagStanding) -> Option<Reason> {
+    match tag {
+        TagStanding::NotGiven => None,
+        TagStanding::Same { tag } => Some((
+            ImageFreshness::Fresh,
+            format!("the tag `{tag}` names its digest"),
+        )),
+        TagStanding::Moved { tag, to } => Some((
+            ImageFreshness::Ageing,
+            format!("the tag `{tag}` has moved to {to}"),
+        )),
+        TagStanding::Unknown { tag, reason } => Some((
+            ImageFreshness::Unknown,
+            format!("nobody could look where the tag `{tag}` is: {reason}"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn suite(name: &str, date: &str) -> SuiteRecord {
+        SuiteRecord {
+            archive: "debian".parse().expect("an archive"),
+            suite: name.parse().expect("a suite"),
+            date: at(date),
+            valid_until: None,
+            arch: None,
+            index: Sha256Digest::of(date.as_bytes()),
+            signed_by: Vec::new(),
+            exceptions: Vec::new(),
+            unneeded: Vec::new(),
+            passed_over: Vec::new(),
+            signature: None,
+        }
+    }
+
+    fn offered(name: &str, version: &str, architecture: &str) -> IndexedPackage {
+        IndexedPackage {
+            name: name.parse().expect("a name"),
+            version: version.parse().expect("a version"),
+            source: name.parse().expect("a name"),
+            architecture: architecture.to_owned(),
+            depends: Vec::new(),
+            provides: Vec::new(),
+            built: None,
+            path: "pool/x.deb".to_owned(),
+            bytes: 1,
+            sha256: Sha256Digest::of(version.as_bytes()),
+            signature: None,
+        }
+    }
+
+    fn installed(name: &str, version: &str) -> InstalledPackage {
+        InstalledPackage {
+            name: name.to_owned(),
+            version: version.parse().expect("a version"),
+            architecture: "amd64".to_owned(),
+            source: None,
+            source_version: None,
+        }
+    }
+
+    #[test]
+    fn a_missed_update_says_where_it_is_and_between_which_states_it_came() {
+        let then = [
+            suite("stable", "2026-11-01T00:00:00Z"),
+            suite("stable-security", "2026-11-10T00:00:00Z"),
+        ];
+        let now = vec![
+            (
+                suite("stable", "2026-11-20T00:00:00Z"),
+                vec![
+                    offered("libc6", "2.36-9", "amd64"),
+                    offered("make", "4.4-1", "amd64"),
+                    offered("make", "9", "arm64"),
+                    offered("cpp", "1:1.9", "amd64"),
+                ],
+            ),
+            (
+                suite("stable-security", "2026-11-21T00:00:00Z"),
+                vec![offered("libc6", "2.36-9+deb1", "amd64")],
+            ),
+        ];
+        let packages = [
+            installed("libc6", "2.36-9"),
+            installed("make", "4.3-1"),
+            installed("cpp", "1:1.10"),
+            installed("own", "1"),
+        ];
+        let security = ["stable-security".parse().expect("a suite")];
+        let Updates::Looked {
+            missed,
+            security,
+            gone,
+            oldest,
+            ..
+        } = updates(&packages, &then, now, &security)
+        else {
+            panic!("somebody looked");
+        };
+        let words: Vec<String> = missed
+            .iter()
+            .map(|update| {
+                format!(
+                    "{} {} -> {} ({}, security {})",
+                    update.package,
+                    update.installed,
+                    update.available,
+                    update.suite,
+                    update.security
+                )
+            })
+            .collect();
+        assert_eq!(
+            words,
+            [
+                "libc6 2.36-9 -> 2.36-9+deb1 (stable-security, security true)",
+                "make 4.3-1 -> 4.4-1 (stable, security false)",
+            ]
+        );
+        assert_eq!(security, 1);
+        assert_eq!(gone, ["own"]);
+        assert_eq!(
+            oldest,
+            Some(Appeared {
+                after: Some(at("2026-11-01T00:00:00Z")),
+                by: at("2026-11-20T00:00:00Z"),
+            })
+        );
+    }
+
+    #[test]
+    fn the_worst_of_age_updates_and_tag_decides() {
+        let days = |days: i64| SignedDuration::from_hours(days * 24);
+        let lenient = FreshnessPolicy {
+            ages: AgeLimits {
+                warn_after: Some(days(14)),
+                stale_after: days(30),
+            },
+            missed_updates: None,
+            missed_security_updates: None,
+        };
+        let strict = FreshnessPolicy {
+            missed_updates: Some(1),
+            missed_security_updates: Some(0),
+            ..lenient
+        };
+        let update = |number: u32, security| MissedUpdate {
+            package: format!("p{number}"),
+            architecture: "all".to_owned(),
+            source: None,
+            installed: "1".parse().expect("a version"),
+            available: "2".parse().expect("a version"),
+            suite: "stable".parse().expect("a suite"),
+            security,
+            appeared: Appeared {
+                after: None,
+                by: Timestamp::UNIX_EPOCH,
+            },
+        };
+        let looked = |ordinary: u32, security: u32| Updates::Looked {
+            suites: Vec::new(),
+            missed: (0..ordinary + security)
+                .map(|number| update(number, number < security))
+                .collect(),
+            security: security as usize,
+            gone: Vec::new(),
+            oldest: None,
+        };
+        let nobody = Updates::Unknown {
+            reason: "`--offline`".to_owned(),
+        };
+        let tag = "1".to_owned();
+        let moved = TagStanding::Moved {
+            tag: tag.clone(),
+            to: Sha256Digest::of(b""),
+        };
+        let unseen = TagStanding::Unknown {
+            tag: tag.clone(),
+            reason: "x".to_owned(),
+        };
+        let same = TagStanding::Same { tag };
+        let now = at("2026-11-21T00:00:00Z");
+        let (young, old, older) = (
+            Some(at("2026-11-20T00:00:00Z")),
+            Some(at("2026-11-01T00:00:00Z")),
+            Some(at("2026-10-01T00:00:00Z")),
+        );
+        let not = &TagStanding::NotGiven;
+        let cases = [
+            (young, looked(0, 0), not, &lenient, ImageFreshness::Fresh),
+            (young, looked(0, 0), &same, &strict, ImageFreshness::Fresh),
+            (young, looked(9, 0), not, &lenient, ImageFreshness::Fresh),
+            (young, looked(1, 0), not, &strict, ImageFreshness::Fresh),
+            (young, looked(2, 0), not, &strict, ImageFreshness::Stale),
+            (young, looked(0, 1), not, &lenient, ImageFreshness::Ageing),
+            (young, looked(0, 1), not, &strict, ImageFreshness::Stale),
+            (
+                young,
+                looked(0, 0),
+                &moved,
+                &lenient,
+                ImageFreshness::Ageing,
+            ),
+            (
+                young,
+                looked(0, 0),
+                &unseen,
+                &lenient,
+                ImageFreshness::Unknown,
+            ),
+            (
+                young,
+                nobody.clone(),
+                not,
+                &lenient,
+                ImageFreshness::Unknown,
+            ),
+            (old, looked(0, 0), not, &lenient, ImageFreshness::Ageing),
+            (older, looked(0, 0), not, &lenient, ImageFreshness::Stale),
+            (older, nobody.clone(), not, &lenient, ImageFreshness::Stale),
+            (None, looked(0, 0), not, &lenient, ImageFreshness::Unknown),
+        ];
+        for (date, updates, tag, policy, expected) in cases {
+            let (found, reasons) = judge(date, &updates, tag, policy, now);
+            assert_eq!(found, expected, "{reasons:?}");
+            assert!(reasons.len() >= 2, "{reasons:?}");
+        }
+    }
+}

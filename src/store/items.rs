@@ -1,0 +1,231 @@
+//! What is in the store, one thing at a time: how large it is, when it was used, whether it is whole.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rayon::prelude::*;
+use walkdir::WalkDir;
+
+use super::Store;
+use super::error::{StoreError, failed};
+use super::manifest::{self, EntriesFile, ManifestFile, TreeFile};
+use crate::digest::{Sha256Digest, hash_file};
+use crate::tree::{self, Entries, Entry};
+
+/// One blob or one tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    pub kind: ItemKind,
+    /// A blob's digest, or the digest that a tree goes by: that of the package, or of the source.
+    pub digest: Sha256Digest,
+    /// What it takes on the disk, in bytes.
+    pub bytes: u64,
+    /// When it was last used, to a minute.
+    pub used: Timestamp,
+    pub(super) path: PathBuf,
+}
+
+/// What an item is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ItemKind {
+    Blob,
+    /// A tree, with the word for what made it, such as `deb1`.
+    Tree(String),
+}
+
+/// Prints the item as its name in the store has it.
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            ItemKind::Blob => write!(f, "blob {}", self.digest),
+            ItemKind::Tree(kind) => write!(f, "tree {kind}-{}", self.digest.to_hex()),
+        }
+    }
+}
+
+impl Item {
+    /// Returns where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Store {
+    /// Returns everything in the store, the least recently used first.
+    pub fn items(&self) -> Result<Vec<Item>, StoreError> {
+        items(&self.root)
+    }
+
+    /// Hashes everything again and returns what is not what its name says, each with the reason, in
+    /// the order of names.
+    pub fn verify(&self) -> Result<Verification, StoreError> {
+        let items = self.items()?;
+        let count = items.len();
+        let mut corrupt: Vec<(Item, String)> = items
+            .into_par_iter()
+            .filter_map(|item| {
+                let found = match &item.kind {
+                    ItemKind::Blob => check_blob(&item),
+                    ItemKind::Tree(_) => check_tree(&item),
+                };
+                found.err().map(|why| (item, why))
+            })
+            .collect();
+        corrupt.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+        Ok(Verification { count, corrupt })
+    }
+}
+
+/// What came of hashing everything again.
+#[derive(Debug)]
+pub struct Verification {
+    /// How many items were looked at.
+    pub count: usize,
+    pub corrupt: Vec<(Item, String)>,
+}
+
+/// Lists the blobs and trees below a store's root. What has no digest for a name is none.
+pub(super) fn items(root: &Path) -> Result<Vec<Item>, StoreError> {
+    let mut found = Vec::new();
+    for shard in entries(&root.join("blobs/sha256"))? {
+        for path in entries(&shard)? {
+            if let Some(digest) = name(&path).and_then(|name| Sha256Digest::from_hex(name).ok()) {
+                found.push((ItemKind::Blob, digest, path));
+            }
+        }
+    }
+    for path in entries(&root.join("trees"))? {
+        let key = name(&path).and_then(|name| name.rsplit_once('-'));
+        if let Some((kind, hex)) = key
+            && let Ok(digest) = Sha256Digest::from_hex(hex)
+        {
+            found.push((ItemKind::Tree(kind.to_owned()), digest, path));
+        }
+    }
+    let mut items: Vec<Item> = found
+        .into_par_iter()
+        .map(|(kind, digest, path)| measured(kind, digest, path))
+        .collect::<Result<_, _>>()?;
+    items.sort_by(|a, b| a.used.cmp(&b.used).then_with(|| a.path.cmp(&b.path)));
+    Ok(items)
+}
+
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let failing = || failed("read the directory", directory);
+    fs::read_dir(directory)
+        .map_err(failing())?
+        .map(|entry| Ok(entry.map_err(failing())?.path()))
+        .collect()
+}
+
+fn name(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
+fn measured(kind: ItemKind, digest: Sha256Digest, path: PathBuf) -> Result<Item, StoreError> {
+    let marked = match &kind {
+        ItemKind::Blob => path.clone(),
+        ItemKind::Tree(_) => path.join(TreeFile::NAME),
+    };
+    let modified = fs::metadata(&marked)
+        .and_then(|metadata| metadata.modified())
+        // A tree without its manifest is of no use to anybody.
+        .or_else(|error| match (&kind, error.kind()) {
+            (ItemKind::Tree(_), io::ErrorKind::NotFound) => Ok(std::time::UNIX_EPOCH),
+            _ => Err(error),
+        })
+        .map_err(failed("look at", &marked))?;
+    let mut bytes = 0;
+    for entry in WalkDir::new(&path) {
+        let metadata = entry
+            .and_then(|entry| entry.metadata())
+            .map_err(|error| failed("look at", &path)(error.into()))?;
+        // `st_blocks` counts 512 bytes, whatever the file system's block size (stat(2)).
+        bytes += metadata.blocks() * 512;
+    }
+    Ok(Item {
+        kind,
+        digest,
+        bytes,
+        used: Timestamp::try_from(modified).unwrap_or(Timestamp::UNIX_EPOCH),
+        path,
+    })
+}
+
+fn check_blob(item: &Item) -> Result<(), String> {
+    let (found, _) =
+        hash_file(&item.path).map_err(|error| format!("it cannot be read: {error}"))?;
+    if found == item.digest {
+        Ok(())
+    } else {
+        Err(format!("its bytes have {found}"))
+    }
+}
+
+/// Holds a tree's files against its own entries, and those against its digest.
+fn check_tree(item: &Item) -> Result<(), String> {
+    let text = |error: StoreError| error.to_string();
+    let missing = || "it was removed".to_owned();
+    let file = manifest::read::<TreeFile>(&item.path)
+        .map_err(text)?
+        .ok_or_else(missing)?;
+    let entries = manifest::read::<EntriesFile>(&item.path)
+        .map_err(text)?
+        .ok_or_else(missing)?
+        .entries;
+    if tree::digest(&entries) != file.digest {
+        return Err("its entries do not have its digest".to_owned());
+    }
+    let root = item.path.join(super::trees::ROOT);
+    for (name, entry) in &entries {
+        check_entry(&root.join(name), entry).map_err(|why| format!("`{name}` {why}"))?;
+    }
+    check_for_more(&root, &entries)
+}
+
+fn check_entry(path: &Path, entry: &Entry) -> Result<(), String> {
+    let unreadable = |error: io::Error| format!("cannot be read: {error}");
+    let metadata = fs::symlink_metadata(path).map_err(unreadable)?;
+    let is_right = match entry {
+        Entry::Directory => metadata.is_dir(),
+        Entry::Symlink { target } => {
+            metadata.is_symlink() && fs::read_link(path).map_err(unreadable)? == Path::new(target)
+        }
+        Entry::File {
+            digest,
+            bytes,
+            executable,
+        } => {
+            metadata.is_file()
+                && metadata.len() == *bytes
+                && (metadata.mode() & 0o100 != 0) == *executable
+                && hash_file(path).map_err(unreadable)?.0 == *digest
+        }
+    };
+    if is_right {
+        Ok(())
+    } else {
+        Err("is not what it was".to_owned())
+    }
+}
+
+fn check_for_more(root: &Path, entries: &Entries) -> Result<(), String> {
+    let mut known: BTreeSet<&Path> = BTreeSet::new();
+    for name in entries.keys() {
+        // Parents that are not listed are implied.
+        known.extend(Path::new(name).ancestors());
+    }
+    for entry in WalkDir::new(root).min_depth(1) {
+        let entry = entry.map_err(|error| error.to_string())?;
+        let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
+        if !known.contains(path) {
+            return Err(format!("`{}` does not belong to it", path.display()));
+        }
+    }
+    Ok(())
+}
