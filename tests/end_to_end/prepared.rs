@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::common::{Place, SharedState, project};
+use crate::common::{Place, SharedState};
+use crate::family::Families;
 use kmatrix::digest::Sha256Digest;
 
 const MODULE: &str = r#"
@@ -220,16 +221,6 @@ fn a_kernel_that_comes_out_different_is_told_of() {
     );
 }
 
-/// Returns the source that `ci/families` has made, with its signed list.
-fn families() -> PathBuf {
-    let folder = project().join("target/families");
-    assert!(
-        folder.join("families.json").is_file(),
-        "there is no kernel's source; `ci/families` makes it"
-    );
-    folder
-}
-
 /// What decides how kernels are prepared: with another, they are prepared anew.
 fn state_of_preparations() -> String {
     let code = [
@@ -243,16 +234,12 @@ fn state_of_preparations() -> String {
 
 #[test]
 fn a_module_for_a_real_kernel_that_was_prepared_here_is_full() {
-    let families = families();
-    let text = fs::read_to_string(families.join("families.json")).expect("a file");
-    let known: Value = serde_json::from_str(&text).expect("JSON");
-    let source = &known["source"];
-    let word = |key: &str| source[key].as_str().expect("a text").to_owned();
+    let families = Families::get();
     let place = Place::new();
     let folder = place.path().join("kernels");
     fs::create_dir_all(&folder).expect("a directory");
     fs::write(folder.join("tiny.config"), CONFIG).expect("a file");
-    let version = word("version");
+    let version = families.source("version");
     let series: Vec<&str> = version.splitn(3, '.').take(2).collect();
     let kernel = format!(
         "[[archive]]\nname = \"kernel\"\nkeys = [\"{}\"]\nkeyrings = [\"{}\"]\n\
@@ -260,12 +247,15 @@ fn a_module_for_a_real_kernel_that_was_prepared_here_is_full() {
          [kernel]\ntarball = \"linux-{{version}}.tar.xz\"\n[kernel.flavours.amd64]\n\
          tiny = {{ series = \"{}\", config = \"tiny.config\", unanswered = \"no\", \
          local-version = \"-tiny\", prepare = \"modules\" }}\n",
-        word("fingerprint"),
-        families.join(word("certificate")).display(),
+        families.source("fingerprint"),
+        families
+            .out()
+            .join(families.source("certificate"))
+            .display(),
         series.join("."),
     );
     write_facts(&place, "kernel-debian-12", &kernel);
-    let server = Served::start(&families);
+    let server = Served::start(families.out());
 
     // Prepared once by all runs of the tests with the same code, and not by each: the module is new
     // every time.
@@ -325,7 +315,7 @@ fn a_module_for_a_real_kernel_that_was_prepared_here_is_full() {
     let interface = because("interface");
     for part in [
         "prepared here from `source/linux-",
-        &word("fingerprint"),
+        families.source("fingerprint"),
         "the same came out",
     ] {
         assert!(interface.contains(part), "{interface}");
