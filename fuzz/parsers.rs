@@ -1,0 +1,211 @@
+//! What is fuzzed: every parser of bytes that somebody else wrote, each as a function that must
+//! neither panic nor take memory or time without bound, whatever the bytes are.
+//!
+//! The fuzz targets call these functions, and so does `tests/fuzz_corpus.rs` with every file of the
+//! corpus, so that what was found once stays found.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use kmatrix::catalog::apk_index::{ApkIndex, SignedIndex};
+use kmatrix::catalog::facts::DistroFacts;
+use kmatrix::catalog::kernels::KernelPatterns;
+use kmatrix::catalog::openpgp::{self, PinnedKeys};
+use kmatrix::catalog::packages_index::read_packages;
+use kmatrix::catalog::pacman_db::PacmanDb;
+use kmatrix::catalog::primary_xml::read_primary;
+use kmatrix::catalog::release_file::ReleaseFile;
+use kmatrix::catalog::repomd::Repomd;
+use kmatrix::document::Document;
+use kmatrix::engine::BuildNetwork;
+use kmatrix::image::Dockerfile;
+use kmatrix::ko;
+use kmatrix::package::{self, Limits, PackageFormat, Strip};
+
+/// A parser by the name of its fuzz target and of its folder in the corpus.
+pub type Parser = fn(&[u8]);
+
+/// Every parser.
+pub const ALL: [(&str, Parser); 16] = [
+    ("apk", apk),
+    ("apk_index", apk_index),
+    ("clear_signed", clear_signed),
+    ("deb", deb),
+    ("dockerfile", dockerfile),
+    ("facts", facts),
+    ("matrix", matrix),
+    ("module", module),
+    ("packages_index", packages_index),
+    ("pacman", pacman),
+    ("pacman_db", pacman_db),
+    ("primary_xml", primary_xml),
+    ("release_file", release_file),
+    ("repomd", repomd),
+    ("rpm", rpm),
+    ("tarball", tarball),
+];
+
+/// Returns a folder of the project, from wherever this is compiled.
+fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|folder| folder.join(path))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("the project has no `{path}`"))
+}
+
+/// Returns how a committed facts file recognises kernels.
+fn patterns(facts: &str) -> KernelPatterns {
+    let facts = DistroFacts::read(project(facts)).expect("committed facts");
+    KernelPatterns::new(&facts.kernel, facts.format).expect("patterns")
+}
+
+/// Limits that a few kilobytes can reach.
+fn limits() -> Limits {
+    Limits {
+        entries: 64,
+        file_bytes: 64 << 10,
+        total_bytes: 256 << 10,
+        ratio: 50,
+        ratio_floor: 64 << 10,
+        decoder_bytes: 16 << 20,
+        ..Limits::default()
+    }
+}
+
+/// An InRelease file, checked against real keys.
+pub fn clear_signed(bytes: &[u8]) {
+    static KEYS: OnceLock<PinnedKeys> = OnceLock::new();
+    let keys = KEYS.get_or_init(|| {
+        let keyring = project("kernels/keys/debian-12.asc");
+        let pinned = "4D64 FEC1 19C2 0290 67D6  E791 F8D2 585B 8783 D481";
+        PinnedKeys::read(&[keyring], &[pinned.parse().expect("a fingerprint")]).expect("a key")
+    });
+    let now = "2026-11-21T00:00:00Z".parse().expect("a time");
+    if let Ok(signed) = openpgp::verify(bytes, keys, now) {
+        assert!(!signed.signed_by.is_empty(), "taken without a signer");
+    }
+}
+
+/// An apk package: its signatures, and unpacked.
+pub fn apk(bytes: &[u8]) {
+    let _ = package::apk_signed(Cursor::new(bytes), &limits());
+    package_of(PackageFormat::Apk, bytes);
+}
+
+/// An APKINDEX file: its signatures, and its packages.
+pub fn apk_index(bytes: &[u8]) {
+    static PATTERNS: OnceLock<KernelPatterns> = OnceLock::new();
+    let patterns = PATTERNS.get_or_init(|| patterns("kernels/alpine-3.22.toml"));
+    if let Ok(index) = SignedIndex::split(bytes) {
+        let _ = ApkIndex::read(index.signed, patterns);
+    }
+}
+
+/// A Dockerfile.
+pub fn dockerfile(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(file) = Dockerfile::parse(Path::new("Dockerfile"), text, BuildNetwork::None)
+    {
+        let _ = (file.bases().len(), file.last_base().is_some());
+    }
+}
+
+/// A package of pacman's, unpacked.
+pub fn pacman(bytes: &[u8]) {
+    package_of(PackageFormat::Pacman, bytes);
+}
+
+/// A database of pacman's, unpacked as it is read.
+pub fn pacman_db(bytes: &[u8]) {
+    static PATTERNS: OnceLock<KernelPatterns> = OnceLock::new();
+    let patterns = PATTERNS.get_or_init(|| patterns("kernels/arch-rolling.toml"));
+    let _ = PacmanDb::read(bytes, patterns);
+}
+
+/// The list of packages of an rpm-md repository.
+pub fn primary_xml(bytes: &[u8]) {
+    static PATTERNS: OnceLock<KernelPatterns> = OnceLock::new();
+    let patterns = PATTERNS.get_or_init(|| patterns("kernels/rocky-9.toml"));
+    let _ = read_primary(bytes, patterns);
+}
+
+/// The root of an rpm-md repository.
+pub fn repomd(bytes: &[u8]) {
+    let _ = Repomd::parse(bytes);
+}
+
+/// An RPM: what its signatures cover, and unpacked.
+pub fn rpm(bytes: &[u8]) {
+    let _ = package::rpm_signed(Cursor::new(bytes), &limits());
+    package_of(PackageFormat::Rpm, bytes);
+}
+
+/// A source tarball, unpacked both ways.
+pub fn tarball(bytes: &[u8]) {
+    for strip in [Strip::Nothing, Strip::TopDirectory] {
+        unpacked(|into| package::unpack_tarball(bytes, strip, into, &limits()).is_ok());
+    }
+}
+
+fn package_of(format: PackageFormat, bytes: &[u8]) {
+    unpacked(|into| package::unpack(format, Cursor::new(bytes), into, &limits()).is_ok());
+}
+
+/// A Debian package, unpacked.
+pub fn deb(bytes: &[u8]) {
+    let _ = package::deb_identity(Cursor::new(bytes), &limits());
+    package_of(PackageFormat::Deb, bytes);
+}
+
+/// Unpacks into a directory and checks that nothing was written beside it.
+fn unpacked(unpack: impl FnOnce(&Path) -> bool) {
+    let around = tempfile::tempdir().expect("a directory");
+    let into = around.path().join("in");
+    std::fs::create_dir(&into).expect("a directory");
+    unpack(&into);
+    let entries = std::fs::read_dir(around.path())
+        .expect("a directory")
+        .count();
+    assert_eq!(entries, 1, "something was written beside the directory");
+}
+
+/// A facts file.
+pub fn facts(bytes: &[u8]) {
+    // The reader takes a file; what it does with bytes is the document's.
+    let Ok(document) = Document::from_bytes("kernels/x-1.toml", bytes) else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("x-1.toml");
+    std::fs::write(&path, bytes).expect("a file");
+    let _ = (document, DistroFacts::read(path));
+}
+
+/// A matrix file.
+pub fn matrix(bytes: &[u8]) {
+    use kmatrix::matrix::Matrix;
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("x.toml");
+    std::fs::write(&path, bytes).expect("a file");
+    let _ = Matrix::read(path);
+}
+
+/// A kernel module as a build left it.
+pub fn module(bytes: &[u8]) {
+    let _ = ko::facts(bytes);
+    let _ = ko::sections(bytes);
+}
+
+/// A Packages index.
+pub fn packages_index(bytes: &[u8]) {
+    let _ = read_packages(bytes, |name| name.starts_with("linux"));
+}
+
+/// The text of a Release file.
+pub fn release_file(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = ReleaseFile::parse(text);
+    }
+}
