@@ -217,6 +217,7 @@ fn kernel(abi: usize) -> Result<Kernel, Failure> {
             .iter()
             .map(|part| package(format!("linux-{part}-6.1.0-{abi}")))
             .collect::<Result<_, _>>()?,
+        source: None,
     })
 }
 

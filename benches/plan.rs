@@ -165,6 +165,7 @@ fn kernel(abi: usize) -> Result<Kernel, ParseNameError> {
         },
         built: None,
         packages: Vec::new(),
+        source: None,
     })
 }
 

@@ -17,6 +17,7 @@ use kmatrix::catalog::pacman_db::PacmanDb;
 use kmatrix::catalog::primary_xml::read_primary;
 use kmatrix::catalog::release_file::ReleaseFile;
 use kmatrix::catalog::repomd::Repomd;
+use kmatrix::catalog::sums_list;
 use kmatrix::document::Document;
 use kmatrix::engine::BuildNetwork;
 use kmatrix::image::Dockerfile;
@@ -27,7 +28,7 @@ use kmatrix::package::{self, Limits, PackageFormat, Strip};
 pub type Parser = fn(&[u8]);
 
 /// Every parser.
-pub const ALL: [(&str, Parser); 16] = [
+pub const ALL: [(&str, Parser); 17] = [
     ("apk", apk),
     ("apk_index", apk_index),
     ("clear_signed", clear_signed),
@@ -43,6 +44,7 @@ pub const ALL: [(&str, Parser); 16] = [
     ("release_file", release_file),
     ("repomd", repomd),
     ("rpm", rpm),
+    ("sums_list", sums_list),
     ("tarball", tarball),
 ];
 
@@ -140,6 +142,15 @@ pub fn repomd(bytes: &[u8]) {
 pub fn rpm(bytes: &[u8]) {
     let _ = package::rpm_signed(Cursor::new(bytes), &limits());
     package_of(PackageFormat::Rpm, bytes);
+}
+
+/// A list of digests; what is read of it is in order.
+pub fn sums_list(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(sums) = sums_list::read(text)
+    {
+        assert!(sums.is_sorted(), "in the order of names");
+    }
 }
 
 /// A source tarball, unpacked both ways.

@@ -5,6 +5,7 @@
 //!   workload_identity.ko   the reference's module
 //!   reference.log          what each attempt printed
 //!   rebuild-1.log
+//!   preparation-0.log      the same of the kernel, where it is prepared here
 //!   record.json            everything that is recorded, as `kmatrix explain --format json` prints it
 //! ```
 
@@ -43,6 +44,11 @@ pub fn export(assessment: &Assessment, store: &Store, out: &Path) -> Result<(), 
     for attempt in &assessment.attempts {
         let bytes = store.read_blob(&attempt.log, MAX_LOG)?;
         state::write_atomically(&directory.join(log_name(attempt.number)), &bytes)?;
+    }
+    for preparation in &assessment.preparations {
+        let bytes = store.read_blob(&preparation.log, MAX_LOG)?;
+        let name = format!("preparation-{}.log", preparation.number);
+        state::write_atomically(&directory.join(name), &bytes)?;
     }
     state::write_json(&directory.join(RECORD), &CellDocument::from(assessment))?;
     Ok(())

@@ -139,8 +139,16 @@ impl Needs {
         for path in state.all_kernels()? {
             // What is listed can be fetched again; what was signed is evidence.
             let look: Option<Look> = state::read_versioned(&path)?;
-            for suite in look.into_iter().flat_map(|look| look.list.suites) {
-                self.insert(suite.index, &Holder::Kernels(stem(&path)));
+            let Some(list) = look.map(|look| look.list) else {
+                continue;
+            };
+            let holder = Holder::Kernels(stem(&path));
+            for suite in list.suites {
+                self.insert(suite.index, &holder);
+            }
+            // Nothing else has the configurations as they were when the list was made.
+            for source in list.kernels.into_iter().filter_map(|kernel| kernel.source) {
+                self.insert(source.config, &holder);
             }
         }
         let ledger = state.ledger();

@@ -196,6 +196,7 @@ impl Scene {
                 keys: vec![key.fingerprint()],
                 keyrings: vec![key.write_armoured(directory.path())],
             }],
+            source: None,
             kernel: KernelFacts {
                 follow: vec![
                     "linux-headers-*-common".to_owned(),

@@ -63,6 +63,7 @@ fn bookworm() -> DistroFacts {
             archive("debian", "bookworm", &[AUTOMATIC, STABLE], false),
             archive("debian-security", "bookworm-security", &[SECURITY], true),
         ],
+        source: None,
         kernel: KernelFacts {
             follow: [
                 "linux-headers-*-common*",

@@ -336,6 +336,7 @@ impl Scene {
                 keys: vec![key],
                 keyrings: vec![keyring],
             }],
+            source: None,
             kernel: KernelFacts {
                 follow: vec!["kernel-tree*".to_owned()],
                 host: Vec::new(),

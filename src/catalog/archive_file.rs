@@ -16,14 +16,21 @@ pub(crate) fn read_archives(
     folder: &Path,
     format: ArchiveFormat,
 ) -> Read<Vec<ArchiveFacts>> {
-    table.required("archive", |value| {
+    let read = |value: Value<'_>| {
         let mut seen: Vec<ArchiveName> = Vec::new();
         value.tables(|table| {
             let archive = read_archive(table, folder, format)?;
             once(table, &mut seen, archive.name.clone())?;
             Ok(archive)
         })
-    })
+    };
+    match format {
+        // Kernels may all be files of this machine.
+        ArchiveFormat::Source => table.or("archive", Vec::new(), read),
+        ArchiveFormat::Apt | ArchiveFormat::RpmMd | ArchiveFormat::Pacman | ArchiveFormat::Apk => {
+            table.required("archive", read)
+        }
+    }
 }
 
 fn read_archive(table: &Table<'_>, folder: &Path, format: ArchiveFormat) -> Read<ArchiveFacts> {

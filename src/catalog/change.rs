@@ -114,6 +114,7 @@ mod tests {
             },
             built: None,
             packages: Vec::new(),
+            source: None,
         };
         DistroKernels {
             distro: "debian".parse().expect("a distro"),

@@ -1,6 +1,7 @@
 //! Why the list of a distribution's kernels, or one of their packages, cannot be had.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use super::PassedOver;
 use super::fetch_error::FetchError;
@@ -8,6 +9,7 @@ use super::format::ArchiveFormat;
 use super::keys::SignatureError;
 use super::release_file::{ReleaseFileError, ReleaseRefused};
 use super::site::SiteError;
+use crate::digest::Sha256Digest;
 use crate::name::{Arch, ArchiveName, PackageName, PackageVersion, Suite};
 use crate::package::PackageError;
 use crate::store::StoreError;
@@ -55,6 +57,19 @@ pub enum CatalogError {
         tried: Vec<PassedOver>,
         /// The first refusal, or else that nobody answers; its text is in `tried`.
         because: Box<CatalogError>,
+    },
+    #[error("the kernel's source {source_name} is not in the store, and `--offline` was given")]
+    OfflineKernel { source_name: String },
+    #[error("cannot read the kernel's source `{}`", path.display())]
+    LocalFile {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the kernel's source `{}` has the digest {found}, and not {wanted} as the facts say", path.display())]
+    OtherBytes {
+        path: PathBuf,
+        wanted: Sha256Digest,
+        found: Sha256Digest,
     },
     #[error("archives of the format `{format}` cannot be read as packages")]
     NoReader { format: ArchiveFormat },
@@ -224,7 +239,10 @@ impl CatalogError {
             | Self::MalformedIndex { .. }
             | Self::MalformedPackage { .. }
             | Self::OtherPackage { .. } => true,
-            Self::Offline { .. }
+            Self::LocalFile { .. }
+            | Self::OfflineKernel { .. }
+            | Self::OtherBytes { .. }
+            | Self::Offline { .. }
             | Self::Site(_)
             | Self::Pattern { .. }
             | Self::Keys { .. }
@@ -269,7 +287,7 @@ impl CatalogError {
     /// Returns what to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Offline { .. } => Some("run without `--offline` once".to_owned()),
+            Self::Offline { .. } | Self::OfflineKernel { .. } => Some("run without `--offline` once".to_owned()),
             Self::Site(error) => Some(error.hint()),
             Self::Pattern { .. } => {
                 Some("patterns are globs; see the facts file's `[kernel]` table".to_owned())
@@ -285,6 +303,13 @@ impl CatalogError {
                 "the mirror may be in the middle of an update, or a proxy may answer for it; try again, or name another with `--mirror {archive}=URL`"
             )),
             Self::NoGoodState { because, .. } => because.hint(),
+            Self::LocalFile { .. } => Some(
+                "`tarball` of a `[[kernel.tree]]` is found from where the facts file is".to_owned(),
+            ),
+            Self::OtherBytes { .. } => Some(
+                "get the file again, or correct `sha256` in the facts file if this is the one meant"
+                    .to_owned(),
+            ),
             Self::NoReader { .. } => {
                 Some("see `format` of the facts file".to_owned())
             }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::catalog::Fingerprint;
 pub use crate::catalog::facts_file::{find, read_all};
 use crate::catalog::format::ArchiveFormat;
+use crate::catalog::source_facts::SourceFacts;
 use crate::digest::Sha256Digest;
 use crate::name::{
     Arch, ArchiveName, Distro, DistroRelease, Flavour, ImageName, PackageName, Suite, Target,
@@ -26,8 +27,12 @@ pub struct DistroFacts {
     pub checked: jiff::civil::Date,
     pub checked_against: CheckedAgainst,
     pub archives: Vec<ArchiveFacts>,
+    /// Empty where kernels are prepared here.
     pub kernel: KernelFacts,
-    /// The digest of the file that this was read from.
+    /// The kernels that are prepared here.
+    pub source: Option<SourceFacts>,
+    /// The digest of the file that this was read from, and of the files that it names for their
+    /// content.
     pub digest: Sha256Digest,
 }
 
@@ -132,7 +137,7 @@ impl Waiver {
 }
 
 /// How kernels and the packages that they need are recognised.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct KernelFacts {
     /// Dependencies that belong to the kernel interface (globs); all others are left alone.
     pub follow: Vec<String>,
@@ -226,6 +231,7 @@ impl DistroFacts {
             .flavours
             .iter()
             .map(|flavour| flavour.arch)
+            .chain(self.source.iter().flat_map(SourceFacts::archs))
             .collect()
     }
 }

@@ -8,6 +8,8 @@ use crate::catalog::facts::{
     Rewriting,
 };
 use crate::catalog::format::ArchiveFormat;
+use crate::catalog::source_facts::{SourceFacts, read_source};
+use crate::digest::Sha256Digest;
 use crate::document::{Document, Problem, ProblemCode, Problems, Read, Table, Value, toml_files};
 use crate::name::{Arch, DistroRelease, Flavour};
 
@@ -78,9 +80,19 @@ fn read_facts(document: &Document, table: &Table<'_>) -> Read<DistroFacts> {
     let format = format?;
     let archives = read_archives(table, document.folder(), format);
     let kernel = table.required("kernel", |value| {
-        value.table(|table| read_kernel(table, format))
+        value.table(|table| match format {
+            ArchiveFormat::Source => {
+                let source = read_source(table, document.folder())?;
+                Ok((KernelFacts::default(), Some(source)))
+            }
+            ArchiveFormat::Apt
+            | ArchiveFormat::RpmMd
+            | ArchiveFormat::Pacman
+            | ArchiveFormat::Apk => Ok((read_kernel(table, format)?, None)),
+        })
     });
     schema?;
+    let (kernel, source) = kernel?;
     Ok(DistroFacts {
         distro: distro?,
         distro_release: distro_release?,
@@ -90,9 +102,26 @@ fn read_facts(document: &Document, table: &Table<'_>) -> Read<DistroFacts> {
         checked: checked?,
         checked_against: checked_against?,
         archives: archives?,
-        kernel: kernel?,
-        digest: document.digest(),
+        kernel,
+        digest: digest(document, source.as_ref()),
+        source,
     })
+}
+
+/// Returns what stands for the facts as they were read: a configuration that is edited makes other
+/// facts of a file that is not.
+fn digest(document: &Document, source: Option<&SourceFacts>) -> Sha256Digest {
+    let configs = source.into_iter().flat_map(SourceFacts::configs);
+    let mut all = document.digest().to_string();
+    let before = all.len();
+    for config in configs {
+        all.push_str(&format!("\n{config}"));
+    }
+    if all.len() == before {
+        document.digest()
+    } else {
+        Sha256Digest::of(all.as_bytes())
+    }
 }
 
 fn checked_against(value: Value<'_>) -> Read<CheckedAgainst> {

@@ -60,7 +60,31 @@ pub struct ExpectedFile<'a> {
     /// Relative to the archive's root.
     pub path: &'a str,
     pub sha256: Sha256Digest,
-    pub bytes: u64,
+    pub bytes: ExpectedSize,
+}
+
+/// What is known of a file's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpectedSize {
+    Exactly(u64),
+    /// Not more than it may have, where nothing says what it has.
+    AtMost(u64),
+}
+
+impl ExpectedSize {
+    fn most(self) -> u64 {
+        match self {
+            Self::Exactly(bytes) | Self::AtMost(bytes) => bytes,
+        }
+    }
+
+    /// Returns true if so many bytes are fewer than there have to be.
+    fn lacks(self, found: u64) -> bool {
+        match self {
+            Self::Exactly(bytes) => found < bytes,
+            Self::AtMost(_) => false,
+        }
+    }
 }
 
 /// What ended a try: the mirror, which the next one may make good, or this machine.
@@ -112,12 +136,12 @@ impl Fetcher {
             return Ok(Vec::new());
         }
         let ((), tried) = self
-            .try_mirrors(mirrors, file.path, file.bytes, |response| async {
-                let (writer, _) = self
+            .try_mirrors(mirrors, file.path, file.bytes.most(), |response| async {
+                let (writer, _, bytes) = self
                     .receive_into(store, response, file.path, file.bytes, Some(file.sha256))
                     .await?;
                 writer
-                    .commit(Some((file.sha256, file.bytes)))
+                    .commit(Some((file.sha256, bytes)))
                     .map_err(|source| {
                         Ended::Here(FetchError::Store {
                             path: file.path.to_owned(),
@@ -141,8 +165,8 @@ impl Fetcher {
     ) -> Result<Sha256Digest, FetchError> {
         let (sha256, _) = self
             .try_mirrors(mirrors, path, bytes, |response| async {
-                let (writer, found) = self
-                    .receive_into(store, response, path, bytes, None)
+                let (writer, found, _) = self
+                    .receive_into(store, response, path, ExpectedSize::Exactly(bytes), None)
                     .await?;
                 writer.commit(Some((found, bytes))).map_err(|source| {
                     Ended::Here(FetchError::Store {
@@ -268,9 +292,9 @@ impl Fetcher {
         store: &Store,
         response: Response,
         path: &str,
-        expected_bytes: u64,
+        size: ExpectedSize,
         expected: Option<Sha256Digest>,
-    ) -> Result<(BlobWriter, Sha256Digest), Ended> {
+    ) -> Result<(BlobWriter, Sha256Digest, u64), Ended> {
         let declared = response.content_length();
         let writer = store.blob_writer().map_err(|source| {
             Ended::Here(FetchError::Store {
@@ -279,7 +303,7 @@ impl Fetcher {
             })
         })?;
         let mut hashing = Hashing::new(writer);
-        self.receive(response, expected_bytes, |piece| {
+        self.receive(response, size.most(), |piece| {
             hashing
                 .write_all(piece)
                 .map_err(|source| FetchError::Write {
@@ -289,18 +313,18 @@ impl Fetcher {
         })
         .await?;
         let (writer, found, bytes) = hashing.finish();
-        if bytes == expected_bytes && expected.is_none_or(|expected| expected == found) {
-            return Ok((writer, found));
+        if !size.lacks(bytes) && expected.is_none_or(|expected| expected == found) {
+            return Ok((writer, found, bytes));
         }
         // Without a declared length, an answer that ends early looks like a whole one.
         Err(Ended::Mirror(
-            if bytes < expected_bytes && declared != Some(bytes) {
+            if size.lacks(bytes) && declared != Some(bytes) {
                 MirrorError::Truncated { bytes }
             } else {
                 match expected {
                     Some(expected) => MirrorError::WrongHash { expected, found },
                     None => MirrorError::WrongSize {
-                        expected: expected_bytes,
+                        expected: size.most(),
                         found: bytes,
                     },
                 }

@@ -429,6 +429,7 @@ pub fn discover(
                 },
                 built: header.package.built,
                 packages,
+                source: None,
             }),
             Err(reason) => discovery.unresolved.push(UnresolvedKernel {
                 arch,

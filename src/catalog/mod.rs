@@ -20,6 +20,7 @@ pub mod fetch_error;
 pub mod format;
 mod index_tar;
 pub mod indexed_package;
+pub mod kernel_source;
 pub mod kernels;
 pub mod keys;
 pub mod look;
@@ -39,7 +40,10 @@ mod rpm_md;
 pub mod rsa;
 mod signed_index;
 pub mod site;
+pub mod source;
+pub mod source_facts;
 mod suite;
+pub mod sums_list;
 pub mod surroundings;
 pub mod version_order;
 mod xml;
@@ -73,6 +77,13 @@ impl std::str::FromStr for Fingerprint {
                 "`{text}` is not a fingerprint of 40 or 64 hex digits"
             ))
         }
+    }
+}
+
+impl Fingerprint {
+    /// Returns the digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -194,6 +205,9 @@ pub struct Kernel {
     pub built: Option<jiff::Timestamp>,
     /// Ordered by name; the header package of the kernel itself is among them.
     pub packages: Vec<PackageRef>,
+    /// What the kernel is prepared from, where there are no packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<kernel_source::KernelSource>,
 }
 
 impl Kernel {

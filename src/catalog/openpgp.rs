@@ -35,6 +35,8 @@ pub struct SignedText {
     pub text: String,
     /// The pinned keys whose signatures are good, by their primary keys' fingerprints; at least one.
     pub signed_by: Vec<Fingerprint>,
+    /// When the newest of the good signatures was made, as it says itself.
+    pub signed_at: Option<jiff::Timestamp>,
 }
 
 /// The certificates of the keys that a facts file pins.
@@ -169,6 +171,7 @@ pub fn verify(
         keys,
         policy: &policy,
         now,
+        signed_at: None,
         outcome: Err(OpenPgpError::NoSignature),
     };
     let malformed = |reason: String| OpenPgpError::Malformed { reason };
@@ -182,11 +185,16 @@ pub fn verify(
     );
     // The text may be used only if the library has seen it to its end and checked it.
     let whole = verifier.message_processed();
-    let signed_by = verifier.into_helper().outcome;
+    let Checked {
+        outcome: signed_by,
+        signed_at,
+        ..
+    } = verifier.into_helper();
     match (read, whole) {
         (Ok(_), true) => Ok(SignedText {
             text,
             signed_by: signed_by?,
+            signed_at: signed_at.and_then(|time| jiff::Timestamp::try_from(time).ok()),
         }),
         (Ok(_), false) => Err(malformed("the text is too long".to_owned())),
         (Err(error), _) => Err(malformed(error.to_string())),
@@ -214,6 +222,7 @@ pub fn verify_detached(
         keys,
         policy: &policy,
         now,
+        signed_at: None,
         outcome: Err(OpenPgpError::NoSignature),
     };
     let malformed = |error: openpgp::anyhow::Error| OpenPgpError::Malformed {
@@ -266,6 +275,7 @@ struct Checked<'a> {
     keys: &'a PinnedKeys,
     policy: &'a StandardPolicy<'a>,
     now: SystemTime,
+    signed_at: Option<SystemTime>,
     outcome: Result<Vec<Fingerprint>, OpenPgpError>,
 }
 
@@ -292,7 +302,11 @@ impl VerificationHelper for Checked<'_> {
             for result in results {
                 match result.map_err(place) {
                     Ok(checksum) => match self.usable_now(&checksum) {
-                        Ok(key) => good.push(key),
+                        Ok(key) => {
+                            good.push(key);
+                            let made = checksum.sig.signature_creation_time();
+                            self.signed_at = self.signed_at.max(made);
+                        }
                         Err(error) => failed(error),
                     },
                     Err(OpenPgpError::UnknownKeys { issuers: unknown }) => issuers.extend(unknown),

@@ -2,7 +2,7 @@
 
 use super::PackageRef;
 use super::error::CatalogError;
-use super::fetch::{ExpectedFile, Fetcher};
+use super::fetch::{ExpectedFile, ExpectedSize, Fetcher};
 use super::site::Site;
 use crate::store::Store;
 
@@ -25,7 +25,7 @@ pub async fn fetch_package(
     let file = ExpectedFile {
         path: &package.path,
         sha256: package.sha256,
-        bytes: package.bytes,
+        bytes: ExpectedSize::Exactly(package.bytes),
     };
     fetcher
         .fetch_blob(store, &mirrors, &file)

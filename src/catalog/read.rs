@@ -15,7 +15,7 @@ use super::keys::{ArchiveKeys, SignatureError};
 use super::mirror::Mirror;
 use super::signed_index::IndexPlace;
 use super::surroundings::Surroundings;
-use super::{DistroKernels, Kernel, PackageRef, SuiteRecord, apk, apt, pacman, rpm_md};
+use super::{DistroKernels, Kernel, PackageRef, SuiteRecord, apk, apt, pacman, rpm_md, source};
 use crate::name::Arch;
 use crate::package::PackageFormat;
 
@@ -35,6 +35,9 @@ pub async fn read_distro(
     build_arch: Arch,
     at: &Surroundings<'_>,
 ) -> Result<DistroKernels, CatalogError> {
+    if let Some(of_source) = &facts.source {
+        return source::read(facts, of_source, archs, at).await;
+    }
     let patterns = KernelPatterns::new(&facts.kernel, facts.format).map_err(|error| {
         CatalogError::Pattern {
             pattern: error.pattern,

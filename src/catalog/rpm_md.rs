@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::attempts::Attempts;
 use super::compression::unpack_by_magic;
 use super::error::CatalogError;
-use super::fetch::ExpectedFile;
+use super::fetch::{ExpectedFile, ExpectedSize};
 use super::format::ArchiveFormat;
 use super::indexed_package::IndexedPackage;
 use super::kernels::KernelPatterns;
@@ -73,7 +73,7 @@ async fn read_packages(
     let expected = ExpectedFile {
         path: &path,
         sha256: primary.sha256,
-        bytes: primary.bytes,
+        bytes: ExpectedSize::Exactly(primary.bytes),
     };
     let store = place.at.store;
     let fetched = place.at.fetcher.fetch_blob(store, mirrors, &expected).await;

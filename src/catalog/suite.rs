@@ -6,7 +6,7 @@ use super::attempts::Attempts;
 use super::compression::{Compression, unpack};
 use super::error::CatalogError;
 use super::facts::{ArchiveFacts, SuiteFacts};
-use super::fetch::ExpectedFile;
+use super::fetch::{ExpectedFile, ExpectedSize};
 use super::fetch_error::Tried;
 use super::indexed_package::IndexedPackage;
 use super::mirror::Mirror;
@@ -225,7 +225,7 @@ impl AuthenticSuite<'_> {
         let expected = |path| ExpectedFile {
             path,
             sha256: file.sha256,
-            bytes: file.bytes,
+            bytes: ExpectedSize::Exactly(file.bytes),
         };
         let fetch = |path| async move {
             at.fetcher

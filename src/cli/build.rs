@@ -20,7 +20,7 @@ use crate::ledger::{CellRecord, Ledger, RunRecord, RunStatus};
 use crate::matrix::Matrix;
 use crate::name::CellId;
 use crate::report::{BuildDocument, Status, print_table};
-use crate::run::{self, Assessment, Finished, Standing, Workshop, needed};
+use crate::run::{self, Assessment, Finished, Standing, Workshop, needed, needed_preparations};
 use crate::state::State;
 
 #[derive(Debug, Args)]
@@ -135,6 +135,10 @@ fn attempts_to_do(ledger: &Ledger, cells: &[CellRecord]) -> Result<u64, Refusal>
     for cell in cells {
         let known = ledger.attempts(&cell.inputs.digest())?;
         count += needed(&known, cell.rebuilds).len() as u64;
+        if let Some(prepared) = &cell.inputs.prepared {
+            let known = ledger.preparations(&prepared.digest())?;
+            count += needed_preparations(&known, cell.rebuilds).len() as u64;
+        }
     }
     Ok(count)
 }

@@ -11,11 +11,13 @@ use crate::catalog::change::Change;
 use crate::catalog::error::CatalogError;
 use crate::catalog::facts::{self, DistroFacts};
 use crate::catalog::fetch::{FetchBounds, Fetcher};
+use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
 use crate::catalog::look::Look;
 use crate::catalog::package::fetch_package;
 use crate::catalog::package_signature::verify_package;
 use crate::catalog::read::read_distro;
 use crate::catalog::site::Site;
+use crate::catalog::source::fetch_tarball;
 use crate::catalog::surroundings::Surroundings;
 use crate::catalog::{DistroKernels, PackageRef, SuiteRecord};
 use crate::cli::{Common, Refusal};
@@ -213,7 +215,9 @@ impl<'a> Inputs<'a> {
     /// Asks the archives of a distribution release which kernels they hold now, and records nothing.
     pub(crate) async fn look(&self, facts: &DistroFacts) -> Result<Look, LookError> {
         let name = facts.name();
-        self.online(&format!("the list of kernels of {name}"))?;
+        if !facts.archives.is_empty() {
+            self.online(&format!("the list of kernels of {name}"))?;
+        }
         self.status.busy("Listing", &format!("kernels of {name}"));
         let archs = facts.archs();
         let build_arch = build_arch()?;
@@ -564,6 +568,25 @@ impl PackageSource for Archives {
             verified.await.map_err(|error| CatalogError::Internal {
                 reason: error.to_string(),
             })?
+        })
+    }
+
+    fn fetch_kernel<'a>(
+        &'a self,
+        source: &'a KernelSource,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), CatalogError>> + Send + 'a>> {
+        Box::pin(async move {
+            let is_here = self.store.blob_path(&source.tarball).is_some();
+            match &source.origin {
+                TarballOrigin::Archive { .. } if self.offline && !is_here => {
+                    Err(CatalogError::OfflineKernel {
+                        source_name: source.origin.shown(),
+                    })
+                }
+                TarballOrigin::Archive { .. } | TarballOrigin::File { .. } => {
+                    fetch_tarball(&self.store, &self.site, &self.fetcher, source).await
+                }
+            }
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::label::interface::{Interface, interface};
 use crate::label::{Axis, Grade, Reason, Vector};
 use crate::recipe;
 use crate::source::Revision;
@@ -44,16 +45,6 @@ pub struct Rebuilds {
     pub different: u32,
     /// The axes on which every rebuild that agreed differed from the reference, as observed.
     pub varied: BTreeSet<recipe::Axis>,
-}
-
-/// Where the headers came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interface {
-    pub packages: usize,
-    /// Those who signed for them, for people; empty if nobody did.
-    pub vouched_by: Vec<String>,
-    /// Checks that were turned off, each with its reason.
-    pub exceptions: Vec<String>,
 }
 
 /// What was built with what.
@@ -163,41 +154,6 @@ fn metadata(equal: Option<bool>) -> (Grade, String) {
             "there is no second provenance to hold it against".to_owned(),
         ),
     }
-}
-
-fn interface(found: Option<&Interface>) -> (Grade, String) {
-    let Some(interface) = found else {
-        return (
-            Grade::InterfaceUnpinned,
-            "where the headers came from is not recorded".to_owned(),
-        );
-    };
-    let count = interface.packages;
-    if count == 0 {
-        return (
-            Grade::InterfaceUnpinned,
-            "no header package is locked".to_owned(),
-        );
-    }
-    if let Some(exception) = interface.exceptions.first() {
-        return (
-            Grade::Locked,
-            format!("{count} prebuilt packages by digest; a check was turned off: {exception}"),
-        );
-    }
-    if interface.vouched_by.is_empty() {
-        return (
-            Grade::Locked,
-            format!("{count} prebuilt packages by digest; nobody vouched for them"),
-        );
-    }
-    (
-        Grade::Signed,
-        format!(
-            "{count} prebuilt packages by digest, vouched for by {}",
-            interface.vouched_by.join(", ")
-        ),
-    )
 }
 
 fn closed(found: Option<&ClosedInputs>) -> (Grade, String) {
@@ -332,6 +288,7 @@ fn source(found: Option<&SourceOrigin>) -> (Grade, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::label::{Again, PackagedInterface, PreparedInterface};
     use crate::label::{Freshness, Tier, label};
 
     fn complete() -> Evidence {
@@ -342,11 +299,11 @@ mod tests {
                 varied: recipe::Axis::ALL.into_iter().collect(),
             }),
             metadata_equal: Some(true),
-            interface: Some(Interface {
+            interface: Some(Interface::Packages(PackagedInterface {
                 packages: 3,
                 vouched_by: vec!["debian".to_owned()],
                 exceptions: Vec::new(),
-            }),
+            })),
             closed_inputs: Some(ClosedInputs::default()),
             toolchain: Some(Toolchain {
                 executed: recipe::Executed::Native,
@@ -370,6 +327,33 @@ mod tests {
 
     fn input(path: &str) -> (String, String) {
         (path.to_owned(), "it is an ELF file".to_owned())
+    }
+
+    fn packages(evidence: &mut Evidence) -> &mut PackagedInterface {
+        match &mut evidence.interface {
+            Some(Interface::Packages(interface)) => interface,
+            Some(Interface::Prepared(_)) | None => panic!("it has packages"),
+        }
+    }
+
+    #[test]
+    fn a_kernel_that_was_prepared_twice_from_source_reaches_full() {
+        let mut evidence = complete();
+        evidence.interface = Some(Interface::Prepared(PreparedInterface {
+            source: "`linux.tar`".to_owned(),
+            config: "0123456789ab".to_owned(),
+            vouched_by: None,
+            exceptions: Vec::new(),
+            is_local: true,
+            is_prepared: true,
+            has_symbols: true,
+            sealed: true,
+            again: Again::Same {
+                varied: recipe::Axis::ALL.into_iter().collect(),
+            },
+        }));
+        assert_eq!(tier(&evidence), Tier::Full);
+        assert!(label(&evidence, Freshness::Unknown).raised_by.is_empty());
     }
 
     fn tier(evidence: &Evidence) -> Tier {
@@ -467,16 +451,13 @@ mod tests {
                 Tier::Unverified,
             ),
             (
-                |e| e.interface.as_mut().expect("set").vouched_by.clear(),
+                |e| packages(e).vouched_by.clear(),
                 Axis::Interface,
                 Grade::Locked,
                 Tier::Constrained,
             ),
             (
-                |e| {
-                    let interface = e.interface.as_mut().expect("set");
-                    interface.exceptions.push("expired".to_owned());
-                },
+                |e| packages(e).exceptions.push("expired".to_owned()),
                 Axis::Interface,
                 Grade::Locked,
                 Tier::Constrained,

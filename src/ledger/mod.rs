@@ -19,7 +19,7 @@ use crate::compare::Comparison;
 use crate::digest::Sha256Digest;
 use crate::name::CellId;
 
-pub use records::{AttemptRecord, CellRecord, RunRecord, RunStatus};
+pub use records::{AttemptRecord, CellRecord, PreparationRecord, RunRecord, RunStatus};
 
 /// Says why the ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -193,6 +193,48 @@ impl Ledger {
         query().map_err(|source| self.database(source))
     }
 
+    /// Adds one preparation of a kernel, by the digest of its inputs.
+    pub fn add_preparation(
+        &mut self,
+        kernel: &Sha256Digest,
+        preparation: &PreparationRecord,
+    ) -> Result<(), LedgerError> {
+        let record = self.write(preparation)?;
+        self.transaction(|transaction| {
+            transaction.execute(
+                "INSERT INTO preparation (kernel, number, run, spec, outcome, record)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    kernel.to_string(),
+                    preparation.number,
+                    preparation.run,
+                    preparation.spec.to_string(),
+                    preparation.outcome_word(),
+                    record
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Returns the preparation of each number that counts for a kernel, by number: the first that
+    /// succeeded, because modules were built against it, or the last that failed.
+    pub fn preparations(
+        &self,
+        kernel: &Sha256Digest,
+    ) -> Result<Vec<PreparationRecord>, LedgerError> {
+        let rows = self.texts(
+            "SELECT record FROM preparation AS a WHERE kernel = ?1 AND rowid = (
+                 SELECT rowid FROM preparation AS b
+                 WHERE b.kernel = a.kernel AND b.number = a.number
+                 ORDER BY outcome = 'prepared' DESC,
+                     CASE outcome WHEN 'prepared' THEN rowid ELSE -rowid END LIMIT 1)
+             ORDER BY number",
+            &kernel.to_string(),
+        )?;
+        rows.iter().map(|text| self.read(text)).collect()
+    }
+
     /// Adds what came of holding a rebuild against the reference.
     pub fn add_comparison(
         &mut self,
@@ -264,6 +306,12 @@ impl Ledger {
                  ORDER BY outcome = 'built' DESC, rowid DESC LIMIT 1)",
             "",
         )?;
+        let preparations = self.texts(
+            "SELECT record FROM preparation WHERE ?1 = '' AND rowid IN (
+                 SELECT coalesce(min(CASE outcome WHEN 'prepared' THEN rowid END), max(rowid))
+                 FROM preparation GROUP BY kernel, number)",
+            "",
+        )?;
         let vouched = self.texts(
             "SELECT json_extract(record, '$.vouched') FROM cell
              WHERE ?1 = '' AND rowid IN (SELECT max(rowid) FROM cell GROUP BY id)",
@@ -271,6 +319,7 @@ impl Ledger {
         )?;
         attempts
             .iter()
+            .chain(&preparations)
             .chain(&vouched)
             .map(|text| self.read(text))
             .collect()

@@ -6,12 +6,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::kernel_source::KernelSource;
 use crate::catalog::{PackageRef, SuiteRecord};
 use crate::digest::Sha256Digest;
 use crate::engine::{EngineIdentity, Observed, Steps};
 use crate::image::ImageRecord;
 use crate::name::{CellId, ModuleName};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, PreparationOutcome};
 use crate::recipe::toolchain::KernelToolchain;
 use crate::recipe::{CellInputs, Variation};
 use crate::source::SourceRecord;
@@ -65,6 +66,9 @@ pub struct CellRecord {
     #[serde(default)]
     pub needed_sources: BTreeMap<ModuleName, SourceRecord>,
     pub packages: Vec<PackageRef>,
+    /// What the kernel is prepared from, where there are no packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_source: Option<KernelSource>,
     /// The states of the suites that the packages came from.
     pub vouched: Vec<SuiteRecord>,
     pub image: ImageRecord,
@@ -96,6 +100,39 @@ pub struct AttemptRecord {
     pub outcome: Outcome,
     /// The digest of what the build printed; the store has its bytes.
     pub log: Sha256Digest,
+}
+
+/// One preparation of one kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreparationRecord {
+    /// 0 is the one that modules are built against; the others show whether it comes out again.
+    pub number: u32,
+    pub run: String,
+    /// The digest of the build spec; the store has its bytes.
+    pub spec: Sha256Digest,
+    pub variation: Variation,
+    pub started: Timestamp,
+    pub wall: Duration,
+    pub steps: Steps,
+    pub engine: EngineIdentity,
+    pub observed: Option<Observed>,
+    pub outcome: PreparationOutcome,
+    /// The first files that are not those of number 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differing: Vec<String>,
+    /// The digest of what the build printed; the store has its bytes.
+    pub log: Sha256Digest,
+}
+
+impl PreparationRecord {
+    /// Returns `prepared`, or the class of the failure.
+    pub fn outcome_word(&self) -> &'static str {
+        match &self.outcome {
+            PreparationOutcome::Prepared { .. } => "prepared",
+            PreparationOutcome::Failed { failure } => failure.class(),
+        }
+    }
 }
 
 impl AttemptRecord {

@@ -48,6 +48,18 @@ const MIGRATIONS: &[&str] = &[
         json_extract(record, '$.inputs.module');
     UPDATE cell SET record = json_set(record, '$.id', id);
     ",
+    // Kernels are prepared from source too.
+    "
+    CREATE TABLE preparation (
+        kernel TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        run TEXT NOT NULL REFERENCES run (id),
+        spec TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX preparation_by_kernel ON preparation (kernel, number);
+    ",
 ];
 
 /// Returns what makes a file of the first version.

@@ -158,6 +158,7 @@ mod tests {
                     mounts: Vec::new(),
                     build_directory: String::new(),
                     packages: Vec::new(),
+                    source: None,
                 })
                 .collect(),
             cells: cells
@@ -182,6 +183,7 @@ mod tests {
                     target: target(kernel),
                     built: None,
                     packages: Vec::new(),
+                    source: None,
                 })
                 .collect(),
             unresolved: Vec::new(),

@@ -9,13 +9,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::facts::DistroFacts;
+use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
 use crate::catalog::{DistroKernels, PackageRef, SuiteRecord};
 use crate::digest::Sha256Digest;
 use crate::image::ImageRecord;
 use crate::ledger::CellRecord;
 use crate::matrix::{Matrix, ModuleEntry, Produces};
 use crate::name::{Arch, CellId, ImageName, ModuleName, Target};
-use crate::recipe::{BuiltBy, CellInputs, Limits, NeededModule, RECIPE};
+use crate::recipe::{
+    BuiltBy, CellInputs, KERNEL_BUILD_AT, Limits, NeededModule, PREPARATION, Preparation, RECIPE,
+};
 use crate::source::SourceRecord;
 
 pub use fewer::lost;
@@ -61,6 +64,9 @@ pub struct LockedTarget {
     /// The kernel's build directory, absolute.
     pub build_directory: String,
     pub packages: Vec<PackageRef>,
+    /// What the kernel is prepared from, where there are no packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<KernelSource>,
 }
 
 /// One cell by the numbers of its parts.
@@ -123,8 +129,12 @@ pub fn lock<'a>(
                     target: target.clone(),
                     image: facts.image_for(target.arch).clone(),
                     mounts: facts.kernel.mounts.clone(),
-                    build_directory: facts.kernel.build_directory(facts.format, target),
+                    build_directory: match &kernel.source {
+                        Some(_) => KERNEL_BUILD_AT.to_owned(),
+                        None => facts.kernel.build_directory(facts.format, target),
+                    },
                     packages: kernel.packages.clone(),
+                    source: kernel.source.clone(),
                 });
                 at.insert(target, targets.len() - 1);
                 targets.len() - 1
@@ -199,6 +209,7 @@ impl Lock {
                     inputs: inputs(module, target, source, image, matrix, needed, build_arch),
                     source: source.clone(),
                     packages: target.packages.clone(),
+                    kernel_source: target.source.clone(),
                     vouched: self.vouched(target),
                     image: image.clone(),
                     rebuilds: matrix.build.rebuilds,
@@ -233,10 +244,15 @@ impl Lock {
         self.suites
             .iter()
             .filter(|suite| {
-                target
-                    .packages
-                    .iter()
-                    .any(|package| package.archive == suite.archive && package.suite == suite.suite)
+                let of_source = target.source.as_ref().is_some_and(|source| {
+                    matches!(&source.origin, TarballOrigin::Archive { archive, suite: of, .. }
+                        if *archive == suite.archive && *of == suite.suite)
+                });
+                let mut packages = target.packages.iter();
+                of_source
+                    || packages.any(|package| {
+                        package.archive == suite.archive && package.suite == suite.suite
+                    })
             })
             .cloned()
             .collect()
@@ -273,6 +289,7 @@ fn inputs(
 ) -> CellInputs {
     let arch = target.target.arch;
     let limits = &matrix.build.limits;
+    let cross = (arch != build_arch).then(|| format!("{}-", arch.gnu_triplet()));
     CellInputs {
         recipe: RECIPE,
         module: module.name.clone(),
@@ -287,9 +304,22 @@ fn inputs(
             .iter()
             .map(|package| (package.name.clone(), package.sha256))
             .collect(),
+        prepared: target.source.as_ref().map(|source| Preparation {
+            recipe: PREPARATION,
+            tarball: source.tarball,
+            config: source.config,
+            unanswered: source.unanswered,
+            level: source.level,
+            arch,
+            cross: cross.clone(),
+            kernel_release: target.target.kernel_release.clone(),
+            make: source.make.clone(),
+            image: image.id,
+            limits: Preparation::limits(),
+        }),
         mounts: target.mounts.clone(),
         build_directory: target.build_directory.clone(),
-        cross: (arch != build_arch).then(|| format!("{}-", arch.gnu_triplet())),
+        cross,
         make: module.make.iter().map(ToString::to_string).collect(),
         produces: match &module.produces {
             Produces::AtLeastOne => Vec::new(),

@@ -2,6 +2,7 @@
 //! the spec expected. Pure.
 
 mod modules;
+mod preparation;
 mod status;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use crate::ko::ModuleFacts;
 use crate::recipe::BuildSpec;
 
 pub use modules::ModuleFile;
+pub use preparation::{PreparationFailure, PreparationOutcome, PreparedKernel, read_preparation};
 
 /// What happened when one attempt of a cell was built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! Reading the lines that `build.sh` writes after a step that did not succeed.
+//! Reading the lines that `build.sh` and `prepare.sh` write after a step that did not succeed.
 
 use crate::outcome::{Exclusion, Failure, NoModules};
 use crate::recipe::BuildSpec;
@@ -7,55 +7,89 @@ use crate::recipe::BuildSpec;
 const MOST: usize = 4096;
 const MOST_WORDS: usize = 400;
 
-/// Says what the lines mean.
+/// The lines, understood one by one.
 ///
 /// # Security
 ///
 /// The build could have written them itself. All that it gains is another reason for its own failure,
 /// or, where the recipe lets a module say for which kernels it is, what its `dkms.conf` could have said.
-pub(super) fn read(spec: &BuildSpec, output: &[u8]) -> NoModules {
-    let text = String::from_utf8_lossy(&output[..output.len().min(MOST)]);
-    let mut lines = text.lines();
-    let aborted = NoModules::Failed(Failure::Aborted { code: 1 });
-    if lines.next() != Some("kmatrix-status 1") {
-        return aborted;
+pub(super) struct Lines {
+    step: String,
+    rest: String,
+}
+
+impl Lines {
+    /// Finds the lines, if that is what was written.
+    pub(super) fn read(output: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(&output[..output.len().min(MOST)]);
+        let text = text.strip_prefix("kmatrix-status 1\n")?;
+        let (step, rest) = text.split_once('\n').unwrap_or((text, ""));
+        (!step.is_empty()).then(|| Self {
+            step: step.to_owned(),
+            rest: rest.to_owned(),
+        })
     }
-    let Some(step) = lines.next() else {
-        return aborted;
-    };
-    let value = |name: &str| {
-        text.lines().skip(2).find_map(|line| {
+
+    /// Returns true if the limit on processes was reached.
+    pub(super) fn refused_processes(&self) -> bool {
+        let refused = self.value("processes-refused-max");
+        refused.is_some_and(|text| text.parse::<u64>().is_ok_and(|count| count > 0))
+    }
+
+    /// Returns true if nothing more could be written to the work directory.
+    pub(super) fn disk_is_full(&self) -> bool {
+        self.value("disk").is_some()
+    }
+
+    /// Returns the step that failed, its code, and what more there is to say.
+    pub(super) fn step(&self) -> (&str, i64, String) {
+        parts_of(&self.step)
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        self.rest.lines().find_map(|line| {
             line.strip_prefix(name)
                 .and_then(|rest| rest.strip_prefix(' '))
         })
+    }
+}
+
+/// Reads `STEP CODE WORDS`.
+fn parts_of(line: &str) -> (&str, i64, String) {
+    let mut parts = line.splitn(3, ' ');
+    let step = parts.next().unwrap_or_default();
+    let code = parts.next().and_then(|code| code.parse().ok()).unwrap_or(1);
+    (step, code, words(parts.next().unwrap_or_default()))
+}
+
+/// Says what the lines mean that `build.sh` has written.
+pub(super) fn read(spec: &BuildSpec, output: &[u8]) -> NoModules {
+    let aborted = NoModules::Failed(Failure::Aborted { code: 1 });
+    let Some(lines) = Lines::read(output) else {
+        return aborted;
     };
-    let refused = value("processes-refused-max").and_then(|text| text.parse::<u64>().ok());
-    if refused.is_some_and(|count| count > 0) {
+    if lines.refused_processes() {
         return NoModules::Failed(Failure::TooManyProcesses {
             limit: spec.limits.processes,
         });
     }
-    if value("disk").is_some() {
+    if lines.disk_is_full() {
         return NoModules::Failed(Failure::DiskFull {
             bytes: spec.limits.disk_bytes,
         });
     }
-    if let Some(module) = value("needed") {
-        return NoModules::Failed(of_needed(words(module), step));
+    if let Some(module) = lines.value("needed") {
+        return NoModules::Failed(of_needed(words(module), &lines.step));
     }
-    match of_step(step) {
+    match of_step(&lines.step) {
         // Only a recipe that lets the module speak is asked.
         NoModules::Excluded(_) if !spec.expected.may_exclude => aborted,
         found => found,
     }
 }
 
-/// Reads `STEP CODE WORDS`.
 fn of_step(line: &str) -> NoModules {
-    let mut parts = line.splitn(3, ' ');
-    let step = parts.next().unwrap_or_default();
-    let code: i64 = parts.next().and_then(|code| code.parse().ok()).unwrap_or(1);
-    let rest = words(parts.next().unwrap_or_default());
+    let (step, code, rest) = parts_of(line);
     if code > 128 {
         // A shell's way to say that a signal ended a command.
         return NoModules::Failed(Failure::Killed { signal: code - 128 });

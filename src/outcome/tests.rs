@@ -24,6 +24,7 @@ fn inputs(produces: &[&str]) -> CellInputs {
         needed: Vec::new(),
         image: Sha256Digest::of(b"image"),
         packages: Vec::new(),
+        prepared: None,
         mounts: Vec::new(),
         build_directory: "/lib/modules/6.1.0-1-amd64/build".to_owned(),
         cross: None,

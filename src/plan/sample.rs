@@ -28,6 +28,7 @@ pub(super) fn catalog(distro_release: &str, targets: Vec<Target>) -> DistroKerne
         },
         built: None,
         packages: Vec::new(),
+        source: None,
     });
     DistroKernels {
         distro: "debian".parse().expect("a distro"),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
 use crate::name::{ModuleName, PackageName, Target};
-use crate::recipe::{BuiltBy, Limits, NeededModule};
+use crate::recipe::{BuiltBy, Limits, NeededModule, Preparation};
 
 /// The version of this recipe. It changes whenever the same inputs would be built in another way,
 /// so that results of an older recipe are never taken for results of this one.
@@ -32,6 +32,9 @@ pub struct CellInputs {
     pub image: Sha256Digest,
     /// The header packages by name and digest, ordered.
     pub packages: Vec<(PackageName, Sha256Digest)>,
+    /// How the kernel is prepared, where there are no packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<Preparation>,
     /// What of the packages is mounted (globs of directories).
     pub mounts: Vec<String>,
     /// The kernel's build directory, absolute.

@@ -3,6 +3,7 @@
 
 mod built_by;
 mod inputs;
+mod preparation;
 mod spec;
 mod steps;
 pub mod toolchain;
@@ -10,6 +11,9 @@ mod variation;
 
 pub use built_by::{BuiltBy, NeededModule};
 pub use inputs::{CellInputs, Executed, RECIPE};
+pub use preparation::{
+    CONFIG_NAME, KERNEL_BUILD_AT, KERNEL_SOURCE_AT, PREPARATION, Preparation, preparation_spec,
+};
 pub use spec::{
     BuildSpec, Expected, Input, Limits, Mount, NEEDS_AT, SOURCE_AT, WORK_AT, build_spec,
 };

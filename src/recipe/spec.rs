@@ -158,31 +158,7 @@ pub fn build_spec(inputs: &CellInputs, mounts: &[Mount], variation: Variation) -
         mapped.push_str(&format!(" -ffile-prefix-map={needs}=needs"));
     }
 
-    let home = format!("{WORK_AT}/home");
-    let mut environment: BTreeMap<String, String> = [
-        (
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        ),
-        ("HOME", &home),
-        ("TMPDIR", "/tmp"),
-        ("SHELL", "/bin/sh"),
-        ("USER", &variation.user_name),
-        ("LOGNAME", &variation.user_name),
-        // The kernel's makefiles take `LC_ALL` away from what they call, but leave `LANG` to it.
-        ("LC_ALL", &variation.locale),
-        ("LANG", &variation.locale),
-        ("TZ", &variation.time_zone),
-        ("SOURCE_DATE_EPOCH", "0"),
-        ("KBUILD_BUILD_TIMESTAMP", "@0"),
-        ("KBUILD_BUILD_USER", "kmatrix"),
-        ("KBUILD_BUILD_HOST", "kmatrix"),
-        ("KCFLAGS", &mapped),
-        ("KAFLAGS", &mapped),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .collect();
+    let mut environment = surroundings(&variation, &mapped);
     if !inputs.needed.is_empty() {
         let needs = steps::needs_path(&variation);
         environment.insert("KMATRIX_NEEDS".to_owned(), needs);
@@ -214,4 +190,34 @@ pub fn build_spec(inputs: &CellInputs, mounts: &[Mount], variation: Variation) -
         },
         variation,
     }
+}
+
+/// Returns the environment that everything is built in, but for the noise: `mapped` are the
+/// compiler's options that map paths away.
+pub(super) fn surroundings(variation: &Variation, mapped: &str) -> BTreeMap<String, String> {
+    let home = format!("{WORK_AT}/home");
+    [
+        (
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ),
+        ("HOME", &home),
+        ("TMPDIR", "/tmp"),
+        ("SHELL", "/bin/sh"),
+        ("USER", &variation.user_name),
+        ("LOGNAME", &variation.user_name),
+        // The kernel's makefiles take `LC_ALL` away from what they call, but leave `LANG` to it.
+        ("LC_ALL", &variation.locale),
+        ("LANG", &variation.locale),
+        ("TZ", &variation.time_zone),
+        ("SOURCE_DATE_EPOCH", "0"),
+        ("KBUILD_BUILD_TIMESTAMP", "@0"),
+        ("KBUILD_BUILD_USER", "kmatrix"),
+        ("KBUILD_BUILD_HOST", "kmatrix"),
+        ("KCFLAGS", mapped),
+        ("KAFLAGS", mapped),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
 }

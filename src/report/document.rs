@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::compare::Comparison;
 use crate::label::{Label, Rollup};
-use crate::ledger::{AttemptRecord, CellRecord, RunRecord};
+use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord, RunRecord};
 use crate::name::CellId;
 use crate::outcome::{BuiltModule, Failure};
 use crate::recipe::Executed;
@@ -81,6 +81,9 @@ pub struct CellDocument<'a> {
     exclusion: Option<Excluded<'a>>,
     label: Option<&'a Label>,
     attempts: &'a [AttemptRecord],
+    /// Of the cell's kernel, where it is prepared here.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    preparations: &'a [PreparationRecord],
     comparisons: Vec<Compared<'a>>,
 }
 
@@ -133,6 +136,7 @@ impl<'a> From<&'a Assessment> for CellDocument<'a> {
             exclusion: excluded(assessment),
             label: assessment.label(),
             attempts: &assessment.attempts,
+            preparations: &assessment.preparations,
             comparisons: compared(assessment),
         }
     }

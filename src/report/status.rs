@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::outcome::PreparationOutcome;
 use crate::run::{Event, Standing, failure_of};
 
 /// Whether colours may be used.
@@ -155,6 +156,27 @@ impl Status {
     pub fn event(&self, event: &Event) {
         match event {
             Event::Prepared { .. } => {}
+            Event::KernelStarted { kernel, number } => {
+                let what = if *number == 0 { "" } else { ", once more" };
+                self.busy("Preparing", &format!("the kernel {kernel}{what}"));
+            }
+            Event::KernelEnded { kernel, record } => match &record.outcome {
+                PreparationOutcome::Failed { failure } => {
+                    self.bad("Failed", &format!("the kernel {kernel}: {failure}"));
+                }
+                PreparationOutcome::Prepared { .. } => match record.differing.first() {
+                    Some(first) => {
+                        let count = record.differing.len();
+                        self.bad(
+                            "Differs",
+                            &format!(
+                                "the kernel {kernel}: {count} files or more, such as `{first}`"
+                            ),
+                        );
+                    }
+                    None => self.done("Prepared", &format!("the kernel {kernel}")),
+                },
+            },
             Event::AttemptStarted { cell, number } => {
                 let verb = if *number == 0 {
                     "Building"

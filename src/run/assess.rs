@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::SuiteRecord;
+use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
+use crate::catalog::{Fingerprint, SuiteRecord};
 use crate::compare::Comparison;
+use crate::engine::Observed;
 use crate::label::{
-    self, AgeLimits, CellStanding, ClosedInputs, Evidence, Interface, Isolation, Label, Rebuilds,
-    SourceOrigin, Toolchain,
+    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Interface, Isolation, Label,
+    PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
 };
-use crate::ledger::{AttemptRecord, CellRecord};
-use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome};
-use crate::recipe::Axis;
+use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord};
+use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
+use crate::recipe::{Axis, Variation};
 use crate::source::{Origin, Revision, SourceRecord};
 
 /// One cell with all that is recorded of it, and what that proves.
@@ -20,6 +22,8 @@ pub struct Assessment {
     /// By number: the attempt that counts for each.
     pub attempts: Vec<AttemptRecord>,
     pub comparisons: Vec<(u32, Comparison)>,
+    /// Those of the cell's kernel, where it is prepared here, by number.
+    pub preparations: Vec<PreparationRecord>,
     pub standing: Standing,
 }
 
@@ -91,12 +95,13 @@ pub fn assess(
     cell: CellRecord,
     attempts: Vec<AttemptRecord>,
     comparisons: Vec<(u32, Comparison)>,
+    preparations: Vec<PreparationRecord>,
 ) -> Assessment {
     let reference = attempts.iter().find(|attempt| attempt.number == 0);
     let label = reference
         .filter(|attempt| matches!(attempt.outcome, Outcome::Built { .. }))
         .map(|reference| {
-            let evidence = evidence(&cell, reference, &attempts, &comparisons);
+            let evidence = evidence(&cell, reference, &attempts, &comparisons, &preparations);
             let limits = AgeLimits {
                 warn_after: cell.warn_after,
                 stale_after: cell.stale_after,
@@ -137,6 +142,7 @@ pub fn assess(
         cell,
         attempts,
         comparisons,
+        preparations,
         standing,
     }
 }
@@ -171,6 +177,7 @@ fn evidence(
     reference: &AttemptRecord,
     attempts: &[AttemptRecord],
     comparisons: &[(u32, Comparison)],
+    preparations: &[PreparationRecord],
 ) -> Evidence {
     let compared: Vec<&AttemptRecord> = attempts
         .iter()
@@ -188,7 +195,10 @@ fn evidence(
                 .iter()
                 .all(|(_, comparison)| comparison.metadata_equal)
         }),
-        interface: Some(interface(cell)),
+        interface: Some(match &cell.kernel_source {
+            Some(source) => Interface::Prepared(prepared(cell, source, preparations)),
+            None => Interface::Packages(packages(cell)),
+        }),
         closed_inputs: Some(closed_inputs(cell)),
         toolchain: Some(toolchain(cell, reference, &compared)),
         isolation: Some(Isolation {
@@ -285,20 +295,32 @@ fn rebuilds(
     }
 }
 
-/// Returns the axes on which a rebuild differed from the reference: those that its spec varied, and
-/// where the engine tells how the container really was, only if it tells so too.
+/// Returns the axes on which a rebuild differed from the reference.
 fn observed_axes(reference: &AttemptRecord, rebuild: &AttemptRecord) -> BTreeSet<Axis> {
-    let (Some(first), Some(second)) = (&reference.observed, &rebuild.observed) else {
+    observed_variation(
+        (&reference.variation, reference.observed.as_ref()),
+        (&rebuild.variation, rebuild.observed.as_ref()),
+        reference.engine.cpus,
+    )
+}
+
+/// Returns the axes on which two executions differed: those that their specs varied, and where the
+/// engine tells how the containers really were, only if it tells so too.
+fn observed_variation(
+    (first, first_observed): (&Variation, Option<&Observed>),
+    (second, second_observed): (&Variation, Option<&Observed>),
+    machine_cpus: u32,
+) -> BTreeSet<Axis> {
+    let (Some(one), Some(other)) = (first_observed, second_observed) else {
         return BTreeSet::new();
     };
-    rebuild
-        .variation
-        .differs_from(&reference.variation, reference.engine.cpus)
+    second
+        .differs_from(first, machine_cpus)
         .into_iter()
         .filter(|axis| match axis {
-            Axis::HostName => first.host_name != second.host_name,
-            Axis::User => first.user != second.user,
-            Axis::Cpus => first.cpus != second.cpus,
+            Axis::HostName => one.host_name != other.host_name,
+            Axis::User => one.user != other.user,
+            Axis::Cpus => one.cpus != other.cpus,
             Axis::BuildPath | Axis::Locale | Axis::TimeZone | Axis::Umask | Axis::Environment => {
                 true
             }
@@ -306,7 +328,7 @@ fn observed_axes(reference: &AttemptRecord, rebuild: &AttemptRecord) -> BTreeSet
         .collect()
 }
 
-fn interface(cell: &CellRecord) -> Interface {
+fn packages(cell: &CellRecord) -> PackagedInterface {
     let mut vouched_by = BTreeSet::new();
     let mut exceptions = BTreeSet::new();
     let mut complete = true;
@@ -319,19 +341,14 @@ fn interface(cell: &CellRecord) -> Interface {
         complete &= suites.peek().is_some();
         for suite in suites {
             exceptions.extend(suite.exceptions.iter().cloned());
-            let Some(key) = suite.signed_by.first() else {
+            if suite.signed_by.is_empty() {
                 complete = false;
                 continue;
-            };
-            vouched_by.insert(format!(
-                "{}/{} of {} (key {key})",
-                suite.archive,
-                suite.suite,
-                suite.date.strftime("%Y-%m-%d"),
-            ));
+            }
+            vouched_by.insert(voucher(suite));
         }
     }
-    Interface {
+    PackagedInterface {
         packages: cell.packages.len(),
         vouched_by: if complete {
             vouched_by.into_iter().collect()
@@ -339,6 +356,75 @@ fn interface(cell: &CellRecord) -> Interface {
             Vec::new()
         },
         exceptions: exceptions.into_iter().collect(),
+    }
+}
+
+/// Returns who signed a state of a suite, for people.
+fn voucher(suite: &SuiteRecord) -> String {
+    let key = suite.signed_by.first();
+    format!(
+        "{}/{} of {} (key {})",
+        suite.archive,
+        suite.suite,
+        suite.date.strftime("%Y-%m-%d"),
+        key.map_or("", Fingerprint::as_str)
+    )
+}
+
+/// Puts together what is known of a kernel that was prepared here.
+fn prepared(
+    cell: &CellRecord,
+    source: &KernelSource,
+    preparations: &[PreparationRecord],
+) -> PreparedInterface {
+    let suite = match &source.origin {
+        TarballOrigin::Archive { archive, suite, .. } => cell
+            .vouched
+            .iter()
+            .find(|record| record.archive == *archive && record.suite == *suite)
+            .filter(|record| !record.signed_by.is_empty()),
+        TarballOrigin::File { .. } => None,
+    };
+    let of = |number: u32| preparations.iter().find(|record| record.number == number);
+    let kernel = |record: &PreparationRecord| match &record.outcome {
+        PreparationOutcome::Prepared { kernel } => Ok(kernel.clone()),
+        PreparationOutcome::Failed { failure } => Err(failure.clone()),
+    };
+    let reference = of(0);
+    let used = reference.and_then(|record| kernel(record).ok());
+    let again = match (reference, &used, of(1)) {
+        (Some(reference), Some(used), Some(rebuild)) => match kernel(rebuild) {
+            Ok(other) if other.tree == used.tree => Again::Same {
+                varied: observed_variation(
+                    (&reference.variation, reference.observed.as_ref()),
+                    (&rebuild.variation, rebuild.observed.as_ref()),
+                    reference.engine.cpus,
+                ),
+            },
+            Ok(_) => Again::Different {
+                files: rebuild.differing.clone(),
+            },
+            Err(failure) => Again::Failed {
+                reason: failure.to_string(),
+            },
+        },
+        (_, _, None) | (None, _, Some(_)) | (_, None, Some(_)) => Again::Unattempted,
+    };
+    let sealed = preparations.iter().all(|record| {
+        record.observed.as_ref().is_some_and(|observed| {
+            observed.is_sealed() && observed.image == Some(cell.inputs.image)
+        })
+    });
+    PreparedInterface {
+        source: source.origin.shown(),
+        config: source.config.short(),
+        vouched_by: suite.map(voucher),
+        exceptions: suite.map_or_else(Vec::new, |suite| suite.exceptions.clone()),
+        is_local: matches!(source.origin, TarballOrigin::File { .. }),
+        is_prepared: used.is_some(),
+        has_symbols: used.is_some_and(|kernel| kernel.has_symbols),
+        sealed,
+        again,
     }
 }
 

@@ -12,11 +12,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::compare::{self, AttemptFacts, Comparison};
 use crate::digest::Sha256Digest;
-use crate::engine::{End, EngineFailure, Execution, Observed};
+use crate::engine::{End, EngineFailure, Execution, Locations, Observed};
 use crate::ledger::{AttemptRecord, CellRecord};
 
 use crate::outcome::{self, BuiltModule, Failure, ModuleFile, Outcome};
 use crate::recipe::{BuildSpec, Variation, build_spec};
+use crate::run::kernels::Kernels;
 use crate::run::prepare::{PrepareError, Prepared, Unpacked, blocking, prepare};
 use crate::run::{Event, Message, Workshop, needed};
 use crate::store::{Store, StoreError};
@@ -31,8 +32,8 @@ pub(crate) struct Slots {
     cpus: Arc<Mutex<BTreeSet<u32>>>,
 }
 
-struct Slot {
-    cpu: u32,
+pub(super) struct Slot {
+    pub(super) cpu: u32,
     slots: Slots,
     _permit: OwnedSemaphorePermit,
 }
@@ -45,7 +46,7 @@ impl Slots {
         }
     }
 
-    async fn take(&self) -> Slot {
+    pub(super) async fn take(&self) -> Slot {
         let permit = self.free.clone().acquire_owned().await;
         let cpu = self.cpus.lock().expect("no holder panics").pop_first();
         Slot {
@@ -76,6 +77,7 @@ pub(crate) struct CellTask {
     pub preparing: Arc<Semaphore>,
     pub slots: Slots,
     pub unpacked: Unpacked,
+    pub kernels: Kernels,
     pub lost: watch::Sender<Option<EngineFailure>>,
     pub stop: watch::Receiver<bool>,
     pub sender: mpsc::UnboundedSender<Message>,
@@ -110,9 +112,19 @@ impl CellTask {
                 )
             })
             .collect();
-        if !numbers.is_empty() && !self.is_over() {
+        let kernel = match &self.cell.inputs.prepared {
+            Some(preparation) if !self.is_over() => {
+                self.kernel(preparation, !numbers.is_empty()).await?
+            }
+            Some(_) | None => None,
+        };
+        // Without its kernel the run was over before it was there.
+        let is_ready = kernel.is_some() || self.cell.inputs.prepared.is_none();
+        if !numbers.is_empty() && is_ready && !self.is_over() {
             let permit = self.preparing.acquire().await;
-            let prepared = Arc::new(prepare(&self.workshop, &self.unpacked, &self.cell).await?);
+            let kernel = kernel.as_deref();
+            let prepared = prepare(&self.workshop, &self.unpacked, &self.cell, kernel).await?;
+            let prepared = Arc::new(prepared);
             drop(permit);
             self.event(Event::Prepared {
                 cell: self.cell.id.clone(),
@@ -162,7 +174,7 @@ impl CellTask {
             .collect()
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         *self.stop.borrow() || self.lost.borrow().is_some()
     }
 
@@ -184,7 +196,8 @@ impl CellTask {
         let cell = self.cell.id.clone();
         self.event(Event::AttemptStarted { cell, number });
         let (started, clock) = (Timestamp::now(), Instant::now());
-        let execution = self.execute(number, &spec, prepared, slot.cpu).await;
+        let locations = &prepared.locations;
+        let execution = self.execute(number, &spec, locations, slot.cpu).await;
         drop(slot);
         let wall = clock.elapsed();
         if execution.end == End::Interrupted {
@@ -226,19 +239,17 @@ impl CellTask {
         Ok(Some((number, outcome, observed)))
     }
 
-    async fn execute(
+    pub(super) async fn execute(
         &self,
         number: u32,
         spec: &BuildSpec,
-        prepared: &Prepared,
+        locations: &Locations,
         cpu: u32,
     ) -> Execution {
         let docker = &self.workshop.docker;
         let mut retries = RETRIES.into_iter();
         loop {
-            let execution = docker
-                .run(spec, &prepared.locations, cpu, self.stop.clone())
-                .await;
+            let execution = docker.run(spec, locations, cpu, self.stop.clone()).await;
             let failure = match &execution.end {
                 End::Lost(failure) if failure.is_retryable() => failure.clone(),
                 End::Lost(_)
@@ -308,11 +319,11 @@ impl CellTask {
         Ok(())
     }
 
-    fn event(&self, event: Event) {
+    pub(super) fn event(&self, event: Event) {
         self.send(Message::Event(event));
     }
 
-    fn send(&self, message: Message) {
+    pub(super) fn send(&self, message: Message) {
         // The receiver is gone only when the run has failed already.
         let _ = self.sender.send(message);
     }

@@ -6,9 +6,11 @@
 
 mod assess;
 mod attempt;
+mod kernels;
 mod prepare;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -17,9 +19,11 @@ use crate::catalog::error::CatalogError;
 use crate::compare::Comparison;
 use crate::digest::Sha256Digest;
 use crate::engine::{Docker, EngineFailure};
-use crate::ledger::{AttemptRecord, CellRecord, Ledger, LedgerError, RunRecord, RunStatus};
-use crate::name::CellId;
-use crate::outcome::{Failure, Outcome};
+use crate::ledger::{
+    AttemptRecord, CellRecord, Ledger, LedgerError, PreparationRecord, RunRecord, RunStatus,
+};
+use crate::name::{CellId, KernelRelease};
+use crate::outcome::{Failure, Outcome, PreparationFailure, PreparationOutcome};
 use crate::store::{Store, StoreError};
 
 pub use assess::{Assessment, Standing, assess};
@@ -41,6 +45,15 @@ pub struct Workshop {
 /// What happens during a run, in the order in which the dispatcher learns of it.
 #[derive(Debug, Clone)]
 pub enum Event {
+    /// A kernel is prepared from its source; number 0 is the one that is used.
+    KernelStarted {
+        kernel: KernelRelease,
+        number: u32,
+    },
+    KernelEnded {
+        kernel: KernelRelease,
+        record: Box<PreparationRecord>,
+    },
     /// The cell's inputs are in the store and unpacked.
     Prepared {
         cell: CellId,
@@ -84,6 +97,13 @@ pub enum InputError {
     /// The bytes are those that the index promised, and the package says that it is another.
     #[error("the package that the index calls {wanted} says that it is {found}")]
     OtherPackage { wanted: String, found: String },
+    #[error("the kernel {kernel} cannot be prepared: {failure}")]
+    Kernel {
+        kernel: KernelRelease,
+        failure: PreparationFailure,
+        /// What the preparation printed.
+        log: PathBuf,
+    },
 }
 
 impl InputError {
@@ -92,6 +112,11 @@ impl InputError {
         match self {
             Self::Catalog(error) => error.hint(),
             Self::Store(error) => error.hint(),
+            Self::Kernel { failure, log, .. } => Some(format!(
+                "{}; its log is `{}`",
+                failure.hint(),
+                log.display()
+            )),
             Self::OtherPackage { .. } => Some(
                 "the archive's index is wrong about it; tell those who sign the archive".to_owned(),
             ),
@@ -118,6 +143,11 @@ pub(crate) enum Message {
         inputs: Sha256Digest,
         cell: CellId,
         record: Box<AttemptRecord>,
+    },
+    Preparation {
+        kernel: Sha256Digest,
+        release: KernelRelease,
+        record: Box<PreparationRecord>,
     },
     Comparison {
         inputs: Sha256Digest,
@@ -151,10 +181,15 @@ pub async fn run(
     let preparing = Arc::new(Semaphore::new(2));
     let slots = attempt::Slots::new(workshop.jobs);
     let unpacked = prepare::Unpacked::default();
+    let kernels = kernels::Kernels::default();
     let lost = watch::Sender::new(None::<EngineFailure>);
     for (index, cell) in cells.iter().enumerate() {
         let known = ledger.attempts(&cell.inputs.digest())?;
         let compared = ledger.comparisons(&cell.inputs.digest())?;
+        if let Some(prepared) = &cell.inputs.prepared {
+            let kernel = prepared.digest();
+            kernels.know(kernel, ledger.preparations(&kernel)?);
+        }
         let task = attempt::CellTask {
             index,
             run: record.id.clone(),
@@ -165,6 +200,7 @@ pub async fn run(
             preparing: preparing.clone(),
             slots: slots.clone(),
             unpacked: unpacked.clone(),
+            kernels: kernels.clone(),
             lost: lost.clone(),
             stop: stop.subscribe(),
             sender: sender.clone(),
@@ -232,6 +268,17 @@ fn take(
                 attempt: record,
             });
         }
+        Message::Preparation {
+            kernel,
+            release,
+            record,
+        } => {
+            ledger.add_preparation(&kernel, &record)?;
+            listen(&Event::KernelEnded {
+                kernel: release,
+                record,
+            });
+        }
         Message::Comparison {
             inputs,
             number,
@@ -252,7 +299,11 @@ pub fn assess_cell(ledger: &Ledger, cell: &CellRecord) -> Result<Assessment, Led
     let inputs = cell.inputs.digest();
     let attempts = ledger.attempts(&inputs)?;
     let comparisons = ledger.comparisons(&inputs)?;
-    Ok(assess(cell.clone(), attempts, comparisons))
+    let preparations = match &cell.inputs.prepared {
+        Some(prepared) => ledger.preparations(&prepared.digest())?,
+        None => Vec::new(),
+    };
+    Ok(assess(cell.clone(), attempts, comparisons, preparations))
 }
 
 /// Returns the numbers of the attempts that a cell still needs.
@@ -262,6 +313,22 @@ pub fn needed(known: &[AttemptRecord], rebuilds: u32) -> Vec<u32> {
             !known
                 .iter()
                 .any(|attempt| attempt.number == *number && is_answer(&attempt.outcome))
+        })
+        .collect()
+}
+
+/// Returns the numbers of the preparations that a cell's kernel still needs: one to be used, and if
+/// the cell is rebuilt, one that shows whether it comes out again.
+pub fn needed_preparations(known: &[PreparationRecord], rebuilds: u32) -> Vec<u32> {
+    (0..=rebuilds.min(1))
+        .filter(|number| {
+            !known.iter().any(|record| {
+                record.number == *number
+                    && match &record.outcome {
+                        PreparationOutcome::Prepared { .. } => true,
+                        PreparationOutcome::Failed { .. } => false,
+                    }
+            })
         })
         .collect()
 }

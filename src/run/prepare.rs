@@ -9,12 +9,14 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::catalog::PackageRef;
 use crate::catalog::error::CatalogError;
+use crate::catalog::kernel_source::KernelSource;
 use crate::digest::Sha256Digest;
 use crate::engine::Locations;
 use crate::ledger::CellRecord;
 use crate::package;
-use crate::recipe::Mount;
 use crate::recipe::toolchain::{self, KernelToolchain};
+use crate::recipe::{KERNEL_BUILD_AT, KERNEL_SOURCE_AT, Mount};
+use crate::run::kernels::KernelTrees;
 use crate::run::{InputError, Workshop};
 use crate::store::{PackageTree, StoreError};
 use crate::tree::{self, Entry};
@@ -29,6 +31,12 @@ pub trait PackageSource: Send + Sync {
     fn fetch<'a>(
         &'a self,
         package: &'a PackageRef,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), CatalogError>> + Send + 'a>>;
+
+    /// Has the tarball of a kernel in the store.
+    fn fetch_kernel<'a>(
+        &'a self,
+        source: &'a KernelSource,
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), CatalogError>> + Send + 'a>>;
 }
 
@@ -104,6 +112,7 @@ pub(crate) async fn prepare(
     workshop: &Workshop,
     unpacked: &Unpacked,
     cell: &CellRecord,
+    kernel: Option<&KernelTrees>,
 ) -> Result<Prepared, PrepareError> {
     let mut mounts = Vec::new();
     let mut locations = Locations::new();
@@ -139,6 +148,19 @@ pub(crate) async fn prepare(
         if record.is_none() {
             record = read_toolchain(cell, tree)?;
         }
+    }
+    if let Some(kernel) = kernel {
+        for (at, tree, directory) in [
+            (KERNEL_SOURCE_AT, kernel.source, &kernel.source_directory),
+            (KERNEL_BUILD_AT, kernel.build, &kernel.build_directory),
+        ] {
+            locations.insert(tree, directory.clone());
+            mounts.push(Mount {
+                path: at.trim_start_matches('/').to_owned(),
+                tree,
+            });
+        }
+        record = Some(kernel.toolchain.clone());
     }
     mounts.sort_by(|a, b| a.path.cmp(&b.path));
     let needed = cell.inputs.needed.iter().map(|needed| needed.source_tree);

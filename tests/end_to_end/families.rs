@@ -7,15 +7,12 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::common::{Place, Ran, SharedState, project};
+use crate::family::{Families, Repository};
 
-#[allow(dead_code)]
-#[path = "../family/mod.rs"]
-mod family;
 #[allow(dead_code)]
 #[path = "../loopback/mod.rs"]
 mod loopback;
 
-use family::{Families, Repository};
 use loopback::Server;
 
 const FAMILIES: [(Repository, &str); 3] = [

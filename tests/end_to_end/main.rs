@@ -11,6 +11,9 @@ mod dockerfiles;
 mod engines;
 mod failures;
 mod families;
+#[allow(dead_code)]
+#[path = "../family/mod.rs"]
+mod family;
 mod fixtures;
 mod freshness;
 mod images;
@@ -19,6 +22,7 @@ mod isolation;
 mod kernels;
 mod labels;
 mod matrices;
+mod prepared;
 mod recipes;
 mod registries;
 mod resume;

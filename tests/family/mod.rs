@@ -92,6 +92,16 @@ impl Families {
         Self { out, json }
     }
 
+    /// Returns where everything is.
+    pub fn out(&self) -> &Path {
+        &self.out
+    }
+
+    /// Returns what is said of the kernel's source release, such as its `version`.
+    pub fn source(&self, key: &str) -> &str {
+        self.json["source"][key].as_str().expect("a text")
+    }
+
     /// What `uname -r` prints of the one kernel.
     pub fn kernel_release(&self) -> &str {
         self.json["kernelRelease"].as_str().expect("a release")

@@ -84,6 +84,17 @@ impl SharedState {
         }
     }
 
+    /// Returns a state directory beside this one that lasts as long, shares its store and its images,
+    /// and has a ledger of its own.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        let state = self.root.with_file_name(name);
+        if !state.join("store").exists() {
+            fs::create_dir_all(&state).expect("a directory");
+            self.copy_to(&state);
+        }
+        state
+    }
+
     /// Returns where the store is.
     pub fn store(&self) -> PathBuf {
         self.root.join("store")

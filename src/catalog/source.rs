@@ -1,0 +1,280 @@
+//! Kernels that are prepared here: tarballs that a signed list names, and files of this machine.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use super::attempts::Attempts;
+use super::error::CatalogError;
+use super::facts::{ArchiveFacts, DistroFacts, SuiteFacts, SuiteLocation};
+use super::fetch::{ExpectedFile, ExpectedSize, Fetcher};
+use super::kernel_source::{KernelSource, TarballOrigin};
+use super::keys::ArchiveKeys;
+use super::mirror::Mirror;
+use super::openpgp;
+use super::signed_index::{IndexPlace, Voucher};
+use super::site::Site;
+use super::source_facts::{KernelBuild, SourceFacts};
+use super::sums_list;
+use super::surroundings::Surroundings;
+use super::{DistroKernels, Kernel, SuiteRecord};
+use crate::digest::Sha256Digest;
+use crate::name::{Arch, Flavour, PackageVersion, Target};
+use crate::store::Store;
+
+/// The signed list of a folder of tarballs.
+const SUMS: &str = "sha256sums.asc";
+const MOST_SUMS_BYTES: u64 = 16 << 20;
+/// The most bytes of a tarball, whose size no list says; the largest so far has 150 MB.
+const MOST_TARBALL_BYTES: u64 = 1 << 30;
+
+/// Returns the kernels of a distribution release that is source.
+///
+/// # Errors
+///
+/// A list that cannot be read or authenticated, and a file of this machine that is not what the facts
+/// say: both are errors of the whole.
+pub(super) async fn read(
+    facts: &DistroFacts,
+    source: &SourceFacts,
+    archs: &BTreeSet<Arch>,
+    at: &Surroundings<'_>,
+) -> Result<DistroKernels, CatalogError> {
+    let mut suites = Vec::new();
+    let mut kernels = Vec::new();
+    for archive in &facts.archives {
+        let keys =
+            ArchiveKeys::read(archive, facts.format).map_err(|source| CatalogError::Keys {
+                archive: archive.name.clone(),
+                source,
+            })?;
+        let mirrors = at.site.resolve(&archive.name)?;
+        for suite in &archive.suites {
+            let (record, listed) = read_suite(archive, suite, &keys, &mirrors, at).await?;
+            suites.push(record);
+            kernels.extend(of_list(facts, source, archive, suite, &listed, at.store)?);
+        }
+    }
+    for tree in &source.trees {
+        take_in(at.store, &tree.tarball, &tree.sha256)?;
+        let origin = TarballOrigin::File {
+            path: tree.tarball.clone(),
+        };
+        let pinned = pinned(&tree.build, origin, tree.sha256, at.store)?;
+        let named = (tree.arch, &tree.flavour, &tree.version);
+        kernels.extend(kernel(facts, named, &tree.build, pinned));
+    }
+    kernels.retain(|kernel| archs.contains(&kernel.target.arch));
+    kernels.sort_by(|a, b| a.target.cmp(&b.target));
+    kernels.dedup_by(|b, a| a.target == b.target);
+    Ok(DistroKernels {
+        distro: facts.distro.clone(),
+        distro_release: facts.distro_release.clone(),
+        format: facts.format,
+        facts: facts.digest,
+        suites,
+        kernels,
+        unresolved: Vec::new(),
+    })
+}
+
+/// Has a kernel's tarball in the store: from its archive, or from this machine.
+pub async fn fetch_tarball(
+    store: &Store,
+    site: &Site,
+    fetcher: &Fetcher,
+    source: &KernelSource,
+) -> Result<(), CatalogError> {
+    if store.blob_path(&source.tarball).is_some() {
+        return Ok(());
+    }
+    match &source.origin {
+        TarballOrigin::Archive { archive, path, .. } => {
+            let mirrors = site.resolve(archive)?;
+            let file = ExpectedFile {
+                path,
+                sha256: source.tarball,
+                bytes: ExpectedSize::AtMost(MOST_TARBALL_BYTES),
+            };
+            let fetched = fetcher.fetch_blob(store, &mirrors, &file).await;
+            fetched
+                .map(drop)
+                .map_err(|error| CatalogError::of_fetch(archive, path, error))
+        }
+        TarballOrigin::File { path } => take_in(store, path, &source.tarball),
+    }
+}
+
+/// Copies a file into the store, unless the store has these bytes already.
+fn take_in(store: &Store, path: &Path, sha256: &Sha256Digest) -> Result<(), CatalogError> {
+    if store.blob_path(sha256).is_some() {
+        return Ok(());
+    }
+    let unreadable = |source: io::Error| CatalogError::LocalFile {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let bytes = file.metadata().map_err(unreadable)?;
+    if !bytes.is_file() || bytes.len() > MOST_TARBALL_BYTES {
+        let what = format!("it is no file of at most {MOST_TARBALL_BYTES} bytes");
+        return Err(unreadable(io::Error::other(what)));
+    }
+    let mut hashing = crate::digest::Hashing::new(store.blob_writer()?);
+    io::copy(&mut file, &mut hashing).map_err(unreadable)?;
+    let (writer, found, bytes) = hashing.finish();
+    if found != *sha256 {
+        return Err(CatalogError::OtherBytes {
+            path: path.to_owned(),
+            wanted: *sha256,
+            found,
+        });
+    }
+    writer.commit(Some((found, bytes)))?;
+    Ok(())
+}
+
+/// Reads the signed list of a folder, from the first mirror that has a good one.
+async fn read_suite(
+    archive: &ArchiveFacts,
+    suite: &SuiteFacts,
+    keys: &ArchiveKeys,
+    mirrors: &[Mirror],
+    at: &Surroundings<'_>,
+) -> Result<(SuiteRecord, Vec<(String, Sha256Digest)>), CatalogError> {
+    let place = IndexPlace {
+        archive,
+        suite,
+        arch: None,
+        keys,
+        at,
+    };
+    let path = path_of(suite, SUMS);
+    let mut attempts = Attempts::new(&archive.name, &suite.suite, &path);
+    for mirror in mirrors {
+        match authenticate(&place, mirror, &path).await {
+            Ok((mut record, listed)) => {
+                record.passed_over = attempts.succeeded();
+                return Ok((record, listed));
+            }
+            Err(error) => attempts.pass_over(mirror, error)?,
+        }
+    }
+    Err(attempts.failed())
+}
+
+async fn authenticate(
+    place: &IndexPlace<'_>,
+    mirror: &Mirror,
+    path: &str,
+) -> Result<(SuiteRecord, Vec<(String, Sha256Digest)>), CatalogError> {
+    let file = place.fetch(mirror, path, MOST_SUMS_BYTES).await?;
+    let keys = place.keys.openpgp().map_err(|error| place.refused(error))?;
+    let signed =
+        openpgp::verify(&file, keys, place.at.now).map_err(|error| place.refused(error.into()))?;
+    let listed = sums_list::read(&signed.text).map_err(|error| place.malformed(path, error))?;
+    let listed = listed
+        .into_iter()
+        .map(|(name, digest)| (name.to_owned(), digest))
+        .collect();
+    let voucher = Voucher {
+        signed_by: signed.signed_by,
+        ..place.signed()
+    };
+    // The list has no date of its own; its signature has.
+    let date = signed.signed_at.ok_or_else(|| {
+        let error = openpgp::OpenPgpError::Malformed {
+            reason: "it does not say when it was made".to_owned(),
+        };
+        place.refused(error.into())
+    })?;
+    Ok((place.record(&file, date, voucher)?, listed))
+}
+
+fn path_of(suite: &SuiteFacts, name: &str) -> String {
+    match &suite.location {
+        SuiteLocation::Path(folder) => format!("{folder}/{name}"),
+        SuiteLocation::Dists { .. } => name.to_owned(),
+    }
+}
+
+/// Returns every kernel that the facts make of the tarballs in a list.
+fn of_list(
+    facts: &DistroFacts,
+    source: &SourceFacts,
+    archive: &ArchiveFacts,
+    suite: &SuiteFacts,
+    listed: &[(String, Sha256Digest)],
+    store: &Store,
+) -> Result<Vec<Kernel>, CatalogError> {
+    let Some(pattern) = &source.tarball else {
+        return Ok(Vec::new());
+    };
+    let mut kernels = Vec::new();
+    for (name, digest) in listed {
+        let Some(version) = pattern.version(name) else {
+            continue;
+        };
+        let Ok(version) = version.parse::<PackageVersion>() else {
+            continue;
+        };
+        for flavour in &source.flavours {
+            let release = version.as_str().parse();
+            if !release.is_ok_and(|release| flavour.series.contains(&release)) {
+                continue;
+            }
+            let origin = TarballOrigin::Archive {
+                archive: archive.name.clone(),
+                suite: suite.suite.clone(),
+                path: path_of(suite, name),
+            };
+            let pinned = pinned(&flavour.build, origin, *digest, store)?;
+            let named = (flavour.arch, &flavour.flavour, &version);
+            kernels.extend(kernel(facts, named, &flavour.build, pinned));
+        }
+    }
+    Ok(kernels)
+}
+
+fn pinned(
+    build: &KernelBuild,
+    origin: TarballOrigin,
+    tarball: Sha256Digest,
+    store: &Store,
+) -> Result<KernelSource, CatalogError> {
+    let config = Sha256Digest::of(&build.config);
+    if store.blob_path(&config).is_none() {
+        store.put(&build.config)?;
+    }
+    Ok(KernelSource {
+        origin,
+        tarball,
+        config,
+        unanswered: build.unanswered,
+        level: build.level,
+        make: build.make.clone(),
+    })
+}
+
+/// Names a kernel; a version that makes no kernel release names none.
+fn kernel(
+    facts: &DistroFacts,
+    (arch, flavour, version): (Arch, &Flavour, &PackageVersion),
+    build: &KernelBuild,
+    source: KernelSource,
+) -> Option<Kernel> {
+    Some(Kernel {
+        target: Target {
+            distro: facts.distro.clone(),
+            distro_release: facts.distro_release.clone(),
+            arch,
+            kernel_release: build.release(version.as_str())?,
+            package_version: version.clone(),
+            flavour: flavour.clone(),
+        },
+        built: None,
+        packages: Vec::new(),
+        source: Some(source),
+    })
+}

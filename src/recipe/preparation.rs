@@ -1,0 +1,212 @@
+//! Preparing a kernel from its source, as a build of its own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::kernel_source::{PrepareLevel, Unanswered};
+use crate::digest::Sha256Digest;
+use crate::name::{Arch, KernelRelease};
+use crate::recipe::Variation;
+use crate::recipe::spec::{BuildSpec, Expected, Input, Limits, WORK_AT, surroundings};
+
+/// The version of how kernels are prepared; it changes whenever the same inputs would be prepared in
+/// another way.
+pub const PREPARATION: u32 = 1;
+
+/// Where the kernel's source stands, read-only, while the kernel is prepared and while modules are
+/// built: the kernel's makefiles write the path down.
+pub const KERNEL_SOURCE_AT: &str = "/kmatrix/kernel/source";
+/// Where the prepared kernel stands, read-only, while modules are built.
+pub const KERNEL_BUILD_AT: &str = "/kmatrix/kernel/build";
+/// Where the configuration stands, as its user wrote it.
+const CONFIG_AT: &str = "/kmatrix/kernel/config";
+/// The name of the configuration in its tree.
+pub const CONFIG_NAME: &str = "config";
+
+const SCRIPT: &str = include_str!("prepare.sh");
+
+/// The inputs of one prepared kernel. The digest of the canonical form is its identity: a kernel
+/// that was prepared from these inputs is not prepared again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preparation {
+    pub recipe: u32,
+    pub tarball: Sha256Digest,
+    /// The configuration as its user wrote it.
+    pub config: Sha256Digest,
+    pub unanswered: Unanswered,
+    pub level: PrepareLevel,
+    pub arch: Arch,
+    pub cross: Option<String>,
+    /// The kernel release that has to come out of it.
+    pub kernel_release: KernelRelease,
+    pub make: Vec<String>,
+    pub image: Sha256Digest,
+    pub limits: Limits,
+}
+
+impl Preparation {
+    /// Returns the digest of the canonical form: this value as JSON without white space, the fields
+    /// in the order of their declaration.
+    pub fn digest(&self) -> Sha256Digest {
+        Sha256Digest::of(&serde_json::to_vec(self).expect("plain values serialise"))
+    }
+
+    /// Returns the limits of every preparation: enough for a distribution's kernel with its modules
+    /// and without debug information, which takes 5 GB.
+    pub fn limits() -> Limits {
+        Limits {
+            memory_bytes: 16 << 30,
+            processes: 4096,
+            seconds: 4 * 60 * 60,
+            disk_bytes: 12 << 30,
+            log_bytes: 64 << 20,
+            output_bytes: 1 << 30,
+        }
+    }
+}
+
+/// Makes the spec of one preparation. `source` and `config` are trees.
+///
+/// The determinism profile is that of modules, for the programs that run on the build machine as
+/// well; those get no build id, which would be a digest of where they were built.
+pub fn preparation_spec(
+    inputs: &Preparation,
+    source: Sha256Digest,
+    config: Sha256Digest,
+    variation: Variation,
+) -> BuildSpec {
+    let build = format!("{WORK_AT}/{}", variation.build_path);
+    let config_file = format!("{CONFIG_AT}/{CONFIG_NAME}");
+    let unanswered = match inputs.unanswered {
+        Unanswered::Default => "default",
+        Unanswered::No => "no",
+    };
+    let level = match inputs.level {
+        PrepareLevel::Headers => "headers",
+        PrepareLevel::Modules => "modules",
+    };
+    let mut command: Vec<String> = [
+        "/bin/sh",
+        "-c",
+        SCRIPT,
+        "kmatrix-prepare",
+        KERNEL_SOURCE_AT,
+        &config_file,
+        &build,
+        unanswered,
+        level,
+        inputs.kernel_release.as_str(),
+        &variation.umask,
+        // Set and empty, so that nothing of the surroundings is added to the release.
+        "LOCALVERSION=",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    command.push(format!("ARCH={}", inputs.arch.kbuild()));
+    if let Some(cross) = &inputs.cross {
+        command.push(format!("CROSS_COMPILE={cross}"));
+    }
+    command.extend(inputs.make.iter().cloned());
+
+    let mapped = format!("-ffile-prefix-map={build}=.");
+    let mut environment = surroundings(&variation, &mapped);
+    for (name, value) in [
+        ("KBUILD_BUILD_VERSION", "1"),
+        ("HOSTCFLAGS", &mapped),
+        ("HOSTLDFLAGS", "-Wl,--build-id=none"),
+    ] {
+        environment.insert(name.to_owned(), value.to_owned());
+    }
+    environment.extend(variation.noise.iter().cloned());
+    let mut trees = vec![
+        Input {
+            at: KERNEL_SOURCE_AT.to_owned(),
+            tree: source,
+        },
+        Input {
+            at: CONFIG_AT.to_owned(),
+            tree: config,
+        },
+    ];
+    trees.sort();
+    BuildSpec {
+        schema_version: 1,
+        image: inputs.image,
+        inputs: trees,
+        command,
+        environment,
+        host_name: variation.host_name.clone(),
+        domain_name: variation.domain_name.clone(),
+        user: variation.user,
+        group: variation.group,
+        cpus: variation.cpus,
+        limits: inputs.limits.clone(),
+        expected: Expected {
+            modules: Vec::new(),
+            kernel_release: inputs.kernel_release.to_string(),
+            machine: inputs.arch.elf_machine(),
+            may_exclude: false,
+        },
+        variation,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs() -> Preparation {
+        Preparation {
+            recipe: PREPARATION,
+            tarball: Sha256Digest::of(b"tarball"),
+            config: Sha256Digest::of(b"config"),
+            unanswered: Unanswered::Default,
+            level: PrepareLevel::Modules,
+            arch: Arch::Arm64,
+            cross: Some("aarch64-linux-gnu-".to_owned()),
+            kernel_release: "6.12.1-x".parse().expect("a release"),
+            make: vec!["CC=gcc-12".to_owned()],
+            image: Sha256Digest::of(b"image"),
+            limits: Preparation::limits(),
+        }
+    }
+
+    #[test]
+    fn what_is_prepared_twice_differs_in_its_surroundings_alone() {
+        let tree = Sha256Digest::of(b"tree");
+        let spec =
+            |attempt| preparation_spec(&inputs(), tree, tree, Variation::of_attempt(attempt));
+        let (first, second) = (spec(0), spec(1));
+        assert_eq!(first.inputs, second.inputs);
+        assert_ne!(first.digest(), second.digest());
+        assert_eq!(first.environment["KBUILD_BUILD_TIMESTAMP"], "@0");
+        let fixed = |spec: &BuildSpec| [&spec.command[4..6], &spec.command[7..10]].concat();
+        assert_eq!(fixed(&first), fixed(&second));
+        assert_ne!(first.command[6], second.command[6], "the build directory");
+        for word in [
+            "ARCH=arm64",
+            "CROSS_COMPILE=aarch64-linux-gnu-",
+            "CC=gcc-12",
+            "LOCALVERSION=",
+        ] {
+            assert!(first.command.contains(&word.to_owned()), "{word}");
+        }
+    }
+
+    #[test]
+    fn every_input_is_part_of_the_identity() {
+        let changes: [fn(&mut Preparation); 6] = [
+            |inputs| inputs.tarball = Sha256Digest::of(b"another"),
+            |inputs| inputs.config = Sha256Digest::of(b"another"),
+            |inputs| inputs.level = PrepareLevel::Headers,
+            |inputs| inputs.unanswered = Unanswered::No,
+            |inputs| inputs.make.clear(),
+            |inputs| inputs.image = Sha256Digest::of(b"another"),
+        ];
+        for change in changes {
+            let mut changed = inputs();
+            change(&mut changed);
+            assert_ne!(changed.digest(), inputs().digest());
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! Preparing kernels from source: each once, for all cells that are built against it, and once more
+//! to see whether the same comes out.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio::sync::Mutex as AsyncMutex;
+
+use crate::catalog::kernel_source::PrepareLevel;
+use crate::digest::Sha256Digest;
+use crate::engine::{End, Locations};
+use crate::ledger::PreparationRecord;
+use crate::outcome::{PreparationFailure, PreparationOutcome, PreparedKernel, read_preparation};
+use crate::package::{Limits, Strip, unpack_tarball};
+use crate::recipe::toolchain::{self, KernelToolchain};
+use crate::recipe::{CONFIG_NAME, Preparation, Variation, preparation_spec};
+use crate::run::attempt::CellTask;
+use crate::run::prepare::{PrepareError, blocking};
+use crate::run::{Event, InputError, Message, needed_preparations};
+use crate::store::{Store, StoreError};
+use crate::tree::{self, Entries, Entry};
+
+/// The most bytes of a file of the prepared kernel that is read here.
+const MAX_RECORD: u64 = 16 << 20;
+/// The files that are named where two preparations differ.
+const MOST_DIFFERING: usize = 20;
+
+/// The kernels of a run.
+#[derive(Clone, Default)]
+pub(crate) struct Kernels {
+    known: Arc<Mutex<BTreeMap<Sha256Digest, Shared>>>,
+    /// One at a time: each takes all processors.
+    turn: Arc<AsyncMutex<()>>,
+}
+
+type Shared = Arc<AsyncMutex<OneKernel>>;
+
+/// What is known of one kernel.
+#[derive(Default)]
+struct OneKernel {
+    records: Vec<PreparationRecord>,
+    /// What came of it in this run.
+    ended: Option<Result<Arc<KernelTrees>, InputError>>,
+}
+
+/// A prepared kernel, ready to be mounted.
+pub(crate) struct KernelTrees {
+    pub source: Sha256Digest,
+    pub source_directory: PathBuf,
+    pub build: Sha256Digest,
+    pub build_directory: PathBuf,
+    pub toolchain: KernelToolchain,
+}
+
+impl Kernels {
+    /// Takes over what the ledger knows of a kernel.
+    pub(crate) fn know(&self, kernel: Sha256Digest, records: Vec<PreparationRecord>) {
+        let mut known = self.known.lock().expect("no holder panics");
+        known.entry(kernel).or_insert_with(|| {
+            Arc::new(AsyncMutex::new(OneKernel {
+                records,
+                ended: None,
+            }))
+        });
+    }
+
+    fn one(&self, kernel: Sha256Digest) -> Shared {
+        let mut known = self.known.lock().expect("no holder panics");
+        known.entry(kernel).or_default().clone()
+    }
+}
+
+/// The trees that a kernel is prepared from.
+struct Sources {
+    source: Sha256Digest,
+    source_directory: PathBuf,
+    config: Sha256Digest,
+    config_directory: PathBuf,
+}
+
+/// One preparation that has ended.
+struct Made {
+    record: PreparationRecord,
+    entries: Entries,
+}
+
+impl CellTask {
+    /// Returns the cell's kernel, prepared as often as the cell needs it; `None` if the run was over
+    /// before that, or if nothing is missing and the kernel is not `wanted`.
+    ///
+    /// The preparation that shows whether the same comes out again may fail or differ: that is a
+    /// finding about the kernel, and cells are built all the same.
+    pub(super) async fn kernel(
+        &self,
+        preparation: &Preparation,
+        wanted: bool,
+    ) -> Result<Option<Arc<KernelTrees>>, PrepareError> {
+        let shared = self.kernels.one(preparation.digest());
+        let mut kernel = shared.lock().await;
+        if let Some(ended) = &kernel.ended {
+            return ended.clone().map(Some).map_err(PrepareError::NoInput);
+        }
+        if !wanted && needed_preparations(&kernel.records, self.cell.rebuilds).is_empty() {
+            return Ok(None);
+        }
+        let _turn = self.kernels.turn.lock().await;
+        if self.is_over() {
+            return Ok(None);
+        }
+        match self.prepare_kernel(preparation, &mut kernel.records).await {
+            Ok(trees) => {
+                kernel.ended = trees.clone().map(Ok);
+                Ok(trees)
+            }
+            Err(PrepareError::NoInput(error)) => {
+                kernel.ended = Some(Err(error.clone()));
+                Err(PrepareError::NoInput(error))
+            }
+            Err(error @ PrepareError::Store(_)) => Err(error),
+        }
+    }
+
+    async fn prepare_kernel(
+        &self,
+        preparation: &Preparation,
+        records: &mut Vec<PreparationRecord>,
+    ) -> Result<Option<Arc<KernelTrees>>, PrepareError> {
+        let sources = self.kernel_sources(preparation).await?;
+        let missing = needed_preparations(records, self.cell.rebuilds);
+        let known = records.iter().find_map(|record| match &record.outcome {
+            PreparationOutcome::Prepared { kernel } if record.number == 0 => Some(kernel.clone()),
+            PreparationOutcome::Prepared { .. } | PreparationOutcome::Failed { .. } => None,
+        });
+        let (kernel, entries) = match known.clone() {
+            Some(kernel) if self.has_tree(&kernel).await => {
+                let entries = self.open(&kernel).await?.1;
+                (kernel, entries)
+            }
+            Some(_) | None => {
+                let Some(made) = self.make(preparation, &sources, 0, None).await? else {
+                    return Ok(None);
+                };
+                let log = made.record.log;
+                let outcome = made.record.outcome.clone();
+                if known.is_none() {
+                    records.push(made.record);
+                }
+                let failure = match outcome {
+                    PreparationOutcome::Failed { failure } => failure,
+                    PreparationOutcome::Prepared { kernel: again }
+                        if known.as_ref().is_some_and(|known| known.tree != again.tree) =>
+                    {
+                        PreparationFailure::Changed
+                    }
+                    PreparationOutcome::Prepared { kernel } => {
+                        return self
+                            .finish(preparation, &sources, kernel, made.entries, missing)
+                            .await;
+                    }
+                };
+                return Err(PrepareError::NoInput(InputError::Kernel {
+                    kernel: preparation.kernel_release.clone(),
+                    failure,
+                    log: self.workshop.store.blob_path(&log).unwrap_or_default(),
+                }));
+            }
+        };
+        self.finish(preparation, &sources, kernel, entries, missing)
+            .await
+    }
+
+    /// Prepares the kernel once more if nobody has, and hands out the first one.
+    async fn finish(
+        &self,
+        preparation: &Preparation,
+        sources: &Sources,
+        kernel: PreparedKernel,
+        entries: Entries,
+        missing: Vec<u32>,
+    ) -> Result<Option<Arc<KernelTrees>>, PrepareError> {
+        if missing.contains(&1) {
+            let made = self.make(preparation, sources, 1, Some(&entries)).await?;
+            if made.is_none() {
+                return Ok(None);
+            }
+        }
+        let (directory, entries) = self.open(&kernel).await?;
+        let toolchain = read_toolchain(&directory, &entries)?;
+        Ok(Some(Arc::new(KernelTrees {
+            source: sources.source,
+            source_directory: sources.source_directory.clone(),
+            build: kernel.tree,
+            build_directory: directory,
+            toolchain,
+        })))
+    }
+
+    /// Returns true if the store can still give a prepared kernel.
+    async fn has_tree(&self, kernel: &PreparedKernel) -> bool {
+        match self.open(kernel).await {
+            Ok((directory, entries)) => directory.is_dir() && tree::digest(&entries) == kernel.tree,
+            Err(_) => false,
+        }
+    }
+
+    async fn open(&self, kernel: &PreparedKernel) -> Result<(PathBuf, Entries), StoreError> {
+        let (store, tarball) = (self.workshop.store.clone(), kernel.tarball);
+        let opened =
+            blocking(move || store.tarball_tree(&tarball, Strip::Nothing, &Limits::tarball()));
+        let opened = opened.await?;
+        Ok((opened.directory, opened.entries))
+    }
+
+    /// Gets the kernel's source and configuration.
+    async fn kernel_sources(&self, preparation: &Preparation) -> Result<Sources, PrepareError> {
+        let store = self.workshop.store.clone();
+        if let Some(source) = &self.cell.kernel_source {
+            let fetched = self.workshop.packages.fetch_kernel(source).await;
+            fetched.map_err(|error| PrepareError::NoInput(InputError::Catalog(Arc::new(error))))?;
+        }
+        let (tarball, config) = (preparation.tarball, preparation.config);
+        let sources = blocking(move || {
+            let source = store.tarball_tree(&tarball, Strip::TopDirectory, &Limits::tarball())?;
+            let (config, config_directory) = config_tree(&store, &config)?;
+            Ok::<_, StoreError>(Sources {
+                source: source.digest,
+                source_directory: source.directory,
+                config,
+                config_directory,
+            })
+        });
+        Ok(sources.await?)
+    }
+
+    /// Prepares a kernel; `None` if the run was over before that had an end. `reference` is what the
+    /// first preparation made, if this is another.
+    async fn make(
+        &self,
+        preparation: &Preparation,
+        sources: &Sources,
+        number: u32,
+        reference: Option<&Entries>,
+    ) -> Result<Option<Made>, PrepareError> {
+        let variation = Variation::of_attempt(number);
+        let spec = preparation_spec(preparation, sources.source, sources.config, variation);
+        let locations = Locations::from([
+            (sources.source, sources.source_directory.clone()),
+            (sources.config, sources.config_directory.clone()),
+        ]);
+        let slot = self.slots.take().await;
+        if self.is_over() {
+            return Ok(None);
+        }
+        let kernel = preparation.kernel_release.clone();
+        self.event(Event::KernelStarted { kernel, number });
+        let (started, clock) = (Timestamp::now(), Instant::now());
+        let execution = self.execute(number, &spec, &locations, slot.cpu).await;
+        drop(slot);
+        let wall = clock.elapsed();
+        match &execution.end {
+            End::Interrupted => return Ok(None),
+            End::Lost(failure) => {
+                self.lost.send_replace(Some(failure.clone()));
+                return Ok(None);
+            }
+            End::Exited { .. }
+            | End::OutOfMemory { .. }
+            | End::TimedOut
+            | End::OutputLimit
+            | End::LogLimit => {}
+        }
+        let store = self.workshop.store.clone();
+        let (kept, wanted) = (spec.clone(), preparation.clone());
+        let (observed, steps) = (execution.observed.clone(), execution.steps);
+        let (read, log) = blocking(move || {
+            let read = match read_preparation(&kept, &execution) {
+                Ok(output) => take_in(&store, output, &wanted)?,
+                Err(failure) => Err(failure),
+            };
+            store.put(&serde_json::to_vec(&kept).expect("plain values serialise"))?;
+            let log = store.put(&execution.log.bytes)?;
+            Ok::<_, StoreError>((read, log))
+        })
+        .await
+        .map_err(PrepareError::Store)?;
+        let (outcome, entries) = match read {
+            Ok((kernel, entries)) => (PreparationOutcome::Prepared { kernel }, entries),
+            Err(failure) => (PreparationOutcome::Failed { failure }, Entries::new()),
+        };
+        let differing = match (&outcome, reference) {
+            (PreparationOutcome::Prepared { .. }, Some(reference)) => {
+                differing(reference, &entries)
+            }
+            (PreparationOutcome::Prepared { .. } | PreparationOutcome::Failed { .. }, _) => {
+                Vec::new()
+            }
+        };
+        let record = PreparationRecord {
+            number,
+            run: self.run.clone(),
+            spec: spec.digest(),
+            variation: spec.variation,
+            started,
+            wall,
+            steps,
+            engine: self.workshop.docker.identity().clone(),
+            observed,
+            outcome,
+            differing,
+            log,
+        };
+        self.send(Message::Preparation {
+            kernel: preparation.digest(),
+            release: preparation.kernel_release.clone(),
+            record: Box::new(record.clone()),
+        });
+        Ok(Some(Made { record, entries }))
+    }
+}
+
+/// Stores what a preparation handed out and looks whether it is a kernel.
+fn take_in(
+    store: &Store,
+    output: &[u8],
+    wanted: &Preparation,
+) -> Result<Result<(PreparedKernel, Entries), PreparationFailure>, StoreError> {
+    let bad = |reason: String| Ok(Err(PreparationFailure::BadOutput { reason }));
+    // What cannot be unpacked is the build's doing, and the store need not have it.
+    let trial = match tempfile::tempdir_in(store.root().join("tmp")) {
+        Ok(trial) => trial,
+        Err(source) => {
+            return Err(StoreError::Io {
+                doing: "create a directory in",
+                path: store.root().join("tmp"),
+                source,
+            });
+        }
+    };
+    let limits = Limits::tarball();
+    let entries = match unpack_tarball(output, Strip::Nothing, trial.path(), &limits) {
+        Ok(entries) => entries,
+        Err(error @ crate::package::PackageError::Write { .. }) => {
+            return Err(StoreError::Package {
+                digest: Sha256Digest::of(output),
+                source: error,
+            });
+        }
+        Err(error) => return bad(error.to_string()),
+    };
+    for name in [
+        ".config",
+        "Makefile",
+        "scripts/mod/modpost",
+        "include/generated/autoconf.h",
+    ] {
+        if !matches!(entries.get(name), Some(Entry::File { .. })) {
+            return bad(format!("it has no `{name}`"));
+        }
+    }
+    let release = read_text(trial.path(), "include/config/kernel.release", &entries)?;
+    let release = release.unwrap_or_default();
+    if release.trim_end_matches('\n') != wanted.kernel_release.as_str() {
+        return Ok(Err(PreparationFailure::OtherRelease {
+            wanted: wanted.kernel_release.to_string(),
+            found: release
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(64)
+                .collect(),
+        }));
+    }
+    let has_symbols =
+        matches!(entries.get("Module.symvers"), Some(Entry::File { bytes, .. }) if *bytes > 0);
+    if wanted.level == PrepareLevel::Modules && !has_symbols {
+        return bad("its `Module.symvers` is missing or empty".to_owned());
+    }
+    let kernel = PreparedKernel {
+        tarball: store.put(output)?,
+        tree: tree::digest(&entries),
+        files: entries.len(),
+        has_symbols,
+    };
+    Ok(Ok((kernel, entries)))
+}
+
+/// Makes the tree that has nothing but the configuration.
+fn config_tree(
+    store: &Store,
+    config: &Sha256Digest,
+) -> Result<(Sha256Digest, PathBuf), StoreError> {
+    let bytes = store.read_blob(config, MAX_RECORD)?;
+    let entries = Entries::from([(
+        CONFIG_NAME.to_owned(),
+        Entry::File {
+            digest: *config,
+            bytes: bytes.len() as u64,
+            executable: false,
+        },
+    )]);
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| StoreError::Io {
+            doing: "write",
+            path,
+            source,
+        }
+    };
+    let temporary = store.root().join("tmp");
+    let directory = tempfile::tempdir_in(&temporary).map_err(io(&temporary))?;
+    let path = directory.path().join(CONFIG_NAME);
+    std::fs::write(&path, bytes).map_err(io(&path))?;
+    let place = store.source_tree(&entries, directory.path())?;
+    Ok((tree::digest(&entries), place))
+}
+
+/// Returns the first files that are not the same in two preparations.
+fn differing(reference: &Entries, other: &Entries) -> Vec<String> {
+    let names = reference.keys().chain(other.keys());
+    let mut names: Vec<&String> = names
+        .filter(|name| reference.get(*name) != other.get(*name))
+        .collect();
+    names.sort();
+    names.dedup();
+    names.into_iter().take(MOST_DIFFERING).cloned().collect()
+}
+
+/// Reads the kernel's record of its tools.
+fn read_toolchain(directory: &Path, entries: &Entries) -> Result<KernelToolchain, StoreError> {
+    let config = read_text(directory, ".config", entries)?.unwrap_or_default();
+    let has_vmlinux = entries.contains_key("vmlinux");
+    Ok(toolchain::read_record(&config, None, has_vmlinux))
+}
+
+/// Reads a small file of an unpacked tree.
+fn read_text(
+    directory: &Path,
+    name: &str,
+    entries: &Entries,
+) -> Result<Option<String>, StoreError> {
+    match entries.get(name) {
+        Some(Entry::File { bytes, .. }) if *bytes <= MAX_RECORD => {}
+        Some(Entry::File { .. } | Entry::Directory | Entry::Symlink { .. }) | None => {
+            return Ok(None);
+        }
+    }
+    let path = directory.join(name);
+    let mut bytes = Vec::new();
+    std::fs::File::open(&path)
+        .and_then(|file| file.take(MAX_RECORD).read_to_end(&mut bytes))
+        .map_err(|source| StoreError::Io {
+            doing: "read",
+            path,
+            source,
+        })?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(files: &[(&str, &str)]) -> Entries {
+        let file = |(name, text): &(&str, &str)| {
+            let entry = Entry::File {
+                digest: Sha256Digest::of(text.as_bytes()),
+                bytes: text.len() as u64,
+                executable: false,
+            };
+            ((*name).to_owned(), entry)
+        };
+        files.iter().map(file).collect()
+    }
+
+    #[test]
+    fn the_first_files_that_differ_are_named() {
+        let one = entries(&[("a", "1"), ("b", "1"), ("c", "1")]);
+        let other = entries(&[("a", "1"), ("b", "2"), ("d", "1")]);
+        assert_eq!(differing(&one, &other), ["b", "c", "d"]);
+        assert_eq!(differing(&one, &one), Vec::<String>::new());
+    }
+}

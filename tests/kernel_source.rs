@@ -1,0 +1,390 @@
+//! Kernels that are prepared from source: the facts, the signed list of an archive, tarballs.
+
+#[allow(dead_code)]
+mod loopback;
+#[allow(dead_code)]
+mod signing;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use kmatrix::catalog::DistroKernels;
+use kmatrix::catalog::error::CatalogError;
+use kmatrix::catalog::facts::DistroFacts;
+use kmatrix::catalog::fetch::{FetchBounds, Fetcher};
+use kmatrix::catalog::kernel_source::{KernelSource, PrepareLevel, TarballOrigin, Unanswered};
+use kmatrix::catalog::read::read_distro;
+use kmatrix::catalog::site::{Site, SiteFile};
+use kmatrix::catalog::source::fetch_tarball;
+use kmatrix::catalog::surroundings::Surroundings;
+use kmatrix::digest::Sha256Digest;
+use kmatrix::document::Problems;
+use kmatrix::name::Arch;
+use kmatrix::store::Store;
+use loopback::{Misbehaviour, Server};
+use signing::{Key, NOW, at, clear_sign};
+
+const TARBALL: &[u8] = b"the bytes of a tarball";
+const FOLDER: &str = "pub/linux/kernel/v6.x";
+
+const KERNEL: &str = r#"
+[kernel]
+tarball = "linux-{version}.tar.xz"
+[kernel.flavours.amd64]
+tiny = { series = "6.12", config = "tiny.config", local-version = "-tiny", prepare = "modules" }
+plain = { series = "6.12", config = "tiny.config", prepare = "headers", unanswered = "no", make = "CC=gcc-12" }
+"#;
+
+const TREE: &str = r#"
+[[kernel.tree]]
+tarball = "own.tar"
+version = "6.13.1"
+arch = "amd64"
+flavour = "own"
+config = "tiny.config"
+prepare = "modules"
+"#;
+
+/// A folder of facts, an archive, and an empty store.
+struct Scene {
+    directory: tempfile::TempDir,
+    key: Key,
+    server: Server,
+    store: Store,
+}
+
+/// A list of digests as kernel.org signs it.
+fn sums(names: &[&str]) -> String {
+    let digest = Sha256Digest::of(TARBALL).to_hex();
+    names
+        .iter()
+        .map(|name| format!("{digest}  {name}\n"))
+        .collect()
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let key = Key::new();
+        key.write_armoured(directory.path());
+        fs::write(directory.path().join("tiny.config"), "CONFIG_MODULES=y\n").expect("a file");
+        fs::write(directory.path().join("own.tar"), TARBALL).expect("a file");
+        let list = sums(&[
+            "linux-6.12.107.tar.xz",
+            "linux-6.12.107.tar.gz",
+            "linux-6.12.tar.xz",
+            "linux-6.1.7.tar.xz",
+            "patch-6.12.107.xz",
+        ]);
+        let files = BTreeMap::from([
+            (
+                format!("{FOLDER}/sha256sums.asc"),
+                clear_sign(&list, &[&key]),
+            ),
+            (format!("{FOLDER}/linux-6.12.107.tar.xz"), TARBALL.to_vec()),
+        ]);
+        let store = Store::open(&directory.path().join("store")).expect("a store");
+        Self {
+            server: Server::start(files).await,
+            directory,
+            key,
+            store,
+        }
+    }
+
+    fn facts(&self, rest: &str) -> Result<DistroFacts, Problems> {
+        let archive = format!(
+            "[[archive]]\nname = \"kernel\"\nkeys = [\"{}\"]\nkeyrings = [\"{}\"]\n\
+             [[archive.suite]]\nname = \"v6.x\"\npath = \"{FOLDER}\"\n",
+            self.key.fingerprint(),
+            self.key.write_armoured(self.directory.path()).display()
+        );
+        let archive = if rest.contains("[kernel.flavours") {
+            archive
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "schema = 1\ndistro = \"linux\"\nrelease = \"6\"\nformat = \"source\"\n\
+             image = \"kernel\"\nchecked = 2026-11-21\nchecked-against = \"fixture\"\n{archive}{rest}"
+        );
+        let path = self.directory.path().join("linux-6.toml");
+        fs::write(&path, text).expect("a file");
+        DistroFacts::read(path)
+    }
+
+    fn tree(&self, digest: Sha256Digest) -> DistroFacts {
+        let text = format!("{TREE}sha256 = \"{}\"\n", digest.to_hex());
+        self.facts(&text)
+            .unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    fn site(&self) -> Site {
+        let flag = format!("kernel={}", self.server.url());
+        Site {
+            flags: vec![flag.parse().expect("a flag")],
+            environment: BTreeMap::new(),
+            file: SiteFile::Default(self.directory.path().join("absent.toml")),
+            apt_root: self.directory.path().join("no-apt"),
+        }
+    }
+
+    async fn read(
+        &self,
+        facts: &DistroFacts,
+        previous: Option<&DistroKernels>,
+    ) -> Result<DistroKernels, CatalogError> {
+        let at = Surroundings {
+            site: &self.site(),
+            store: &self.store,
+            fetcher: &fetcher(),
+            now: at(NOW),
+            seen: previous.map_or(&[], |previous| previous.suites.as_slice()),
+        };
+        read_distro(facts, &facts.archs(), Arch::Amd64, &at).await
+    }
+
+    async fn refusal(&self, previous: Option<&DistroKernels>) -> CatalogError {
+        let facts = self.facts(KERNEL).expect("facts");
+        match self.read(&facts, previous).await.expect_err("refused") {
+            CatalogError::NoGoodState { because, .. } => *because,
+            other => other,
+        }
+    }
+
+    fn put_list(&self, bytes: Vec<u8>) {
+        self.server.put(&format!("{FOLDER}/sha256sums.asc"), bytes);
+    }
+}
+
+fn fetcher() -> Fetcher {
+    Fetcher::new(FetchBounds {
+        stall: Duration::from_millis(500),
+        grace: Duration::from_secs(2),
+        tries: 1,
+        ..FetchBounds::default()
+    })
+    .expect("a client")
+}
+
+#[tokio::test]
+async fn every_tarball_of_the_series_in_the_signed_list_is_a_kernel() {
+    let scene = Scene::new().await;
+    let facts = scene
+        .facts(KERNEL)
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    let list = scene.read(&facts, None).await.expect("a list");
+    let releases: Vec<String> = list
+        .kernels
+        .iter()
+        .map(|kernel| format!("{} {}", kernel.target.kernel_release, kernel.target.flavour))
+        .collect();
+    assert_eq!(
+        releases,
+        [
+            "6.12 plain",
+            "6.12-tiny tiny",
+            "6.12.107 plain",
+            "6.12.107-tiny tiny"
+        ]
+    );
+    assert_eq!(list.suites[0].signed_by, [scene.key.fingerprint()]);
+    assert_eq!(list.suites[0].date, at(signing::SIGNED));
+    let plain = list.kernels[2].source.as_ref().expect("from source");
+    assert_eq!(plain.level, PrepareLevel::Headers);
+    assert_eq!(plain.unanswered, Unanswered::No);
+    assert_eq!(plain.make, ["CC=gcc-12"]);
+    assert_eq!(plain.tarball, Sha256Digest::of(TARBALL));
+    assert!(
+        scene.store.blob_path(&plain.config).is_some(),
+        "the configuration is kept"
+    );
+    assert!(
+        scene.store.blob_path(&plain.tarball).is_none(),
+        "nobody needs it yet"
+    );
+
+    fetch_tarball(&scene.store, &scene.site(), &fetcher(), plain)
+        .await
+        .expect("fetched");
+    assert!(scene.store.blob_path(&plain.tarball).is_some());
+}
+
+#[tokio::test]
+async fn a_tarball_with_other_bytes_than_the_list_says_is_refused() {
+    let scene = Scene::new().await;
+    let list = scene
+        .read(&scene.facts(KERNEL).expect("facts"), None)
+        .await
+        .expect("a list");
+    let source = list.kernels[2].source.clone().expect("from source");
+    scene.server.put(
+        &format!("{FOLDER}/linux-6.12.107.tar.xz"),
+        b"other bytes, longer than those".to_vec(),
+    );
+    let fetched = fetch_tarball(&scene.store, &scene.site(), &fetcher(), &source).await;
+    assert!(
+        matches!(fetched, Err(CatalogError::WrongHash { .. })),
+        "{fetched:?}"
+    );
+    scene.server.misbehave(Misbehaviour::EndEarly);
+    let fetched = fetch_tarball(&scene.store, &scene.site(), &fetcher(), &source).await;
+    assert!(fetched.is_err(), "half a tarball");
+    assert!(scene.store.blob_path(&source.tarball).is_none());
+}
+
+#[tokio::test]
+async fn a_list_is_taken_only_if_a_pinned_key_signed_it() {
+    let scene = Scene::new().await;
+    let text = sums(&["linux-6.12.107.tar.xz"]);
+    scene.put_list(text.clone().into_bytes());
+    assert!(matches!(
+        scene.refusal(None).await,
+        CatalogError::NotAuthenticated { .. }
+    ));
+    scene.put_list(clear_sign(&text, &[&Key::new()]));
+    assert!(matches!(
+        scene.refusal(None).await,
+        CatalogError::NotAuthenticated { .. }
+    ));
+    let signed = String::from_utf8(clear_sign(&text, &[&scene.key])).expect("text");
+    scene.put_list(signed.replace("6.12.107", "6.12.108").into_bytes());
+    assert!(matches!(
+        scene.refusal(None).await,
+        CatalogError::NotAuthenticated { .. }
+    ));
+    scene.put_list(clear_sign("<html>\n", &[&scene.key]));
+    assert!(matches!(
+        scene.refusal(None).await,
+        CatalogError::MalformedIndex { .. }
+    ));
+    scene.server.misbehave(Misbehaviour::NotFound);
+    assert!(matches!(
+        scene.refusal(None).await,
+        CatalogError::NoSuchFile { .. }
+    ));
+}
+
+#[tokio::test]
+async fn a_list_that_is_older_than_one_that_was_seen_is_refused() {
+    let scene = Scene::new().await;
+    let facts = scene.facts(KERNEL).expect("facts");
+    let mut seen = scene.read(&facts, None).await.expect("a list");
+    seen.suites[0].date = at(NOW);
+    let refused = scene.refusal(Some(&seen)).await;
+    assert!(
+        matches!(refused, CatalogError::RolledBack { .. }),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_of_this_machine_is_a_kernel_if_it_has_its_digest() {
+    let scene = Scene::new().await;
+    let digest = Sha256Digest::of(TARBALL);
+    let list = scene.read(&scene.tree(digest), None).await.expect("a list");
+    assert_eq!(list.kernels.len(), 1);
+    assert_eq!(list.kernels[0].target.kernel_release.as_str(), "6.13.1");
+    let source = list.kernels[0].source.clone().expect("from source");
+    assert!(matches!(&source.origin, TarballOrigin::File { path } if path.is_absolute()));
+    assert!(scene.store.blob_path(&digest).is_some());
+
+    let wanted = Sha256Digest::of(b"what was meant");
+    let refused = scene
+        .read(&scene.tree(wanted), None)
+        .await
+        .expect_err("refused");
+    assert!(
+        matches!(refused, CatalogError::OtherBytes { .. }),
+        "{refused}"
+    );
+    assert!(refused.hint().is_some());
+    fs::remove_file(scene.directory.path().join("own.tar")).expect("removed");
+    let refused = scene
+        .read(&scene.tree(wanted), None)
+        .await
+        .expect_err("refused");
+    assert!(
+        matches!(refused, CatalogError::LocalFile { .. }),
+        "{refused}"
+    );
+    let kept = scene.read(&scene.tree(digest), None).await;
+    assert!(kept.is_ok(), "the store has it");
+}
+
+#[tokio::test]
+async fn a_configuration_that_changes_makes_other_facts() {
+    let scene = Scene::new().await;
+    let before = scene.facts(KERNEL).expect("facts").digest;
+    assert_eq!(scene.facts(KERNEL).expect("facts").digest, before);
+    fs::write(
+        scene.directory.path().join("tiny.config"),
+        "CONFIG_MODULES=n\n",
+    )
+    .expect("a file");
+    assert_ne!(scene.facts(KERNEL).expect("facts").digest, before);
+}
+
+#[tokio::test]
+async fn facts_that_make_no_kernel_are_refused() {
+    let scene = Scene::new().await;
+    for (rest, problem) in [
+        ("[kernel]\n".to_owned(), "there is no kernel"),
+        (
+            KERNEL.replace("tarball = \"linux-{version}.tar.xz\"\n", ""),
+            "`tarball` and `flavours` stand together",
+        ),
+        (
+            KERNEL.replace("linux-{version}.tar.xz", "../{version}"),
+            "is not a name such as",
+        ),
+        (
+            KERNEL.replace("tiny.config", "missing.config"),
+            "cannot read the configuration",
+        ),
+        (
+            KERNEL.replace("\"-tiny\"", "\"-ti ny\""),
+            "cannot end a kernel release",
+        ),
+        (
+            KERNEL.replace("\"headers\"", "\"all\""),
+            "neither `modules` nor `headers`",
+        ),
+        (
+            KERNEL.replace("CC=gcc-12", "M=/etc"),
+            "is not a make variable",
+        ),
+        (
+            KERNEL.replace("\"no\"", "\"maybe\""),
+            "neither `default` nor `no`",
+        ),
+        (format!("{TREE}sha256 = \"12\"\n"), "sha256"),
+    ] {
+        let problems = scene.facts(&rest).expect_err("a problem").to_string();
+        assert!(problems.contains(problem), "{problems}");
+    }
+}
+
+#[test]
+fn a_source_is_written_and_read_back() {
+    let source = KernelSource {
+        origin: TarballOrigin::File {
+            path: "/srv/linux.tar".into(),
+        },
+        tarball: Sha256Digest::of(TARBALL),
+        config: Sha256Digest::of(b"config"),
+        unanswered: Unanswered::Default,
+        level: PrepareLevel::Modules,
+        make: Vec::new(),
+    };
+    let text = serde_json::to_string(&source).expect("JSON");
+    assert!(
+        text.contains(r#""origin":{"from":"file","path":"/srv/linux.tar"}"#),
+        "{text}"
+    );
+    assert_eq!(
+        serde_json::from_str::<KernelSource>(&text).expect("a source"),
+        source
+    );
+}
