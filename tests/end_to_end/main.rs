@@ -11,6 +11,7 @@ mod engines;
 mod failures;
 mod fixtures;
 mod images;
+mod init;
 mod interrupt;
 mod isolation;
 mod labels;
