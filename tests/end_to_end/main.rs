@@ -17,6 +17,7 @@ mod family;
 mod fixtures;
 mod freshness;
 mod images;
+mod init;
 mod interrupt;
 mod isolation;
 mod kernels;
