@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::common::{Place, SharedState};
-use crate::family::Families;
+use crate::common::{Place, SharedState, project};
+use crate::family::{Families, Repository};
 use kmatrix::digest::Sha256Digest;
 
 const MODULE: &str = r#"
@@ -232,8 +232,47 @@ fn state_of_preparations() -> String {
     Sha256Digest::of(code.concat().as_bytes()).short()
 }
 
+/// Kernels of packages, beside the one that is prepared here.
+const PACKAGED: &str = r#"
+[[target]]
+distro = "debian"
+release = "12"
+arch = "amd64"
+flavour = "cloud"
+kernel = { series = "6.1", latest = 1 }
+
+[[target]]
+distro = "families-rpm"
+release = "1"
+arch = "amd64"
+kernel = { series = "6.12", latest = 1 }
+
+[[target]]
+distro = "families-pacman"
+release = "1"
+arch = "amd64"
+kernel = { series = "6.12", latest = 1 }
+
+[policy]
+stale-after = "5200w"
+warn-after = "5200w"
+"#;
+
+/// Writes the facts of Debian and of two made families into the folder.
+fn write_packaged_facts(folder: &Path, families: &Families) {
+    let kernels = project().join("kernels");
+    fs::create_dir_all(folder.join("keys")).expect("a directory");
+    for file in ["debian-12.toml", "keys/debian-12.asc"] {
+        fs::copy(kernels.join(file), folder.join(file)).expect("a copy");
+    }
+    for repository in [Repository::Rpm, Repository::Pacman] {
+        let file = folder.join(format!("{}-1.toml", repository.distro()));
+        fs::write(file, families.facts(repository, "")).expect("a file");
+    }
+}
+
 #[test]
-fn a_module_for_a_real_kernel_that_was_prepared_here_is_full() {
+fn one_module_is_constrained_on_packaged_kernels_and_full_on_a_real_one_that_was_prepared_here() {
     let families = Families::get();
     let place = Place::new();
     let folder = place.path().join("kernels");
@@ -255,6 +294,7 @@ fn a_module_for_a_real_kernel_that_was_prepared_here_is_full() {
         series.join("."),
     );
     write_facts(&place, "kernel-debian-12", &kernel);
+    write_packaged_facts(&folder, &families);
     let server = Served::start(families.out());
 
     // Prepared once by all runs of the tests with the same code, and not by each: the module is new
@@ -269,7 +309,9 @@ fn a_module_for_a_real_kernel_that_was_prepared_here_is_full() {
         .into_owned();
     fs::write(module.join("stamp.h"), format!("/* {stamp} */\n")).expect("a file");
     place.commit(&module);
-    place.write(&format!("schema = 1\n{MODULE}"));
+    place.write(&format!("schema = 1\n{MODULE}{PACKAGED}"));
+    let mirrors = ["kernel", "families-rpm", "families-pacman"]
+        .map(|archive| format!("--mirror={archive}={}", server.url()));
     let ran = place
         .kmatrix(&[
             "build",
@@ -277,17 +319,38 @@ fn a_module_for_a_real_kernel_that_was_prepared_here_is_full() {
             "--format",
             "json",
             "--require",
-            "full",
+            "constrained",
             "--kernels",
             folder.to_str().expect("UTF-8"),
-            "--mirror",
-            &format!("kernel={}", server.url()),
+            &mirrors[0],
+            &mirrors[1],
+            &mirrors[2],
             "--state",
             state.to_str().expect("UTF-8"),
         ])
         .expect(0);
-    let cell = ran.json()["cells"][0].clone();
-    assert_eq!(cell["label"]["tier"], "full", "{:#}", cell["label"]);
+    let document = ran.json();
+    assert_eq!(document["rollup"]["tier"], "constrained", "{document:#}");
+    let cells = document["cells"].as_array().expect("cells");
+    let tiers: Vec<(&str, &str)> = cells
+        .iter()
+        .map(|cell| {
+            (
+                cell["target"]["distro"].as_str().expect("a distro"),
+                cell["label"]["tier"].as_str().expect("a tier"),
+            )
+        })
+        .collect();
+    assert_eq!(
+        tiers,
+        [
+            ("debian", "constrained"),
+            ("families-pacman", "constrained"),
+            ("families-rpm", "constrained"),
+            ("linux", "full"),
+        ]
+    );
+    let cell = cells[3].clone();
     let vector = &cell["label"]["vector"];
     for (axis, grade) in [
         ("reproducibility", "varied"),

@@ -42,8 +42,11 @@ impl OwnEngine {
     /// Starts the daemon on what it left behind.
     pub fn start_again(&mut self) {
         let path = |name: &str| self.directory.path().join(name).display().to_string();
-        let mut command = clean(Command::new("dockerd"));
+        // In a network namespace of its own: a daemon without a bridge removes the `docker0` that it
+        // finds, and that one is the machine's own engine's.
+        let mut command = clean(Command::new("unshare"));
         command
+            .args(["--net", "dockerd"])
             .arg(format!("--data-root={}", self.data.path().display()))
             .arg(format!("--exec-root={}", path("exec")))
             .arg(format!("--pidfile={}", path("pid")))
