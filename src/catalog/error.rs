@@ -257,6 +257,14 @@ impl CatalogError {
         }
     }
 
+    /// Returns true if what was found is older than what was seen before.
+    pub fn is_rolled_back(&self) -> bool {
+        match self {
+            Self::NoGoodState { because, .. } => because.is_rolled_back(),
+            other => matches!(other, Self::RolledBack { .. }),
+        }
+    }
+
     /// Returns why the only mirror that was asked was refused, for who asks mirrors one by one.
     pub(super) fn of_only_mirror(self) -> Self {
         if let Self::NoGoodState { because, .. } = self {

@@ -5,7 +5,6 @@ use clap::Args;
 use super::named;
 use crate::catalog::Kernel;
 use crate::catalog::change::Change;
-use crate::catalog::error::CatalogError;
 use crate::catalog::facts::DistroFacts;
 use crate::catalog::look::Look;
 use crate::cli::interrupt::unless_stopped;
@@ -69,7 +68,7 @@ pub(super) async fn run(inputs: &Inputs<'_>, arguments: Arguments) -> Result<Exi
 /// Looks at the archives; to a check, an archive that is older than before is one that has less.
 async fn look(inputs: &Inputs<'_>, facts: &DistroFacts, check: bool) -> Result<Look, Refusal> {
     inputs.look(facts).await.map_err(|error| {
-        let is_older = matches!(&error, LookError::Catalog(CatalogError::RolledBack { .. }));
+        let is_older = matches!(&error, LookError::Catalog(error) if error.is_rolled_back());
         let refusal = Refusal::from(error);
         if check && is_older {
             refusal.ending(Exit::FewerKernels)
