@@ -8,15 +8,17 @@ mod evidence;
 mod freshness;
 mod grade;
 mod interface;
+mod rebuilds;
 mod rollup;
 mod rules;
 
 use serde::{Deserialize, Serialize};
 
-pub use evidence::{ClosedInputs, Evidence, Isolation, Rebuilds, SourceOrigin, Toolchain, grade};
+pub use evidence::{ClosedInputs, Evidence, Isolation, SourceOrigin, Toolchain, grade};
 pub use freshness::{AgeLimits, Freshness, freshness};
 pub use grade::{Axis, Grade, Tier, Vector};
 pub use interface::{Again, Interface, PackagedInterface, PreparedInterface};
+pub use rebuilds::Rebuilds;
 pub use rollup::{CellStanding, Rollup, roll_up};
 pub use rules::{RuleTable, rule_table, text as rules_text};
 
