@@ -34,6 +34,9 @@ pub struct Label {
     /// The axes that keep the label from the next better tier, and the grades that it needs.
     pub raised_by: Vec<Raise>,
     pub rules: RulesUsed,
+    /// What the rebuilds showed, in numbers; nothing if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebuilds: Option<Rebuilds>,
 }
 
 /// Why an axis has its grade.
@@ -88,5 +91,6 @@ pub fn label(evidence: &Evidence, freshness: Freshness) -> Label {
             version: rules.version,
             digest: rules.digest,
         },
+        rebuilds: evidence.rebuilds.clone(),
     }
 }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::compare::{Finding, rate_not_excluded};
 use crate::label::Grade;
 use crate::variation::Axis;
 
 /// What the rebuilds showed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Rebuilds {
     pub same: u32,
     pub different: u32,
@@ -17,6 +20,14 @@ pub struct Rebuilds {
     pub with_these: u32,
     /// What makes some differ, where that was looked for to its end.
     pub finding: Option<Finding>,
+}
+
+impl Rebuilds {
+    /// Returns the share of builds, in percent and rounded up, that may still flip although these
+    /// rebuilds agreed: what flips more often would have shown itself in 19 of 20 cases.
+    pub fn flips_not_excluded_percent(&self) -> u32 {
+        (rate_not_excluded(self.with_these) * 100.0).ceil() as u32
+    }
 }
 
 /// Grades what the rebuilds showed.
@@ -34,7 +45,10 @@ pub(super) fn rebuilds(found: Option<&Rebuilds>) -> (Grade, String) {
 fn agreeing(rebuilds: &Rebuilds) -> (Grade, String) {
     let count = rebuilds.with_these;
     let noun = if count == 1 { "rebuild" } else { "rebuilds" };
-    let proof = proof(count);
+    let proof = format!(
+        "at 95 % that excludes only what flips in more than {} % of builds",
+        rebuilds.flips_not_excluded_percent()
+    );
     let held: Vec<&str> = Axis::ALL
         .into_iter()
         .filter(|axis| !rebuilds.varied.contains(axis))
@@ -50,12 +64,6 @@ fn agreeing(rebuilds: &Rebuilds) -> (Grade, String) {
         let text = format!("{count} {noun} gave the same bits, but with the same {held}; {proof}");
         (Grade::Fixed, text)
     }
-}
-
-/// Says in numbers what agreeing rebuilds prove of chance.
-fn proof(agreeing: u32) -> String {
-    let percent = (rate_not_excluded(agreeing) * 100.0).ceil();
-    format!("at 95 % that excludes only what flips in more than {percent} % of builds")
 }
 
 fn differing(rebuilds: &Rebuilds) -> (Grade, String) {

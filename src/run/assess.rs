@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
 use crate::catalog::{Fingerprint, SuiteRecord};
-use crate::compare::{Comparison, Inquiry, Trial, inquire};
+use crate::compare::{Comparison, Finding, Inquiry, Trial, inquire};
 use crate::label::{
     self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Interface, Isolation, Label,
     PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
@@ -199,18 +199,15 @@ fn evidence(
                     .any(|(number, _)| *number == attempt.number)
         })
         .collect();
+    let rebuilds = (!comparisons.is_empty()).then(|| rebuilds(reference, attempts, comparisons));
     Evidence {
-        rebuilds: (!comparisons.is_empty()).then(|| rebuilds(reference, attempts, comparisons)),
-        metadata_equal: (!comparisons.is_empty()).then(|| {
-            comparisons
-                .iter()
-                .all(|(_, comparison)| comparison.metadata_equal)
-        }),
+        metadata_equal: metadata_equal(rebuilds.as_ref(), comparisons),
         interface: Some(match &cell.kernel_source {
             Some(source) => Interface::Prepared(prepared(cell, source, preparations)),
             None => Interface::Packages(packages(cell)),
         }),
         closed_inputs: Some(closed_inputs(cell)),
+        rebuilds,
         toolchain: Some(toolchain(cell, reference, &compared)),
         isolation: Some(Isolation {
             attempts: compared.len(),
@@ -226,6 +223,17 @@ fn evidence(
         }),
         source: Some(source_origin(cell)),
     }
+}
+
+/// Returns whether the provenance of the attempts says the same. Where it is known which axes make
+/// the bits differ, and with the bits the provenance, those that held these axes are asked.
+fn metadata_equal(rebuilds: Option<&Rebuilds>, comparisons: &[(u32, Comparison)]) -> Option<bool> {
+    let finding = rebuilds?.finding.as_ref();
+    let is_axes = matches!(finding, Some(Finding::Axes { .. }));
+    let asked = comparisons
+        .iter()
+        .filter(|(_, comparison)| !is_axes || comparison.is_same());
+    Some(asked.clone().count() > 0 && asked.clone().all(|(_, found)| found.metadata_equal))
 }
 
 /// Returns the prebuilt objects of the module's own source, and of what it needs.

@@ -131,7 +131,13 @@ impl CellTask {
             compared.extend(new.map_err(PrepareError::Store)?);
             let is_inquiring = self.workshop.inquires && !self.is_over();
             match next_trial(&made, &compared).filter(|_| is_inquiring) {
-                Some(variation) => wanted = vec![variation],
+                Some(variation) => {
+                    self.event(Event::Inquiring {
+                        cell: self.cell.id.clone(),
+                        axes: variation.axes.clone(),
+                    });
+                    wanted = vec![variation];
+                }
                 None => return Ok(()),
             }
         }

@@ -11,7 +11,7 @@ mod prepare;
 mod trial;
 mod wanted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ use crate::ledger::{
 use crate::name::{CellId, KernelRelease};
 use crate::outcome::{Failure, Outcome, PreparationFailure};
 use crate::store::{Store, StoreError};
+use crate::variation::Axis;
 
 pub use assess::{Assessment, Standing, assess};
 pub use prepare::PackageSource;
@@ -71,6 +72,11 @@ pub enum Event {
     AttemptEnded {
         cell: CellId,
         attempt: Box<AttemptRecord>,
+    },
+    /// A rebuild of a cell that differs is to show whether these axes make it differ.
+    Inquiring {
+        cell: CellId,
+        axes: BTreeSet<Axis>,
     },
     /// The engine failed, and the attempt is made again.
     Retrying {
