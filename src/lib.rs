@@ -38,3 +38,4 @@ pub mod source;
 pub mod state;
 pub mod store;
 pub mod tree;
+pub mod variation;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts in the order of the data: words and trees; what is asked for; how it is built and what
 /// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
-const ORDER: [&str; 26] = [
+const ORDER: [&str; 27] = [
     "name",
     "digest",
     "exit",
@@ -17,6 +17,7 @@ const ORDER: [&str; 26] = [
     "store",
     "catalog",
     "source",
+    "variation",
     "matrix",
     "plan",
     "recipe",
@@ -53,7 +54,15 @@ const PLACES: [(&str, &str); 14] = [
     ("tracing_subscriber", "src/cli/"),
 ];
 
-const PURE: [&str; 6] = ["plan", "recipe", "compare", "label", "outcome", "lock"];
+const PURE: [&str; 7] = [
+    "variation",
+    "plan",
+    "recipe",
+    "compare",
+    "label",
+    "outcome",
+    "lock",
+];
 
 /// What a pure stage does not do: files, the network, waiting, clocks, the process's surroundings.
 const IMPURE: [&str; 10] = [

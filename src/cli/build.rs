@@ -20,8 +20,11 @@ use crate::ledger::{CellRecord, Ledger, RunRecord, RunStatus};
 use crate::matrix::Matrix;
 use crate::name::CellId;
 use crate::report::{BuildDocument, Status, print_table};
-use crate::run::{self, Assessment, Finished, Standing, Workshop, needed, needed_preparations};
+use crate::run::{
+    self, Assessment, Finished, Standing, Workshop, needed, needed_preparations, next_trial,
+};
 use crate::state::State;
+use crate::variation::{Axis, Profile};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -30,6 +33,18 @@ pub(crate) struct Arguments {
     /// How often each cell is built again after the reference [default: the matrix's]
     #[arg(long, value_name = "N")]
     rebuilds: Option<u32>,
+    /// What rebuilds change: minimal, standard or paranoid [default: the matrix's]
+    #[arg(long, value_name = "PROFILE")]
+    variation: Option<Profile>,
+    /// Do not vary an axis, such as build-path or clock
+    #[arg(long, value_name = "AXIS")]
+    hold: Vec<Axis>,
+    /// Vary an axis that the profile or the matrix holds
+    #[arg(long, value_name = "AXIS")]
+    vary: Vec<Axis>,
+    /// Do not look for the axis that makes a cell differ
+    #[arg(long)]
+    no_inquiry: bool,
     /// How many attempts run at one time [default: the engine's CPUs]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
@@ -59,6 +74,7 @@ pub(crate) async fn run(
     if let Some(rebuilds) = arguments.rebuilds {
         matrix.build.rebuilds = rebuilds;
     }
+    take_variation(&arguments, &mut matrix)?;
     let inputs = Inputs::open(common, status)?;
     let _claim = inputs.state.claim()?;
     let docker = Docker::connect(&inputs.state.id()?).await?;
@@ -75,7 +91,7 @@ pub(crate) async fn run(
         status.busy("Swept", &format!("{swept} containers of an earlier run"));
     }
 
-    let to_do = attempts_to_do(&ledger, &cells)?;
+    let to_do = attempts_to_do(&ledger, &cells, !arguments.no_inquiry)?;
     let changed = changed_records(&ledger, &cells, &inputs.state.out())?;
     let finished = if to_do == 0 && changed.is_empty() {
         None
@@ -89,8 +105,13 @@ pub(crate) async fn run(
             docker,
             packages: inputs.packages()?,
             sources: Arc::new(by_tree(sources)),
+            inquires: !arguments.no_inquiry,
         };
-        let record = new_run(&arguments.matrix, plan.digest, matrix.build.rebuilds);
+        let record = new_run(
+            &arguments.matrix,
+            plan.digest,
+            matrix.build.least_rebuilds(),
+        );
         let finished = watched(workshop, &mut ledger, record, &cells, status).await?;
         export_all(&inputs, &finished, &changed, status)?;
         Some(finished)
@@ -113,6 +134,35 @@ pub(crate) async fn run(
     )
 }
 
+/// Lets the command line have its way with what the matrix says of variation.
+fn take_variation(arguments: &Arguments, matrix: &mut Matrix) -> Result<(), Refusal> {
+    if let Some(axis) = arguments
+        .hold
+        .iter()
+        .find(|axis| arguments.vary.contains(axis))
+    {
+        let refusal = Refusal::new(
+            Exit::Usage,
+            format!("`{axis}` is to be held and to be varied"),
+        );
+        let hint = format!("leave out `--hold {axis}` or `--vary {axis}`");
+        return Err(refusal.hint(hint));
+    }
+    let build = &mut matrix.build;
+    if let Some(profile) = arguments.variation {
+        build.variation = profile;
+    }
+    for axis in &arguments.hold {
+        build.vary.remove(axis);
+        build.hold.insert(*axis);
+    }
+    for axis in &arguments.vary {
+        build.hold.remove(axis);
+        build.vary.insert(*axis);
+    }
+    Ok(())
+}
+
 fn new_run(matrix: &Path, plan: Sha256Digest, rebuilds: u32) -> RunRecord {
     let started = Timestamp::now();
     RunRecord {
@@ -130,11 +180,14 @@ fn new_run(matrix: &Path, plan: Sha256Digest, rebuilds: u32) -> RunRecord {
     }
 }
 
-fn attempts_to_do(ledger: &Ledger, cells: &[CellRecord]) -> Result<u64, Refusal> {
+fn attempts_to_do(ledger: &Ledger, cells: &[CellRecord], inquires: bool) -> Result<u64, Refusal> {
     let mut count = 0;
     for cell in cells {
         let known = ledger.attempts(&cell.inputs.digest())?;
-        count += needed(&known, cell.rebuilds).len() as u64;
+        count += needed(&known, cell.rebuilds, &cell.axes).len() as u64;
+        if inquires && next_trial(&known, &ledger.comparisons(&cell.inputs.digest())?).is_some() {
+            count += 1;
+        }
         if let Some(prepared) = &cell.inputs.prepared {
             let known = ledger.preparations(&prepared.digest())?;
             count += needed_preparations(&known, cell.rebuilds).len() as u64;

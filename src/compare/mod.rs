@@ -1,5 +1,6 @@
 //! Reference against rebuild. Pure.
 
+mod inquiry;
 mod metadata;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use crate::digest::Sha256Digest;
 use crate::ko::{self, Section};
 use crate::outcome::{BuiltModule, ModuleFile};
 
+pub use inquiry::{Finding, Inquiry, MOST_TRIALS, Trial, inquire, rate_not_excluded};
 pub use metadata::{AttemptFacts, metadata_digest};
 
 /// What came of holding a rebuild against the reference.

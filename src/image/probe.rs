@@ -9,7 +9,8 @@ use crate::engine::{Docker, End, Locations};
 use crate::image::InstalledPackage;
 use crate::image::make::ImageError;
 use crate::image::package_database::{PackageDatabase, RPM_QUERY, parse_packages};
-use crate::recipe::{BuildSpec, Expected, Limits, Variation};
+use crate::recipe::{BuildSpec, Expected, Limits};
+use crate::variation::Variation;
 
 /// Prints the first line of each tool's version, an empty line, the word for the package database,
 /// and what it holds. A database that is there and cannot be read fails the probe.
@@ -73,7 +74,7 @@ pub(super) async fn probe(
             machine: 0,
             may_exclude: false,
         },
-        variation: Variation::of_attempt(0),
+        variation: Variation::reference(),
     };
     let (_sender, stop) = watch::channel(false);
     let execution = docker.run(&spec, &Locations::new(), 0, stop).await;

@@ -1,8 +1,7 @@
 //! From facts to grades: one function per axis, each with its reason.
 
-use std::collections::BTreeSet;
-
 use crate::label::interface::{Interface, interface};
+use crate::label::rebuilds::{Rebuilds, rebuilds};
 use crate::label::{Axis, Grade, Reason, Vector};
 use crate::recipe;
 use crate::source::Revision;
@@ -36,15 +35,6 @@ pub struct SourceOrigin {
     pub revision: Revision,
     /// What it was taken from, for people, where it was no directory.
     pub from: Option<String>,
-}
-
-/// What the rebuilds showed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rebuilds {
-    pub same: u32,
-    pub different: u32,
-    /// The axes on which every rebuild that agreed differed from the reference, as observed.
-    pub varied: BTreeSet<recipe::Axis>,
 }
 
 /// What was built with what.
@@ -95,48 +85,6 @@ pub fn grade(evidence: &Evidence) -> (Vector, Vec<Reason>) {
         });
     }
     (vector, reasons)
-}
-
-fn rebuilds(found: Option<&Rebuilds>) -> (Grade, String) {
-    let Some(rebuilds) = found else {
-        return (Grade::Unattempted, "it was not rebuilt".to_owned());
-    };
-    let total = rebuilds.same + rebuilds.different;
-    if rebuilds.different > 0 {
-        return (
-            Grade::Differs,
-            format!("{} of {total} rebuilds gave other bits", rebuilds.different),
-        );
-    }
-    if total == 0 {
-        return (Grade::Unattempted, "it was not rebuilt".to_owned());
-    }
-    let names = |axes: &[recipe::Axis]| {
-        let words: Vec<String> = axes.iter().map(ToString::to_string).collect();
-        words.join(", ")
-    };
-    let held: Vec<recipe::Axis> = recipe::Axis::ALL
-        .into_iter()
-        .filter(|axis| !rebuilds.varied.contains(axis))
-        .collect();
-    let noun = if total == 1 { "rebuild" } else { "rebuilds" };
-    if held.is_empty() {
-        (
-            Grade::Varied,
-            format!(
-                "{total} {noun} gave the same bits with another {}",
-                names(&recipe::Axis::ALL)
-            ),
-        )
-    } else {
-        (
-            Grade::Fixed,
-            format!(
-                "{total} {noun} gave the same bits, but with the same {}",
-                names(&held)
-            ),
-        )
-    }
 }
 
 fn metadata(equal: Option<bool>) -> (Grade, String) {
@@ -290,13 +238,16 @@ mod tests {
     use super::*;
     use crate::label::{Again, PackagedInterface, PreparedInterface};
     use crate::label::{Freshness, Tier, label};
+    use crate::variation;
 
     fn complete() -> Evidence {
         Evidence {
             rebuilds: Some(Rebuilds {
                 same: 2,
                 different: 0,
-                varied: recipe::Axis::ALL.into_iter().collect(),
+                varied: variation::Axis::all(),
+                with_these: 2,
+                finding: None,
             }),
             metadata_equal: Some(true),
             interface: Some(Interface::Packages(PackagedInterface {
@@ -349,7 +300,7 @@ mod tests {
             has_symbols: true,
             sealed: true,
             again: Again::Same {
-                varied: recipe::Axis::ALL.into_iter().collect(),
+                varied: variation::Axis::of_a_preparation(),
             },
         }));
         assert_eq!(tier(&evidence), Tier::Full);
@@ -432,7 +383,7 @@ mod tests {
                         .as_mut()
                         .expect("set")
                         .varied
-                        .remove(&recipe::Axis::Cpus);
+                        .remove(&variation::Axis::Cpus);
                 },
                 Axis::Reproducibility,
                 Grade::Fixed,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::label::Grade;
-use crate::recipe;
+use crate::variation::Axis;
 
 /// Where the kernel interface came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct PreparedInterface {
 pub enum Again {
     Same {
         /// The axes on which the two preparations differed, as observed.
-        varied: BTreeSet<recipe::Axis>,
+        varied: BTreeSet<Axis>,
     },
     Different {
         /// The first files that were not the same.
@@ -160,10 +160,10 @@ fn prepared(interface: &PreparedInterface) -> (Grade, String) {
             ),
         ),
         Again::Same { varied } => {
-            let held: Vec<String> = recipe::Axis::ALL
+            let held: Vec<String> = Axis::of_a_preparation()
                 .into_iter()
                 .filter(|axis| !varied.contains(axis))
-                .map(|axis| axis.to_string())
+                .map(|axis| axis.noun().to_owned())
                 .collect();
             let held = if held.is_empty() {
                 String::new()
@@ -193,7 +193,7 @@ mod tests {
             has_symbols: true,
             sealed: true,
             again: Again::Same {
-                varied: recipe::Axis::ALL.into_iter().collect(),
+                varied: Axis::of_a_preparation(),
             },
         }
     }

@@ -8,15 +8,17 @@ mod evidence;
 mod freshness;
 mod grade;
 mod interface;
+mod rebuilds;
 mod rollup;
 mod rules;
 
 use serde::{Deserialize, Serialize};
 
-pub use evidence::{ClosedInputs, Evidence, Isolation, Rebuilds, SourceOrigin, Toolchain, grade};
+pub use evidence::{ClosedInputs, Evidence, Isolation, SourceOrigin, Toolchain, grade};
 pub use freshness::{AgeLimits, Freshness, freshness};
 pub use grade::{Axis, Grade, Tier, Vector};
 pub use interface::{Again, Interface, PackagedInterface, PreparedInterface};
+pub use rebuilds::Rebuilds;
 pub use rollup::{CellStanding, Rollup, roll_up};
 pub use rules::{RuleTable, rule_table, text as rules_text};
 
@@ -32,6 +34,9 @@ pub struct Label {
     /// The axes that keep the label from the next better tier, and the grades that it needs.
     pub raised_by: Vec<Raise>,
     pub rules: RulesUsed,
+    /// What the rebuilds showed, in numbers; nothing if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebuilds: Option<Rebuilds>,
 }
 
 /// Why an axis has its grade.
@@ -86,5 +91,6 @@ pub fn label(evidence: &Evidence, freshness: Freshness) -> Label {
             version: rules.version,
             digest: rules.digest,
         },
+        rebuilds: evidence.rebuilds.clone(),
     }
 }

@@ -1,6 +1,6 @@
 //! What the ledger keeps, as it is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,10 +12,11 @@ use crate::digest::Sha256Digest;
 use crate::engine::{EngineIdentity, Observed, Steps};
 use crate::image::ImageRecord;
 use crate::name::{CellId, ModuleName};
-use crate::outcome::{Outcome, PreparationOutcome};
+use crate::outcome::{Outcome, PreparationOutcome, Reached};
+use crate::recipe::CellInputs;
 use crate::recipe::toolchain::KernelToolchain;
-use crate::recipe::{CellInputs, Variation};
 use crate::source::SourceRecord;
+use crate::variation::{Axis, Variation};
 
 /// One execution of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +74,9 @@ pub struct CellRecord {
     pub vouched: Vec<SuiteRecord>,
     pub image: ImageRecord,
     pub rebuilds: u32,
+    /// The axes on which it is rebuilt.
+    #[serde(default = "Axis::all")]
+    pub axes: BTreeSet<Axis>,
     /// The age of the image's archive state at build time from which it is ageing; `None` in
     /// records of before there was one.
     #[serde(default)]
@@ -95,6 +99,9 @@ pub struct AttemptRecord {
     pub steps: Steps,
     pub engine: EngineIdentity,
     pub observed: Option<Observed>,
+    /// What of the variation reached the build; nothing in records of before it was looked at.
+    #[serde(default)]
+    pub reached: Reached,
     /// What the kernel's headers say of the tools that it was built with.
     pub toolchain: KernelToolchain,
     pub outcome: Outcome,
@@ -117,6 +124,9 @@ pub struct PreparationRecord {
     pub steps: Steps,
     pub engine: EngineIdentity,
     pub observed: Option<Observed>,
+    /// What of the variation reached the build; nothing in records of before it was looked at.
+    #[serde(default)]
+    pub reached: Reached,
     pub outcome: PreparationOutcome,
     /// The first files that are not those of number 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

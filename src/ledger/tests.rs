@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::engine::{EngineIdentity, Steps};
-use crate::outcome::{Failure, Outcome};
-use crate::recipe::Variation;
+use crate::outcome::{Failure, Outcome, Reached};
 use crate::recipe::toolchain::KernelToolchain;
+use crate::variation::{Axis, Variation};
 
 fn run(id: &str) -> RunRecord {
     RunRecord {
@@ -23,7 +23,7 @@ fn attempt(number: u32, outcome: Outcome) -> AttemptRecord {
         number,
         run: "r1".to_owned(),
         spec: Sha256Digest::of(b"spec"),
-        variation: Variation::of_attempt(number),
+        variation: Variation::of(number, &Axis::all()),
         started: jiff::Timestamp::UNIX_EPOCH,
         wall: Duration::from_millis(1500),
         steps: Steps::default(),
@@ -35,6 +35,7 @@ fn attempt(number: u32, outcome: Outcome) -> AttemptRecord {
             cpus: 2,
         },
         observed: None,
+        reached: Reached::default(),
         toolchain: KernelToolchain::default(),
         outcome,
         log: Sha256Digest::of(b"log"),

@@ -212,7 +212,8 @@ impl Lock {
                     kernel_source: target.source.clone(),
                     vouched: self.vouched(target),
                     image: image.clone(),
-                    rebuilds: matrix.build.rebuilds,
+                    rebuilds: matrix.build.least_rebuilds(),
+                    axes: matrix.build.axes(),
                     warn_after: SignedDuration::try_from(matrix.policy.warn_after).ok(),
                     stale_after: SignedDuration::try_from(matrix.policy.stale_after)
                         .unwrap_or(SignedDuration::ZERO),

@@ -1,17 +1,25 @@
 //! How cells are built, and what is asked of the results.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::document::{ByteSize, ProblemCode, Read, Table, Value};
+use crate::variation::{Axis, Profile};
 
 /// How every cell of a matrix is built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildSettings {
     /// How often a cell is built again after the reference; with 0 nothing is proven.
     pub rebuilds: u32,
+    /// How much a rebuild changes of its surroundings.
+    pub variation: Profile,
+    /// Axes that are held although the profile varies them.
+    pub hold: BTreeSet<Axis>,
+    /// Axes that are varied although the profile holds them.
+    pub vary: BTreeSet<Axis>,
     pub limits: Limits,
 }
 
@@ -68,7 +76,26 @@ impl Default for BuildSettings {
     fn default() -> Self {
         Self {
             rebuilds: 1,
+            variation: Profile::default(),
+            hold: BTreeSet::new(),
+            vary: BTreeSet::new(),
             limits: Limits::default(),
+        }
+    }
+}
+
+impl BuildSettings {
+    /// Returns the axes on which rebuilds are varied.
+    pub fn axes(&self) -> BTreeSet<Axis> {
+        &(&self.variation.axes() | &self.vary) - &self.hold
+    }
+
+    /// Returns how often a cell is rebuilt: as often as asked for, and if at all, as often as the
+    /// profile wants.
+    pub fn least_rebuilds(&self) -> u32 {
+        match self.rebuilds {
+            0 => 0,
+            asked => asked.max(self.variation.least_rebuilds()),
         }
     }
 }
@@ -141,6 +168,22 @@ pub(super) fn read_build(table: &Table<'_>) -> Read<BuildSettings> {
     let defaults = BuildSettings::default();
     let limits = defaults.limits;
     let rebuilds = table.or("rebuilds", defaults.rebuilds, Value::count);
+    let variation = table.or("variation", defaults.variation, Value::parse);
+    let vary = table.or("vary", BTreeSet::new(), axes);
+    let hold = table.or("hold", BTreeSet::new(), |value| {
+        let hold = axes(value)?;
+        match vary
+            .as_ref()
+            .ok()
+            .and_then(|vary| hold.intersection(vary).next())
+        {
+            Some(axis) => {
+                let message = format!("`{axis}` is in `hold` and in `vary`");
+                Err(value.refuse(ProblemCode::Conflict, message, None))
+            }
+            None => Ok(hold),
+        }
+    });
     let memory = table.or("memory", limits.memory, size);
     let processes = table.or("processes", limits.processes, Value::positive);
     let time = table.or("time", limits.time, duration);
@@ -149,6 +192,9 @@ pub(super) fn read_build(table: &Table<'_>) -> Read<BuildSettings> {
     let output = table.or("output", limits.output, size);
     Ok(BuildSettings {
         rebuilds: rebuilds?,
+        variation: variation?,
+        hold: hold?,
+        vary: vary?,
         limits: Limits {
             memory: memory?,
             processes: processes?,
@@ -187,6 +233,12 @@ pub(super) fn read_policy(table: &Table<'_>) -> Read<PolicySettings> {
         missed_security_updates: missed_security_updates?,
         fail_when_stale: fail_when_stale?,
     })
+}
+
+fn axes(value: Value<'_>) -> Read<BTreeSet<Axis>> {
+    value
+        .list(Value::parse)
+        .map(|axes: Vec<Axis>| axes.into_iter().collect())
 }
 
 fn size(value: Value<'_>) -> Read<ByteSize> {

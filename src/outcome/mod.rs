@@ -3,6 +3,7 @@
 
 mod modules;
 mod preparation;
+mod reached;
 mod status;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use crate::recipe::BuildSpec;
 
 pub use modules::ModuleFile;
 pub use preparation::{PreparationFailure, PreparationOutcome, PreparedKernel, read_preparation};
+pub use reached::Reached;
 
 /// What happened when one attempt of a cell was built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,10 @@
 use super::*;
 use crate::engine::{Log, Steps};
-use crate::recipe::{BuiltBy, CellInputs, Limits, RECIPE, Variation, build_spec};
+use crate::recipe::{BuiltBy, CellInputs, Limits, RECIPE, build_spec};
+use crate::variation::Variation;
 
 fn spec(produces: &[&str]) -> BuildSpec {
-    build_spec(&inputs(produces), &[], Variation::of_attempt(0))
+    build_spec(&inputs(produces), &[], Variation::reference())
 }
 
 fn inputs(produces: &[&str]) -> CellInputs {
@@ -178,7 +179,7 @@ fn only_a_dkms_conf_may_say_that_a_kernel_is_not_for_its_module() {
     assert_eq!(class(&spec(&[]), end.clone(), said), "aborted");
     let mut inputs = inputs(&[]);
     inputs.built_by = BuiltBy::Dkms;
-    let dkms = build_spec(&inputs, &[], Variation::of_attempt(0));
+    let dkms = build_spec(&inputs, &[], Variation::reference());
     let Outcome::Excluded { exclusion } = read(&dkms, &execution(end.clone(), said)).0 else {
         panic!("it is excluded");
     };

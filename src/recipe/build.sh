@@ -3,7 +3,8 @@
 #   $2 the script that reads a dkms.conf, if a step asks for it
 # Standard output carries a tar of the modules, or after a failed step a few lines of status, and
 # nothing else; all that the build prints goes to standard error.
-dkms_script=$2
+#   $3 the directory that an attempt has for itself
+dkms_script=$2 work=$3
 needed=
 
 # Says what step failed, with its code and what more there is to say, and ends. It starts no process:
@@ -16,36 +17,32 @@ fail() {
             printf 'processes-refused-%s %s\n' "$name" "$count"
         done <"$events"
     done
-    { printf '%65536s' probe >/build/.kmatrix-probe; } 2>/dev/null || printf 'disk full\n'
+    { printf '%65536s' probe >"$work/.kmatrix-full"; } 2>/dev/null || printf 'disk full\n'
     exit 1
-}
-
-# begin UMASK
-begin() {
-    umask "$1"
-    mkdir -p "$HOME" || fail "copy $?"
 }
 
 # enter SOURCE PATH: copies a source to where it is built, and goes there.
 enter() {
-    mkdir -p "$2" && cp -R "$1/." "$2/" || fail "copy $?"
+    copy "$1" "$2" || fail "copy $?"
     cd "$2" || exit 125
 }
 
 # kbuild COMMAND...: calls the kernel build system.
 kbuild() {
-    "$@" >&2 </dev/null || fail "make $?"
+    surrounded "$@" >&2 || fail "make $?"
 }
 
 # command_of_the_recipe COMMAND...
 command_of_the_recipe() {
-    "$@" >&2 </dev/null || fail "command $?"
+    surrounded "$@" >&2 || fail "command $?"
 }
 
 # dkms SOURCE TREE ...: builds what a dkms.conf says, and goes to where its modules are.
 dkms() {
-    said=$(bash -c "$dkms_script" kmatrix-dkms "$@" 3>&1 >&2 </dev/null)
+    surrounded bash -c "$dkms_script" kmatrix-dkms "$@" 3>"$work/.kmatrix-dkms" >&2
     code=$?
+    read -r said <"$work/.kmatrix-dkms"
+    rm -f "$work/.kmatrix-dkms"
     [ "$code" -eq 0 ] || fail "${said:-dkms $code}"
     cd "$said" || exit 125
 }

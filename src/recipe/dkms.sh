@@ -1,11 +1,13 @@
 # Builds what a dkms.conf describes, inside the build container. A dkms.conf is a bash script; so is
 # this. What the directives mean: dkms(8), "DKMS.CONF", of DKMS 3.
 #   $1 source  $2 the DKMS tree  $3 the kernel's build directory  $4 kernel release
-#   $5 machine, as uname -m says it
+#   $5 machine, as uname -m says it   $6 `--reverse` if files are made from the last to the first
+#   $7 an option of tar about the times of files
 # File descriptor 3 takes one line: where the modules are, or with a non-zero exit what failed.
 
 # --- What a dkms.conf may use -----------------------------------------------------------------------
 
+order=$6 past=$7
 source=$1
 dkms_tree=$2 kernel_source_dir=$3 kernelver=$4 arch=$5
 source_tree=$dkms_tree/.source
@@ -148,7 +150,7 @@ fi
 
 # --- Building ----------------------------------------------------------------------------------------
 
-mkdir -p "$build" "$source_tree" && cp -R "$source/." "$build/" || fail copy $?
+mkdir -p "$source_tree" && copy "$source" "$build" || fail copy $?
 ln -s "$source" "$source_tree/$module-$module_version" || fail copy $?
 ln -s "$source" "$dkms_tree/$module/$module_version/source" || fail copy $?
 cd "$build" || exit 125

@@ -7,7 +7,6 @@ mod preparation;
 mod spec;
 mod steps;
 pub mod toolchain;
-mod variation;
 
 pub use built_by::{BuiltBy, NeededModule};
 pub use inputs::{CellInputs, Executed, RECIPE};
@@ -17,4 +16,3 @@ pub use preparation::{
 pub use spec::{
     BuildSpec, Expected, Input, Limits, Mount, NEEDS_AT, SOURCE_AT, WORK_AT, build_spec,
 };
-pub use variation::{Axis, Variation};

@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::kernel_source::{PrepareLevel, Unanswered};
 use crate::digest::Sha256Digest;
 use crate::name::{Arch, KernelRelease};
-use crate::recipe::Variation;
 use crate::recipe::spec::{BuildSpec, Expected, Input, Limits, WORK_AT, surroundings};
+use crate::recipe::steps::settings;
+use crate::variation::Variation;
 
 /// The version of how kernels are prepared; it changes whenever the same inputs would be prepared in
 /// another way.
-pub const PREPARATION: u32 = 1;
+pub const PREPARATION: u32 = 2;
 
 /// Where the kernel's source stands, read-only, while the kernel is prepared and while modules are
 /// built: the kernel's makefiles write the path down.
@@ -22,7 +23,11 @@ const CONFIG_AT: &str = "/kmatrix/kernel/config";
 /// The name of the configuration in its tree.
 pub const CONFIG_NAME: &str = "config";
 
-const SCRIPT: &str = include_str!("prepare.sh");
+const SCRIPT: &str = concat!(
+    include_str!("copy.sh"),
+    include_str!("surroundings.sh"),
+    include_str!("prepare.sh")
+);
 
 /// The inputs of one prepared kernel. The digest of the canonical form is its identity: a kernel
 /// that was prepared from these inputs is not prepared again.
@@ -96,7 +101,8 @@ pub fn preparation_spec(
         unanswered,
         level,
         inputs.kernel_release.as_str(),
-        &variation.umask,
+        &settings(&variation),
+        WORK_AT,
         // Set and empty, so that nothing of the surroundings is added to the release.
         "LOCALVERSION=",
     ]
@@ -154,6 +160,7 @@ pub fn preparation_spec(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::variation::Axis;
 
     fn inputs() -> Preparation {
         Preparation {
@@ -174,8 +181,8 @@ mod tests {
     #[test]
     fn what_is_prepared_twice_differs_in_its_surroundings_alone() {
         let tree = Sha256Digest::of(b"tree");
-        let spec =
-            |attempt| preparation_spec(&inputs(), tree, tree, Variation::of_attempt(attempt));
+        let axes = Axis::of_a_preparation();
+        let spec = |attempt| preparation_spec(&inputs(), tree, tree, Variation::of(attempt, &axes));
         let (first, second) = (spec(0), spec(1));
         assert_eq!(first.inputs, second.inputs);
         assert_ne!(first.digest(), second.digest());

@@ -2,12 +2,12 @@
 #   $1 the kernel's source   $2 the configuration as its user wrote it   $3 where to build
 #   $4 what options become that the configuration does not name: `default` or `no`
 #   $5 how far to build: `headers` or `modules`   $6 the kernel release that has to come out of it
-#   $7 the umask   all others: variables of every call of make
+#   $7 settings of the surroundings   $8 the directory that an attempt has for itself
+#   all others: variables of every call of make
 # Standard output carries a tar of what building modules takes, or after a failed step a few lines of
 # status, and nothing else; all that the build prints goes to standard error.
-source=$1 config=$2 build=$3 unanswered=$4 level=$5 wanted=$6
-umask "$7"
-shift 7
+source=$1 config=$2 build=$3 unanswered=$4 level=$5 wanted=$6 settings=$7 work=$8
+shift 8
 
 # Says what step failed, with its code and what more there is to say, and ends.
 fail() {
@@ -17,17 +17,19 @@ fail() {
             printf 'processes-refused-%s %s\n' "$name" "$count"
         done <"$events"
     done
-    { printf '%65536s' probe >/build/.kmatrix-probe; } 2>/dev/null || printf 'disk full\n'
+    { printf '%65536s' probe >"$work/.kmatrix-full"; } 2>/dev/null || printf 'disk full\n'
     exit 1
 }
 
-mkdir -p "$HOME" "$build" || fail "copy $?"
+surround $settings
+probe "$build" ''
+mkdir -p "$build" || fail "copy $?"
 
 # make ARGUMENT...
 call_make() {
     step=$1
     shift
-    make -C "$source" O="$build" "$@" >&2 </dev/null || fail "$step $?"
+    surrounded make -C "$source" O="$build" "$@" >&2 || fail "$step $?"
 }
 
 case $unanswered in

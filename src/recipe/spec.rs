@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
-use crate::recipe::{BuiltBy, CellInputs, Variation, steps};
+use crate::recipe::{BuiltBy, CellInputs, steps};
+use crate::variation::Variation;
 
 /// Where the module's source is mounted, read-only.
 pub const SOURCE_AT: &str = "/kmatrix/source";
@@ -14,8 +15,12 @@ pub const NEEDS_AT: &str = "/kmatrix/needs";
 /// The writable directory that an attempt has for itself; nothing else of it outlives the attempt.
 pub const WORK_AT: &str = "/build";
 
-const SCRIPT: &str = include_str!("build.sh");
-const DKMS_SCRIPT: &str = include_str!("dkms.sh");
+const SCRIPT: &str = concat!(
+    include_str!("copy.sh"),
+    include_str!("surroundings.sh"),
+    include_str!("build.sh")
+);
+const DKMS_SCRIPT: &str = concat!(include_str!("copy.sh"), include_str!("dkms.sh"));
 
 /// One attempt, ready to run. In-container paths are part of the bits, so they are fixed here for
 /// every engine; the environment is complete, so an image's own is never relied on.
@@ -135,6 +140,12 @@ pub fn build_spec(inputs: &CellInputs, mounts: &[Mount], variation: Variation) -
         at: format!("{NEEDS_AT}/{}", needed.module),
         tree: needed.source_tree,
     }));
+    if !variation.header_root.is_empty() {
+        trees.extend(mounts.iter().map(|mount| Input {
+            at: format!("{}/{}", variation.header_root, mount.path),
+            tree: mount.tree,
+        }));
+    }
     trees.sort();
 
     let build_path = steps::build_path(&variation);
@@ -143,19 +154,26 @@ pub fn build_spec(inputs: &CellInputs, mounts: &[Mount], variation: Variation) -
         "-c",
         SCRIPT,
         "kmatrix-build",
-        &steps::steps(inputs, &variation),
+        &steps::steps(inputs, mounts, &variation),
     ]
     .map(str::to_owned)
     .to_vec();
     let mut recipes = std::iter::once(&inputs.built_by)
         .chain(inputs.needed.iter().map(|needed| &needed.built_by));
-    if recipes.any(|built_by| *built_by == BuiltBy::Dkms) {
-        command.push(DKMS_SCRIPT.to_owned());
-    }
+    let is_dkms = recipes.any(|built_by| *built_by == BuiltBy::Dkms);
+    command.push(if is_dkms { DKMS_SCRIPT } else { "" }.to_owned());
+    command.push(WORK_AT.to_owned());
     let mut mapped = format!("-ffile-prefix-map={build_path}=.");
     if !inputs.needed.is_empty() {
         let needs = steps::needs_path(&variation);
         mapped.push_str(&format!(" -ffile-prefix-map={needs}=needs"));
+    }
+    // File names in code are mapped by the kernel's own makefiles (`-fmacro-prefix-map`).
+    if !variation.header_root.is_empty() {
+        let root = &variation.header_root;
+        for from in [root.clone(), steps::moved_headers(root)] {
+            mapped.push_str(&format!(" -fdebug-prefix-map={from}="));
+        }
     }
 
     let mut environment = surroundings(&variation, &mapped);
@@ -195,12 +213,10 @@ pub fn build_spec(inputs: &CellInputs, mounts: &[Mount], variation: Variation) -
 /// Returns the environment that everything is built in, but for the noise: `mapped` are the
 /// compiler's options that map paths away.
 pub(super) fn surroundings(variation: &Variation, mapped: &str) -> BTreeMap<String, String> {
-    let home = format!("{WORK_AT}/home");
+    let home = format!("{WORK_AT}/{}", variation.home);
+    let perturbed = variation.other_memory.then_some(("MALLOC_PERTURB_", "165"));
     [
-        (
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        ),
+        ("PATH", variation.path.as_str()),
         ("HOME", &home),
         ("TMPDIR", "/tmp"),
         ("SHELL", "/bin/sh"),
@@ -218,6 +234,7 @@ pub(super) fn surroundings(variation: &Variation, mapped: &str) -> BTreeMap<Stri
         ("KAFLAGS", mapped),
     ]
     .into_iter()
+    .chain(perturbed)
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect()
 }

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use crate::name::{Arch, ModuleName};
-use crate::recipe::spec::{NEEDS_AT, SOURCE_AT, WORK_AT};
-use crate::recipe::{BuiltBy, CellInputs, NeededModule, Variation};
+use crate::recipe::spec::{Mount, NEEDS_AT, SOURCE_AT, WORK_AT};
+use crate::recipe::{BuiltBy, CellInputs, NeededModule};
+use crate::variation::Variation;
 
 /// Where one module of the attempt stands, and how it is built.
 struct Part<'a> {
@@ -25,10 +26,52 @@ pub(super) fn needs_path(variation: &Variation) -> String {
     format!("{WORK_AT}/needs/{}", variation.build_path)
 }
 
+/// Returns where a build directory of moved headers is made, below which it has its own whole path.
+pub(super) fn moved_headers(root: &str) -> String {
+    format!("{WORK_AT}/headers{root}")
+}
+
+/// Writes what `surround` sets up.
+pub(super) fn settings(variation: &Variation) -> String {
+    let mut settings = vec![format!("umask={}", variation.umask)];
+    if variation.days_ahead > 0 {
+        settings.push(format!("days-ahead={}", variation.days_ahead));
+    }
+    for (is_set, setting) in [
+        (variation.reversed_files, "files=reversed"),
+        (variation.old_kernel, "kernel=old"),
+        (variation.terminal, "terminal=yes"),
+        (variation.other_memory, "memory=other"),
+    ] {
+        if is_set {
+            settings.push(setting.to_owned());
+        }
+    }
+    words(&settings)
+}
+
 /// Writes the steps: the needed modules in their order, each handing over its symbols, then the
 /// module itself.
-pub(super) fn steps(inputs: &CellInputs, variation: &Variation) -> String {
-    let mut text = format!("begin {}\n", quoted(&variation.umask));
+pub(super) fn steps(inputs: &CellInputs, mounts: &[Mount], variation: &Variation) -> String {
+    let mut text = format!("surround {}\n", settings(variation));
+    let kernel = if variation.header_root.is_empty() {
+        quoted(&inputs.build_directory)
+    } else {
+        let mut words = vec![
+            variation.header_root.clone(),
+            inputs.build_directory.clone(),
+        ];
+        words.extend(mounts.iter().map(|mount| format!("/{}", mount.path)));
+        line(
+            &mut text,
+            &format!("move_headers {} || fail \"copy $?\"", self::words(&words)),
+        );
+        "\"$moved\"".to_owned()
+    };
+    line(
+        &mut text,
+        &format!("probe {} {kernel}", quoted(&build_path(variation))),
+    );
     for (index, needed) in inputs.needed.iter().enumerate() {
         let part = Part {
             source: format!("{NEEDS_AT}/{}", needed.module),
@@ -41,7 +84,7 @@ pub(super) fn steps(inputs: &CellInputs, variation: &Variation) -> String {
             &mut text,
             &format!("needed={}", quoted(needed.module.as_str())),
         );
-        build(&mut text, inputs, &part);
+        build(&mut text, inputs, &kernel, &part);
         line(&mut text, &format!("exports {}", quoted(&part.path)));
         line(&mut text, &format!("symbols_{index}=$symbols"));
     }
@@ -55,7 +98,7 @@ pub(super) fn steps(inputs: &CellInputs, variation: &Variation) -> String {
         make: &inputs.make,
         needs: &inputs.needs,
     };
-    build(&mut text, inputs, &part);
+    build(&mut text, inputs, &kernel, &part);
     let listed = match &inputs.built_by {
         BuiltBy::Kbuild | BuiltBy::Dkms => &[],
         BuiltBy::Command { modules, .. } => modules.as_slice(),
@@ -68,9 +111,9 @@ pub(super) fn steps(inputs: &CellInputs, variation: &Variation) -> String {
     text
 }
 
-fn build(text: &mut String, inputs: &CellInputs, part: &Part<'_>) {
+/// `kernel` is the kernel's build directory, as a shell reads it.
+fn build(text: &mut String, inputs: &CellInputs, kernel: &str, part: &Part<'_>) {
     let (source, path) = (quoted(&part.source), quoted(&part.path));
-    let kernel = quoted(&inputs.build_directory);
     let release = quoted(inputs.target.kernel_release.as_str());
     let arch = inputs.target.arch;
     let cross = inputs.cross.as_deref().unwrap_or_default();
@@ -102,7 +145,7 @@ fn build(text: &mut String, inputs: &CellInputs, part: &Part<'_>) {
             let machine = machine(arch);
             line(
                 text,
-                &format!("dkms {source} {path} {kernel} {release} {machine}"),
+                &format!("dkms {source} {path} {kernel} {release} {machine} \"$order\" \"$past\""),
             );
         }
         BuiltBy::Command { words: command, .. } => {

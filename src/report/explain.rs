@@ -7,6 +7,7 @@ use textwrap::WordSplitter;
 use crate::digest::Sha256Digest;
 use crate::image::ImageReproduction;
 use crate::label::Label;
+use crate::ledger::AttemptRecord;
 use crate::outcome::Outcome;
 use crate::recipe::BuildSpec;
 use crate::report::reproduced;
@@ -257,6 +258,7 @@ fn print_attempts(
             variation.group,
             variation.umask
         )?;
+        print_reached(to, assessment, attempt)?;
         match &attempt.observed {
             Some(observed) => writeln!(
                 to,
@@ -290,6 +292,27 @@ fn print_attempts(
             Some(place) => writeln!(to, "  log {place}")?,
             None => writeln!(to, "  log {} (not in the store)", attempt.log)?,
         }
+    }
+    Ok(())
+}
+
+/// Prints the axes on which a rebuild differs from the reference, as the probes in both found.
+fn print_reached(
+    to: &mut impl Write,
+    assessment: &Assessment,
+    attempt: &AttemptRecord,
+) -> io::Result<()> {
+    let mut attempts = assessment.attempts.iter();
+    let Some(reference) = attempts.find(|reference| reference.number == 0) else {
+        return Ok(());
+    };
+    let reached = attempt.reached.differs_from(&reference.reached);
+    for axis in &attempt.variation.axes {
+        let value = match attempt.reached.on(*axis) {
+            Some(value) if reached.contains(axis) => value.trim_end(),
+            Some(_) | None => "did not reach the build",
+        };
+        writeln!(to, "  varied {:<22}{value}", axis.noun())?;
     }
     Ok(())
 }

@@ -191,6 +191,16 @@ impl Status {
                     self.bad("Failed", &format!("{cell}: {failure}"));
                 }
             }
+            Event::Inquiring { cell, axes } => {
+                self.bar().inc_length(1);
+                let names: Vec<&str> = axes.iter().map(|axis| axis.noun()).collect();
+                let varied = match names.as_slice() {
+                    [] => "nothing".to_owned(),
+                    names if names.len() > 4 => format!("{} axes", names.len()),
+                    names => names.join(", "),
+                };
+                self.busy("Inquiring", &format!("{cell}: {varied} varied"));
+            }
             Event::Retrying {
                 cell,
                 number,

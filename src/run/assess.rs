@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
 use crate::catalog::{Fingerprint, SuiteRecord};
-use crate::compare::Comparison;
-use crate::engine::Observed;
+use crate::compare::{Comparison, Finding, Inquiry, Trial, inquire};
 use crate::label::{
     self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Interface, Isolation, Label,
     PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
 };
 use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
-use crate::recipe::{Axis, Variation};
+use crate::run::rebuilds_on;
 use crate::source::{Origin, Revision, SourceRecord};
+use crate::variation::Axis;
 
 /// One cell with all that is recorded of it, and what that proves.
 #[derive(Debug, Clone)]
@@ -109,16 +109,18 @@ pub fn assess(
             let freshness = label::freshness(cell.image.archive_date, reference.started, limits);
             Box::new(label::label(&evidence, freshness))
         });
+    let asked = asked(&cell, &attempts);
     let failed = attempts
         .iter()
-        .filter(|attempt| attempt.number <= cell.rebuilds)
+        .filter(|attempt| asked.contains(&attempt.number))
         .find_map(|attempt| match &attempt.outcome {
             Outcome::Built { .. } | Outcome::Excluded { .. } => None,
             Outcome::Failed { failure } => Some((attempt.number, failure.clone())),
         })
         .or_else(|| unsteady(&attempts));
-    let complete = (1..=cell.rebuilds)
-        .all(|number| comparisons.iter().any(|(compared, _)| *compared == number));
+    let is_compared = |number: &u32| comparisons.iter().any(|(compared, _)| compared == number);
+    let complete = asked.len() > cell.rebuilds as usize
+        && asked.iter().filter(|number| **number > 0).all(is_compared);
     let standing = match (failed, label) {
         (Some((number, failure)), label) if failure.is_infrastructure() => Standing::Missing {
             failure: Some((number, failure)),
@@ -147,6 +149,13 @@ pub fn assess(
     }
 }
 
+/// Returns the numbers of the attempts that the cell asks for: its reference, and rebuilds on its axes.
+fn asked(cell: &CellRecord, attempts: &[AttemptRecord]) -> Vec<u32> {
+    let rebuilds = rebuilds_on(attempts, &cell.axes);
+    let asked = rebuilds.into_iter().take(cell.rebuilds as usize);
+    std::iter::once(0).chain(asked).collect()
+}
+
 /// Returns what excludes a cell, if every attempt that was asked for says so.
 fn excluded(cell: &CellRecord, attempts: &[AttemptRecord]) -> Option<Exclusion> {
     let of = |number: u32| {
@@ -156,8 +165,10 @@ fn excluded(cell: &CellRecord, attempts: &[AttemptRecord]) -> Option<Exclusion> 
             Outcome::Built { .. } | Outcome::Failed { .. } => None,
         }
     };
-    (1..=cell.rebuilds).try_for_each(|number| of(number).map(drop))?;
-    of(0).cloned()
+    let asked = asked(cell, attempts);
+    asked.iter().try_for_each(|number| of(*number).map(drop))?;
+    let is_complete = asked.len() > cell.rebuilds as usize;
+    of(0).filter(|_| is_complete).cloned()
 }
 
 /// Returns the failure of a module that is for a kernel in one attempt and not in another.
@@ -188,18 +199,15 @@ fn evidence(
                     .any(|(number, _)| *number == attempt.number)
         })
         .collect();
+    let rebuilds = (!comparisons.is_empty()).then(|| rebuilds(reference, attempts, comparisons));
     Evidence {
-        rebuilds: (!comparisons.is_empty()).then(|| rebuilds(reference, attempts, comparisons)),
-        metadata_equal: (!comparisons.is_empty()).then(|| {
-            comparisons
-                .iter()
-                .all(|(_, comparison)| comparison.metadata_equal)
-        }),
+        metadata_equal: metadata_equal(rebuilds.as_ref(), comparisons),
         interface: Some(match &cell.kernel_source {
             Some(source) => Interface::Prepared(prepared(cell, source, preparations)),
             None => Interface::Packages(packages(cell)),
         }),
         closed_inputs: Some(closed_inputs(cell)),
+        rebuilds,
         toolchain: Some(toolchain(cell, reference, &compared)),
         isolation: Some(Isolation {
             attempts: compared.len(),
@@ -215,6 +223,17 @@ fn evidence(
         }),
         source: Some(source_origin(cell)),
     }
+}
+
+/// Returns whether the provenance of the attempts says the same. Where it is known which axes make
+/// the bits differ, and with the bits the provenance, those that held these axes are asked.
+fn metadata_equal(rebuilds: Option<&Rebuilds>, comparisons: &[(u32, Comparison)]) -> Option<bool> {
+    let finding = rebuilds?.finding.as_ref();
+    let is_axes = matches!(finding, Some(Finding::Axes { .. }));
+    let asked = comparisons
+        .iter()
+        .filter(|(_, comparison)| !is_axes || comparison.is_same());
+    Some(asked.clone().count() > 0 && asked.clone().all(|(_, found)| found.metadata_equal))
 }
 
 /// Returns the prebuilt objects of the module's own source, and of what it needs.
@@ -273,57 +292,48 @@ fn rebuilds(
     attempts: &[AttemptRecord],
     comparisons: &[(u32, Comparison)],
 ) -> Rebuilds {
-    let mut varied: BTreeSet<Axis> = Axis::ALL.into_iter().collect();
-    let (mut same, mut different) = (0, 0);
-    for (number, comparison) in comparisons {
-        if !comparison.is_same() {
-            different += 1;
-            continue;
-        }
-        same += 1;
-        let axes: BTreeSet<Axis> = attempts
-            .iter()
-            .find(|attempt| attempt.number == *number)
-            .map(|rebuild| observed_axes(reference, rebuild))
-            .unwrap_or_default();
-        varied = varied.intersection(&axes).copied().collect();
-    }
-    Rebuilds {
-        same,
-        different,
-        varied,
-    }
-}
-
-/// Returns the axes on which a rebuild differed from the reference.
-fn observed_axes(reference: &AttemptRecord, rebuild: &AttemptRecord) -> BTreeSet<Axis> {
-    observed_variation(
-        (&reference.variation, reference.observed.as_ref()),
-        (&rebuild.variation, rebuild.observed.as_ref()),
-        reference.engine.cpus,
-    )
-}
-
-/// Returns the axes on which two executions differed: those that their specs varied, and where the
-/// engine tells how the containers really were, only if it tells so too.
-fn observed_variation(
-    (first, first_observed): (&Variation, Option<&Observed>),
-    (second, second_observed): (&Variation, Option<&Observed>),
-    machine_cpus: u32,
-) -> BTreeSet<Axis> {
-    let (Some(one), Some(other)) = (first_observed, second_observed) else {
-        return BTreeSet::new();
+    let trials = trials(reference, attempts, comparisons);
+    let count = |wanted: bool| {
+        let count = trials.iter().filter(|trial| trial.same == wanted).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
     };
-    second
-        .differs_from(first, machine_cpus)
-        .into_iter()
-        .filter(|axis| match axis {
-            Axis::HostName => one.host_name != other.host_name,
-            Axis::User => one.user != other.user,
-            Axis::Cpus => one.cpus != other.cpus,
-            Axis::BuildPath | Axis::Locale | Axis::TimeZone | Axis::Umask | Axis::Environment => {
-                true
-            }
+    let agreeing = || trials.iter().filter(|trial| trial.same);
+    let with = |axes: &BTreeSet<Axis>| {
+        let count = agreeing().filter(|trial| axes.is_subset(&trial.axes));
+        u32::try_from(count.count()).unwrap_or(u32::MAX)
+    };
+    let varied = agreeing()
+        .map(|trial| &trial.axes)
+        .max_by_key(|axes| (axes.len(), with(axes)))
+        .cloned()
+        .unwrap_or_default();
+    Rebuilds {
+        same: count(true),
+        different: count(false),
+        with_these: with(&varied),
+        varied,
+        finding: match inquire(&trials) {
+            Inquiry::Over(finding) => Some(finding),
+            Inquiry::Try(_) => None,
+        },
+    }
+}
+
+/// Returns every rebuild that was compared, with the axes on which it was found to differ from the
+/// reference's surroundings: those that its spec varied, if a probe inside both containers tells so.
+pub(super) fn trials(
+    reference: &AttemptRecord,
+    attempts: &[AttemptRecord],
+    comparisons: &[(u32, Comparison)],
+) -> Vec<Trial> {
+    let of = |number: u32| attempts.iter().find(|attempt| attempt.number == number);
+    comparisons
+        .iter()
+        .map(|(number, comparison)| Trial {
+            axes: of(*number).map_or_else(BTreeSet::new, |rebuild| {
+                &rebuild.variation.axes & &rebuild.reached.differs_from(&reference.reached)
+            }),
+            same: comparison.is_same(),
         })
         .collect()
 }
@@ -395,11 +405,7 @@ fn prepared(
     let again = match (reference, &used, of(1)) {
         (Some(reference), Some(used), Some(rebuild)) => match kernel(rebuild) {
             Ok(other) if other.tree == used.tree => Again::Same {
-                varied: observed_variation(
-                    (&reference.variation, reference.observed.as_ref()),
-                    (&rebuild.variation, rebuild.observed.as_ref()),
-                    reference.engine.cpus,
-                ),
+                varied: &rebuild.variation.axes & &rebuild.reached.differs_from(&reference.reached),
             },
             Ok(_) => Again::Different {
                 files: rebuild.differing.clone(),

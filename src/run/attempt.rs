@@ -15,12 +15,13 @@ use crate::digest::Sha256Digest;
 use crate::engine::{End, EngineFailure, Execution, Locations, Observed};
 use crate::ledger::{AttemptRecord, CellRecord};
 
-use crate::outcome::{self, BuiltModule, Failure, ModuleFile, Outcome};
-use crate::recipe::{BuildSpec, Variation, build_spec};
-use crate::run::kernels::Kernels;
+use crate::outcome::{self, BuiltModule, Failure, ModuleFile, Outcome, Reached};
+use crate::recipe::{BuildSpec, build_spec};
+use crate::run::kernels::{KernelTrees, Kernels};
 use crate::run::prepare::{PrepareError, Prepared, Unpacked, blocking, prepare};
-use crate::run::{Event, Message, Workshop, needed};
+use crate::run::{Event, Message, Workshop, needed, next_trial};
 use crate::store::{Store, StoreError};
+use crate::variation::Variation;
 
 /// How often an attempt is made again after the engine was lost, and how long is waited before.
 const RETRIES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
@@ -71,8 +72,8 @@ pub(crate) struct CellTask {
     pub run: String,
     pub cell: CellRecord,
     pub known: Vec<AttemptRecord>,
-    /// The rebuilds that have been compared.
-    pub compared: BTreeSet<u32>,
+    /// The rebuilds that have been compared, with what came of it.
+    pub compared: Vec<(u32, Comparison)>,
     pub workshop: Workshop,
     pub preparing: Arc<Semaphore>,
     pub slots: Slots,
@@ -100,56 +101,91 @@ impl CellTask {
     }
 
     async fn build(&self) -> Result<(), PrepareError> {
-        let numbers = needed(&self.known, self.cell.rebuilds);
-        let mut made: Vec<(u32, Outcome, Option<Observed>)> = self
-            .known
-            .iter()
-            .map(|attempt| {
-                (
-                    attempt.number,
-                    attempt.outcome.clone(),
-                    attempt.observed.clone(),
-                )
-            })
-            .collect();
-        let kernel = match &self.cell.inputs.prepared {
+        let mut made = self.known.clone();
+        let mut compared = self.compared.clone();
+        let mut wanted = needed(&made, self.cell.rebuilds, &self.cell.axes);
+        // A kernel is prepared as often as its cell asks, even if the cell itself needs nothing more.
+        let mut kernel = match &self.cell.inputs.prepared {
             Some(preparation) if !self.is_over() => {
-                self.kernel(preparation, !numbers.is_empty()).await?
+                self.kernel(preparation, !wanted.is_empty()).await?
             }
             Some(_) | None => None,
         };
-        // Without its kernel the run was over before it was there.
-        let is_ready = kernel.is_some() || self.cell.inputs.prepared.is_none();
-        if !numbers.is_empty() && is_ready && !self.is_over() {
-            let permit = self.preparing.acquire().await;
-            let kernel = kernel.as_deref();
-            let prepared = prepare(&self.workshop, &self.unpacked, &self.cell, kernel).await?;
-            let prepared = Arc::new(prepared);
-            drop(permit);
-            self.event(Event::Prepared {
-                cell: self.cell.id.clone(),
-            });
-            let mut tasks = tokio::task::JoinSet::new();
-            for (number, place) in self.queue_up(&numbers).await {
-                let slot = place.await;
-                let (task, prepared) = (self.clone(), prepared.clone());
-                tasks.spawn(async move { task.attempt(number, &prepared, slot).await });
+        let mut prepared = None;
+        loop {
+            if !wanted.is_empty() && prepared.is_none() {
+                if let (Some(preparation), None, false) =
+                    (&self.cell.inputs.prepared, &kernel, self.is_over())
+                {
+                    kernel = self.kernel(preparation, true).await?;
+                }
+                prepared = self.prepare(kernel.as_deref()).await?;
             }
-            while let Some(joined) = tasks.join_next().await {
-                let attempt = joined.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
-                if let Some((number, outcome, observed)) = attempt.map_err(PrepareError::Store)? {
-                    made.retain(|(known, ..)| *known != number);
-                    made.push((number, outcome, observed));
+            if let Some(prepared) = &prepared {
+                for attempt in self.attempts(wanted, prepared).await? {
+                    made.retain(|known| known.number != attempt.number);
+                    made.push(attempt);
                 }
             }
+            let new = self.compare(&made, &compared).await;
+            compared.extend(new.map_err(PrepareError::Store)?);
+            let is_inquiring = self.workshop.inquires && !self.is_over();
+            match next_trial(&made, &compared).filter(|_| is_inquiring) {
+                Some(variation) => {
+                    self.event(Event::Inquiring {
+                        cell: self.cell.id.clone(),
+                        axes: variation.axes.clone(),
+                    });
+                    wanted = vec![variation];
+                }
+                None => return Ok(()),
+            }
         }
-        self.compare(made).await.map_err(PrepareError::Store)
+    }
+
+    /// Gets the inputs of the cell's attempts; `None` if the run was over before they were there.
+    async fn prepare(
+        &self,
+        kernel: Option<&KernelTrees>,
+    ) -> Result<Option<Arc<Prepared>>, PrepareError> {
+        // Without its kernel the run was over before it was there.
+        let is_ready = kernel.is_some() || self.cell.inputs.prepared.is_none();
+        if !is_ready || self.is_over() {
+            return Ok(None);
+        }
+        let permit = self.preparing.acquire().await;
+        let prepared = prepare(&self.workshop, &self.unpacked, &self.cell, kernel).await?;
+        drop(permit);
+        self.event(Event::Prepared {
+            cell: self.cell.id.clone(),
+        });
+        Ok(Some(Arc::new(prepared)))
+    }
+
+    /// Makes these attempts, as many at one time as there are slots.
+    async fn attempts(
+        &self,
+        wanted: Vec<Variation>,
+        prepared: &Arc<Prepared>,
+    ) -> Result<Vec<AttemptRecord>, PrepareError> {
+        let mut tasks = tokio::task::JoinSet::new();
+        for (variation, place) in self.queue_up(wanted).await {
+            let slot = place.await;
+            let (task, prepared) = (self.clone(), prepared.clone());
+            tasks.spawn(async move { task.attempt(variation, &prepared, slot).await });
+        }
+        let mut made = Vec::new();
+        while let Some(joined) = tasks.join_next().await {
+            let attempt = joined.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
+            made.extend(attempt.map_err(PrepareError::Store)?);
+        }
+        Ok(made)
     }
 
     /// Queues up for a slot per attempt, all at once and in order: attempts begin in their order,
     /// and a cell is done before cells that come after it have begun.
-    async fn queue_up(&self, numbers: &[u32]) -> Vec<(u32, BoxFuture<'_, Slot>)> {
-        let mut places: Vec<_> = numbers
+    async fn queue_up(&self, wanted: Vec<Variation>) -> Vec<(Variation, BoxFuture<'_, Slot>)> {
+        let mut places: Vec<_> = wanted
             .iter()
             .map(|_| Box::pin(maybe_done(self.slots.take())))
             .collect();
@@ -161,9 +197,8 @@ impl CellTask {
             Poll::Ready(())
         })
         .await;
-        numbers
-            .iter()
-            .copied()
+        wanted
+            .into_iter()
             .zip(places.into_iter().map(|mut place| -> BoxFuture<'_, Slot> {
                 Box::pin(async move {
                     place.as_mut().await;
@@ -181,15 +216,12 @@ impl CellTask {
     /// Makes one attempt; `None` if the run was over before it could begin.
     async fn attempt(
         &self,
-        number: u32,
+        variation: Variation,
         prepared: &Prepared,
         slot: Slot,
-    ) -> Result<Option<(u32, Outcome, Option<Observed>)>, StoreError> {
-        let spec = build_spec(
-            &self.cell.inputs,
-            &prepared.mounts,
-            Variation::of_attempt(number),
-        );
+    ) -> Result<Option<AttemptRecord>, StoreError> {
+        let number = variation.attempt;
+        let spec = build_spec(&self.cell.inputs, &prepared.mounts, variation);
         if self.is_over() {
             return Ok(None);
         }
@@ -210,6 +242,7 @@ impl CellTask {
         {
             self.lost.send_replace(Some(failure.clone()));
         }
+        let reached = Reached::read(&execution.log.bytes);
         let (observed, steps) = (execution.observed.clone(), execution.steps);
         let (store, to_keep, log) = (
             self.workshop.store.clone(),
@@ -217,7 +250,7 @@ impl CellTask {
             execution.log.bytes,
         );
         let log = blocking(move || keep(&store, &to_keep, &log, &files)).await?;
-        let record = Box::new(AttemptRecord {
+        let record = AttemptRecord {
             number,
             run: self.run.clone(),
             spec: spec.digest(),
@@ -226,17 +259,18 @@ impl CellTask {
             wall,
             steps,
             engine: self.workshop.docker.identity().clone(),
-            observed: observed.clone(),
+            observed,
+            reached,
             toolchain: prepared.toolchain.clone(),
-            outcome: outcome.clone(),
+            outcome,
             log,
-        });
+        };
         self.send(Message::Attempt {
             inputs: self.cell.inputs.digest(),
             cell: self.cell.id.clone(),
-            record,
+            record: Box::new(record.clone()),
         });
-        Ok(Some((number, outcome, observed)))
+        Ok(Some(record))
     }
 
     pub(super) async fn execute(
@@ -276,47 +310,53 @@ impl CellTask {
     }
 
     /// Holds every rebuild that has not been compared yet against the reference.
-    async fn compare(&self, made: Vec<(u32, Outcome, Option<Observed>)>) -> Result<(), StoreError> {
-        let built = |outcome: &Outcome| match outcome {
+    async fn compare(
+        &self,
+        made: &[AttemptRecord],
+        compared: &[(u32, Comparison)],
+    ) -> Result<Vec<(u32, Comparison)>, StoreError> {
+        let inputs = self.cell.inputs.digest();
+        let modules = |attempt: &AttemptRecord| match &attempt.outcome {
             Outcome::Built { modules } => Some(modules.clone()),
             Outcome::Failed { .. } | Outcome::Excluded { .. } => None,
         };
-        let Some((reference, reference_observed)) = made
-            .iter()
-            .find(|(number, ..)| *number == 0)
-            .and_then(|(_, outcome, observed)| Some((built(outcome)?, observed.clone())))
-        else {
-            return Ok(());
+        let metadata = |attempt: &AttemptRecord, modules: &[BuiltModule]| {
+            let observed = attempt.observed.as_ref();
+            compare::metadata_digest(&AttemptFacts {
+                inputs,
+                image: observed.and_then(|observed| observed.image),
+                sealed: observed.map(Observed::is_sealed),
+                modules,
+            })
         };
-        let inputs = self.cell.inputs.digest();
-        for (number, outcome, observed) in made {
-            let Some(rebuild) = built(&outcome) else {
-                continue;
-            };
-            if number == 0 || self.compared.contains(&number) {
+        let built = || {
+            made.iter()
+                .filter_map(|attempt| Some((attempt, modules(attempt)?)))
+        };
+        let Some((reference, of_reference)) = built().find(|(attempt, _)| attempt.number == 0)
+        else {
+            return Ok(Vec::new());
+        };
+        let mut new: Vec<(u32, Comparison)> = Vec::new();
+        for (rebuild, of_rebuild) in built() {
+            let number = rebuild.number;
+            let is_known = |(known, _): &(u32, Comparison)| *known == number;
+            if number == 0 || compared.iter().chain(&new).any(is_known) {
                 continue;
             }
-            let differences = differences(&self.workshop.store, &reference, &rebuild)?;
-            let facts = |modules, observed: &Option<Observed>| {
-                compare::metadata_digest(&AttemptFacts {
-                    inputs,
-                    image: observed.as_ref().and_then(|observed| observed.image),
-                    sealed: observed.as_ref().map(Observed::is_sealed),
-                    modules,
-                })
-            };
             let comparison = Comparison {
-                differences,
-                metadata_equal: facts(&reference, &reference_observed)
-                    == facts(&rebuild, &observed),
+                differences: differences(&self.workshop.store, &of_reference, &of_rebuild)?,
+                metadata_equal: metadata(reference, &of_reference)
+                    == metadata(rebuild, &of_rebuild),
             };
             self.send(Message::Comparison {
                 inputs,
                 number,
-                comparison,
+                comparison: comparison.clone(),
             });
+            new.push((number, comparison));
         }
-        Ok(())
+        Ok(new)
     }
 
     pub(super) fn event(&self, event: Event) {

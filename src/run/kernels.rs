@@ -14,15 +14,18 @@ use crate::catalog::kernel_source::PrepareLevel;
 use crate::digest::Sha256Digest;
 use crate::engine::{End, Locations};
 use crate::ledger::PreparationRecord;
-use crate::outcome::{PreparationFailure, PreparationOutcome, PreparedKernel, read_preparation};
+use crate::outcome::{
+    PreparationFailure, PreparationOutcome, PreparedKernel, Reached, read_preparation,
+};
 use crate::package::{Limits, Strip, unpack_tarball};
 use crate::recipe::toolchain::{self, KernelToolchain};
-use crate::recipe::{CONFIG_NAME, Preparation, Variation, preparation_spec};
+use crate::recipe::{CONFIG_NAME, Preparation, preparation_spec};
 use crate::run::attempt::CellTask;
 use crate::run::prepare::{PrepareError, blocking};
 use crate::run::{Event, InputError, Message, needed_preparations};
 use crate::store::{Store, StoreError};
 use crate::tree::{self, Entries, Entry};
+use crate::variation::{Axis, Variation};
 
 /// The most bytes of a file of the prepared kernel that is read here.
 const MAX_RECORD: u64 = 16 << 20;
@@ -245,7 +248,10 @@ impl CellTask {
         number: u32,
         reference: Option<&Entries>,
     ) -> Result<Option<Made>, PrepareError> {
-        let variation = Variation::of_attempt(number);
+        let variation = match number {
+            0 => Variation::reference(),
+            _ => Variation::of(number, &Axis::of_a_preparation()),
+        };
         let spec = preparation_spec(preparation, sources.source, sources.config, variation);
         let locations = Locations::from([
             (sources.source, sources.source_directory.clone()),
@@ -276,6 +282,7 @@ impl CellTask {
         let store = self.workshop.store.clone();
         let (kept, wanted) = (spec.clone(), preparation.clone());
         let (observed, steps) = (execution.observed.clone(), execution.steps);
+        let reached = Reached::read(&execution.log.bytes);
         let (read, log) = blocking(move || {
             let read = match read_preparation(&kept, &execution) {
                 Ok(output) => take_in(&store, output, &wanted)?,
@@ -309,6 +316,7 @@ impl CellTask {
             steps,
             engine: self.workshop.docker.identity().clone(),
             observed,
+            reached,
             outcome,
             differing,
             log,

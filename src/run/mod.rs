@@ -8,8 +8,10 @@ mod assess;
 mod attempt;
 mod kernels;
 mod prepare;
+mod trial;
+mod wanted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,12 +25,15 @@ use crate::ledger::{
     AttemptRecord, CellRecord, Ledger, LedgerError, PreparationRecord, RunRecord, RunStatus,
 };
 use crate::name::{CellId, KernelRelease};
-use crate::outcome::{Failure, Outcome, PreparationFailure, PreparationOutcome};
+use crate::outcome::{Failure, Outcome, PreparationFailure};
 use crate::store::{Store, StoreError};
+use crate::variation::Axis;
 
 pub use assess::{Assessment, Standing, assess};
 pub use prepare::PackageSource;
 pub(crate) use prepare::blocking;
+pub use trial::next_trial;
+pub use wanted::{needed, needed_preparations, next_number, rebuilds_on};
 
 /// What a run works with.
 #[derive(Clone)]
@@ -40,6 +45,8 @@ pub struct Workshop {
     pub sources: Arc<BTreeMap<Sha256Digest, crate::source::Source>>,
     /// Attempts that run at one time.
     pub jobs: u32,
+    /// True if cells that differ are rebuilt until it is known which axis does it.
+    pub inquires: bool,
 }
 
 /// What happens during a run, in the order in which the dispatcher learns of it.
@@ -65,6 +72,11 @@ pub enum Event {
     AttemptEnded {
         cell: CellId,
         attempt: Box<AttemptRecord>,
+    },
+    /// A rebuild of a cell that differs is to show whether these axes make it differ.
+    Inquiring {
+        cell: CellId,
+        axes: BTreeSet<Axis>,
     },
     /// The engine failed, and the attempt is made again.
     Retrying {
@@ -195,7 +207,7 @@ pub async fn run(
             run: record.id.clone(),
             cell: cell.clone(),
             known,
-            compared: compared.into_iter().map(|(number, _)| number).collect(),
+            compared,
             workshop: workshop.clone(),
             preparing: preparing.clone(),
             slots: slots.clone(),
@@ -304,41 +316,6 @@ pub fn assess_cell(ledger: &Ledger, cell: &CellRecord) -> Result<Assessment, Led
         None => Vec::new(),
     };
     Ok(assess(cell.clone(), attempts, comparisons, preparations))
-}
-
-/// Returns the numbers of the attempts that a cell still needs.
-pub fn needed(known: &[AttemptRecord], rebuilds: u32) -> Vec<u32> {
-    (0..=rebuilds)
-        .filter(|number| {
-            !known
-                .iter()
-                .any(|attempt| attempt.number == *number && is_answer(&attempt.outcome))
-        })
-        .collect()
-}
-
-/// Returns the numbers of the preparations that a cell's kernel still needs: one to be used, and if
-/// the cell is rebuilt, one that shows whether it comes out again.
-pub fn needed_preparations(known: &[PreparationRecord], rebuilds: u32) -> Vec<u32> {
-    (0..=rebuilds.min(1))
-        .filter(|number| {
-            !known.iter().any(|record| {
-                record.number == *number
-                    && match &record.outcome {
-                        PreparationOutcome::Prepared { .. } => true,
-                        PreparationOutcome::Failed { .. } => false,
-                    }
-            })
-        })
-        .collect()
-}
-
-/// Returns true if an attempt of the same inputs has nothing to add.
-fn is_answer(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Built { .. } | Outcome::Excluded { .. } => true,
-        Outcome::Failed { .. } => false,
-    }
 }
 
 /// Returns the failure of an outcome.

@@ -62,9 +62,11 @@ fn a_source_that_is_not_committed_is_unverified() {
 }
 
 #[test]
-fn a_module_that_holds_its_path_is_irreproducible() {
+fn a_module_that_holds_its_path_is_partial() {
     let cell = labelled("leaks-path", 31);
-    assert_eq!(cell["label"]["tier"], "irreproducible");
+    assert_eq!(cell["label"]["tier"], "partial", "{cell:#}");
+    let sets = &cell["label"]["rebuilds"]["finding"]["sets"];
+    assert_eq!(*sets, serde_json::json!([["build-path"]]));
     let sections = sections(&cell);
     assert!(
         sections.iter().any(|name| name.starts_with(".rodata")),
@@ -84,20 +86,11 @@ fn a_module_with_a_random_constant_is_irreproducible() {
 }
 
 #[test]
-fn a_module_that_holds_its_builder_is_irreproducible() {
-    for fixture in ["leaks-user", "leaks-hostname"] {
-        let cell = labelled(fixture, 31);
-        assert_eq!(cell["label"]["tier"], "irreproducible", "{fixture}");
-        assert!(!sections(&cell).is_empty(), "{fixture}");
-    }
-}
-
-#[test]
 fn a_difference_is_shown_and_never_retried_away() {
     let place = Place::new();
     place.build_of("random-constant", "", "", "");
     let first = place.kmatrix(&["build", "matrix.toml"]).expect(31);
-    assert!(first.stdout.contains("1/1 differ"), "{first}");
+    assert!(first.stdout.contains("2/2 differ"), "{first}");
     assert!(
         first.stdout.contains("rebuild 1 of fixture.ko differs in "),
         "{first}"

@@ -28,3 +28,4 @@ mod recipes;
 mod registries;
 mod resume;
 mod sources;
+mod variation;

@@ -1,0 +1,158 @@
+//! What the rebuilds showed, and its grade.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::compare::{Finding, rate_not_excluded};
+use crate::label::Grade;
+use crate::variation::Axis;
+
+/// What the rebuilds showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rebuilds {
+    pub same: u32,
+    pub different: u32,
+    /// The axes that were varied together, as observed, in most of those that agreed.
+    pub varied: BTreeSet<Axis>,
+    /// How many of those that agreed had all of these varied.
+    pub with_these: u32,
+    /// What makes some differ, where that was looked for to its end.
+    pub finding: Option<Finding>,
+}
+
+impl Rebuilds {
+    /// Returns the share of builds, in percent and rounded up, that may still flip although these
+    /// rebuilds agreed: what flips more often would have shown itself in 19 of 20 cases.
+    pub fn flips_not_excluded_percent(&self) -> u32 {
+        (rate_not_excluded(self.with_these) * 100.0).ceil() as u32
+    }
+}
+
+/// Grades what the rebuilds showed.
+pub(super) fn rebuilds(found: Option<&Rebuilds>) -> (Grade, String) {
+    match found {
+        None => (Grade::Unattempted, "it was not rebuilt".to_owned()),
+        Some(rebuilds) if rebuilds.different > 0 => differing(rebuilds),
+        Some(rebuilds) if rebuilds.same == 0 => {
+            (Grade::Unattempted, "it was not rebuilt".to_owned())
+        }
+        Some(rebuilds) => agreeing(rebuilds),
+    }
+}
+
+fn agreeing(rebuilds: &Rebuilds) -> (Grade, String) {
+    let count = rebuilds.with_these;
+    let noun = if count == 1 { "rebuild" } else { "rebuilds" };
+    let proof = format!(
+        "at 95 % that excludes only what flips in more than {} % of builds",
+        rebuilds.flips_not_excluded_percent()
+    );
+    let held: Vec<&str> = Axis::ALL
+        .into_iter()
+        .filter(|axis| !rebuilds.varied.contains(axis))
+        .map(Axis::noun)
+        .collect();
+    if held.is_empty() {
+        let all: Vec<&str> = Axis::ALL.into_iter().map(Axis::noun).collect();
+        let all = all.join(", ");
+        let text = format!("{count} {noun} gave the same bits with another {all}; {proof}");
+        (Grade::Varied, text)
+    } else {
+        let held = held.join(", ");
+        let text = format!("{count} {noun} gave the same bits, but with the same {held}; {proof}");
+        (Grade::Fixed, text)
+    }
+}
+
+fn differing(rebuilds: &Rebuilds) -> (Grade, String) {
+    let total = rebuilds.same + rebuilds.different;
+    let count = format!("{} of {total} rebuilds gave other bits", rebuilds.different);
+    match &rebuilds.finding {
+        None | Some(Finding::Same) => (Grade::Differs, count),
+        Some(Finding::Noise { differing, of }) => {
+            let text = format!("{count}; so did {differing} of {of} with nothing varied");
+            (Grade::Differs, text)
+        }
+        Some(Finding::Unsteady { axes }) => {
+            let text = format!(
+                "{count}; with the same surroundings ({} varied) some agree and some do not",
+                names(axes)
+            );
+            (Grade::Differs, text)
+        }
+        Some(Finding::Axes { sets, agreeing }) => {
+            let sets: Vec<String> = sets.iter().map(names).collect();
+            let text = format!(
+                "{count}, all of them with another {}; {agreeing} with the same and everything \
+                 else varied agreed",
+                sets.join(", or another ")
+            );
+            (Grade::Fixed, text)
+        }
+    }
+}
+
+/// Writes axes that only do it together as one.
+fn names(axes: &BTreeSet<Axis>) -> String {
+    if axes.is_empty() {
+        return "nothing".to_owned();
+    }
+    let names: Vec<&str> = axes.iter().map(|axis| axis.noun()).collect();
+    names.join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all_agreeing(same: u32) -> Rebuilds {
+        Rebuilds {
+            same,
+            different: 0,
+            varied: Axis::all(),
+            with_these: same,
+            finding: None,
+        }
+    }
+
+    fn one_differing(finding: Option<Finding>) -> (Grade, String) {
+        rebuilds(Some(&Rebuilds {
+            different: 1,
+            finding,
+            ..all_agreeing(9)
+        }))
+    }
+
+    #[test]
+    fn what_agreeing_rebuilds_prove_is_said_in_numbers() {
+        let (grade, because) = rebuilds(Some(&all_agreeing(8)));
+        assert_eq!(grade, Grade::Varied);
+        let end = "at 95 % that excludes only what flips in more than 32 % of builds";
+        assert!(because.ends_with(end), "{because}");
+    }
+
+    #[test]
+    fn only_an_axis_that_was_found_out_keeps_a_difference_from_counting_in_full() {
+        let sets = vec![[Axis::HostName].into_iter().collect()];
+        let (grade, because) = one_differing(Some(Finding::Axes { sets, agreeing: 3 }));
+        assert_eq!(grade, Grade::Fixed);
+        assert!(
+            because.contains("all of them with another host name"),
+            "{because}"
+        );
+        for finding in [
+            None,
+            Some(Finding::Noise {
+                differing: 1,
+                of: 1,
+            }),
+            Some(Finding::Unsteady { axes: Axis::all() }),
+        ] {
+            let (grade, because) = one_differing(finding);
+            assert_eq!(grade, Grade::Differs, "{because}");
+            assert!(because.starts_with("1 of 10 rebuilds"), "{because}");
+        }
+    }
+}
