@@ -247,6 +247,7 @@ mod tests {
                 different: 0,
                 varied: variation::Axis::all(),
                 with_these: 2,
+                doubts: Vec::new(),
                 finding: None,
             }),
             metadata_equal: Some(true),

@@ -18,6 +18,9 @@ pub struct Rebuilds {
     pub varied: BTreeSet<Axis>,
     /// How many of those that agreed had all of these varied.
     pub with_these: u32,
+    /// What could make some differ and is not excluded by those that agreed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
     /// What makes some differ, where that was looked for to its end.
     pub finding: Option<Finding>,
 }
@@ -54,6 +57,10 @@ fn agreeing(rebuilds: &Rebuilds) -> (Grade, String) {
         .filter(|axis| !rebuilds.varied.contains(axis))
         .map(Axis::noun)
         .collect();
+    if let Some(doubt) = rebuilds.doubts.first() {
+        let text = format!("{count} {noun} gave the same bits, but {doubt}; {proof}");
+        return (Grade::Fixed, text);
+    }
     if held.is_empty() {
         let all: Vec<&str> = Axis::ALL.into_iter().map(Axis::noun).collect();
         let all = all.join(", ");
@@ -113,6 +120,7 @@ mod tests {
             different: 0,
             varied: Axis::all(),
             with_these: same,
+            doubts: Vec::new(),
             finding: None,
         }
     }
@@ -131,6 +139,19 @@ mod tests {
         assert_eq!(grade, Grade::Varied);
         let end = "at 95 % that excludes only what flips in more than 32 % of builds";
         assert!(because.ends_with(end), "{because}");
+    }
+
+    #[test]
+    fn a_doubt_that_is_not_settled_keeps_agreement_from_counting_in_full() {
+        let (grade, because) = rebuilds(Some(&Rebuilds {
+            doubts: vec!["the order may flip".to_owned()],
+            ..all_agreeing(3)
+        }));
+        assert_eq!(grade, Grade::Fixed);
+        assert!(
+            because.contains("but the order may flip; at 95 %"),
+            "{because}"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From a locked cell to the values that are built: toolchain, determinism profile, variations.
 //! Nothing here does any I/O.
 
+mod btf;
 mod built_by;
 mod inputs;
 mod preparation;
@@ -8,6 +9,7 @@ mod spec;
 mod steps;
 pub mod toolchain;
 
+pub use btf::BtfJobs;
 pub use built_by::{BuiltBy, NeededModule};
 pub use inputs::{CellInputs, Executed, RECIPE};
 pub use preparation::{

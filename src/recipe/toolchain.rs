@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::recipe::BtfJobs;
+
 /// What a kernel says of the tools that it was built with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,6 +25,9 @@ pub struct KernelToolchain {
     pub makes_btf: bool,
     /// `CONFIG_PAHOLE_VERSION`, such as `124` for 1.24.
     pub pahole: Option<u32>,
+    /// How its makefiles call pahole.
+    #[serde(default)]
+    pub btf_jobs: BtfJobs,
 }
 
 /// Reads the record from a header tree's `.config` and, where there is one, `.kernelvariables`.
@@ -57,7 +62,21 @@ pub fn read_record(
             && value("CONFIG_DEBUG_INFO_BTF") == Some("y")
             && value("CONFIG_DEBUG_INFO_BTF_MODULES") == Some("y"),
         pahole: value("CONFIG_PAHOLE_VERSION").and_then(|digits| digits.parse().ok()),
+        btf_jobs: BtfJobs::Unknown,
     }
+}
+
+/// Reads what a pahole says of its version, such as `v1.24`, as the kernel writes it: 124.
+pub fn pahole_version(said: &str) -> Option<u32> {
+    let (major, minor) = said.trim().trim_start_matches('v').split_once('.')?;
+    let minor: u32 = minor.parse().ok()?;
+    Some(
+        major
+            .parse::<u32>()
+            .ok()?
+            .checked_mul(100)?
+            .checked_add(minor)?,
+    )
 }
 
 /// Returns a version line without the program's name: `gcc-12 (Debian 12.2.0-14) 12.2.0` and

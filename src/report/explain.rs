@@ -201,6 +201,11 @@ fn print_origin(to: &mut impl Write, source: &SourceRecord) -> io::Result<()> {
         Revision::Archived => writeln!(to, "    from an archive")?,
         Revision::Dirty { reason } => writeln!(to, "    not committed: {reason}")?,
     }
+    for suspicion in &source.suspicions {
+        let takes = suspicion.rule().map_or("something", |rule| rule.takes);
+        let (path, line) = (&suspicion.path, suspicion.line);
+        writeln!(to, "    {path}:{line} takes in {takes}: {}", suspicion.text)?;
+    }
     for input in &source.closed_inputs {
         let sure = match input.certainty {
             Certainty::Certain => "prebuilt",

@@ -4,16 +4,20 @@ use std::collections::BTreeSet;
 
 use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
 use crate::catalog::{Fingerprint, SuiteRecord};
-use crate::compare::{Comparison, Finding, Inquiry, Trial, inquire};
+use crate::compare::{Comparison, Finding, Inquiry, Trial, inquire, rate_not_excluded};
 use crate::label::{
     self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Interface, Isolation, Label,
     PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
 };
 use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
+use crate::recipe::toolchain::pahole_version;
 use crate::run::rebuilds_on;
 use crate::source::{Origin, Revision, SourceRecord};
 use crate::variation::Axis;
+
+/// The share of builds that may still flip for what is known to flip to count as excluded.
+const MOST_FLIPS: f64 = 0.05;
 
 /// One cell with all that is recorded of it, and what that proves.
 #[derive(Debug, Clone)]
@@ -199,7 +203,8 @@ fn evidence(
                     .any(|(number, _)| *number == attempt.number)
         })
         .collect();
-    let rebuilds = (!comparisons.is_empty()).then(|| rebuilds(reference, attempts, comparisons));
+    let rebuilds =
+        (!comparisons.is_empty()).then(|| rebuilds(cell, reference, attempts, comparisons));
     Evidence {
         metadata_equal: metadata_equal(rebuilds.as_ref(), comparisons),
         interface: Some(match &cell.kernel_source {
@@ -288,6 +293,7 @@ fn source_origin(cell: &CellRecord) -> SourceOrigin {
 }
 
 fn rebuilds(
+    cell: &CellRecord,
     reference: &AttemptRecord,
     attempts: &[AttemptRecord],
     comparisons: &[(u32, Comparison)],
@@ -307,16 +313,36 @@ fn rebuilds(
         .max_by_key(|axes| (axes.len(), with(axes)))
         .cloned()
         .unwrap_or_default();
+    let with_these = with(&varied);
     Rebuilds {
         same: count(true),
         different: count(false),
-        with_these: with(&varied),
+        with_these,
         varied,
+        doubts: shuffled_btf(cell, reference, with_these)
+            .into_iter()
+            .collect(),
         finding: match inquire(&trials) {
             Inquiry::Over(finding) => Some(finding),
             Inquiry::Try(_) => None,
         },
     }
+}
+
+/// Returns what is wrong with agreement if BTF may come in another order each time: so few rebuilds
+/// as are made can well agree by chance.
+fn shuffled_btf(cell: &CellRecord, reference: &AttemptRecord, agreeing: u32) -> Option<String> {
+    let record = &reference.toolchain;
+    let said = cell.image.tools.get("pahole")?;
+    let pahole = pahole_version(said)?;
+    let is_excluded = rate_not_excluded(agreeing) <= MOST_FLIPS;
+    if !record.makes_btf || !record.btf_jobs.may_shuffle(pahole) || is_excluded {
+        return None;
+    }
+    Some(format!(
+        "pahole {said} is run with `-j`, which writes BTF in an order that changes (steady from v1.29, \
+         or excluded by 59 rebuilds)"
+    ))
 }
 
 /// Returns every rebuild that was compared, with the axes on which it was found to differ from the

@@ -19,9 +19,9 @@ use crate::outcome::{
 };
 use crate::package::{Limits, Strip, unpack_tarball};
 use crate::recipe::toolchain::{self, KernelToolchain};
-use crate::recipe::{CONFIG_NAME, Preparation, preparation_spec};
+use crate::recipe::{BtfJobs, CONFIG_NAME, Preparation, preparation_spec};
 use crate::run::attempt::CellTask;
-use crate::run::prepare::{PrepareError, blocking};
+use crate::run::prepare::{BTF_SCRIPTS, PrepareError, blocking};
 use crate::run::{Event, InputError, Message, needed_preparations};
 use crate::store::{Store, StoreError};
 use crate::tree::{self, Entries, Entry};
@@ -192,7 +192,8 @@ impl CellTask {
             }
         }
         let (directory, entries) = self.open(&kernel).await?;
-        let toolchain = read_toolchain(&directory, &entries)?;
+        let mut toolchain = read_toolchain(&directory, &entries)?;
+        toolchain.btf_jobs = btf_jobs(&sources.source_directory)?;
         Ok(Some(Arc::new(KernelTrees {
             source: sources.source,
             source_directory: sources.source_directory.clone(),
@@ -441,6 +442,23 @@ fn read_toolchain(directory: &Path, entries: &Entries) -> Result<KernelToolchain
     let config = read_text(directory, ".config", entries)?.unwrap_or_default();
     let has_vmlinux = entries.contains_key("vmlinux");
     Ok(toolchain::read_record(&config, None, has_vmlinux))
+}
+
+/// Reads how the kernel's makefiles call pahole.
+fn btf_jobs(source: &Path) -> Result<BtfJobs, StoreError> {
+    for name in BTF_SCRIPTS {
+        let path = source.join(name);
+        if !std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
+            continue;
+        }
+        let script = std::fs::read(&path).map_err(|source| StoreError::Io {
+            doing: "read",
+            path,
+            source,
+        })?;
+        return Ok(BtfJobs::read(&String::from_utf8_lossy(&script)));
+    }
+    Ok(BtfJobs::Unknown)
 }
 
 /// Reads a small file of an unpacked tree.

@@ -1,7 +1,7 @@
 //! Getting a cell's inputs: packages into the store, trees unpacked, mounts and toolchain read.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -15,14 +15,17 @@ use crate::engine::Locations;
 use crate::ledger::CellRecord;
 use crate::package;
 use crate::recipe::toolchain::{self, KernelToolchain};
-use crate::recipe::{KERNEL_BUILD_AT, KERNEL_SOURCE_AT, Mount};
+use crate::recipe::{BtfJobs, KERNEL_BUILD_AT, KERNEL_SOURCE_AT, Mount};
 use crate::run::kernels::KernelTrees;
 use crate::run::{InputError, Workshop};
 use crate::store::{PackageTree, StoreError};
-use crate::tree::{self, Entry};
+use crate::tree::{self, Entries, Entry};
 
 /// The most bytes of a kernel configuration that are read.
 const MAX_RECORD: u64 = 16 << 20;
+
+/// Where a kernel's makefiles say how pahole is called, the newest first.
+pub(super) const BTF_SCRIPTS: [&str; 2] = ["scripts/Makefile.btf", "scripts/pahole-flags.sh"];
 
 /// Gets packages, and says which may be used.
 pub trait PackageSource: Send + Sync {
@@ -162,6 +165,11 @@ pub(crate) async fn prepare(
         }
         record = Some(kernel.toolchain.clone());
     }
+    if let Some(record) = &mut record
+        && kernel.is_none()
+    {
+        record.btf_jobs = btf_jobs(open.iter().map(|tree| (&*tree.directory, &tree.entries)))?;
+    }
     mounts.sort_by(|a, b| a.path.cmp(&b.path));
     let needed = cell.inputs.needed.iter().map(|needed| needed.source_tree);
     for tree in std::iter::once(cell.inputs.source_tree).chain(needed) {
@@ -177,6 +185,30 @@ pub(crate) async fn prepare(
         locations,
         toolchain: record.unwrap_or_default(),
     })
+}
+
+/// Reads how the kernel's makefiles call pahole, from whichever tree has them.
+fn btf_jobs<'a>(
+    trees: impl Iterator<Item = (&'a Path, &'a Entries)> + Clone,
+) -> Result<BtfJobs, StoreError> {
+    for name in BTF_SCRIPTS {
+        for (directory, entries) in trees.clone() {
+            let found = entries.iter().find(|(path, entry)| {
+                let is_file = matches!(entry, Entry::File { bytes, .. } if *bytes <= MAX_RECORD);
+                is_file && (path.as_str() == name || path.ends_with(&format!("/{name}")))
+            });
+            if let Some((path, _)) = found {
+                let path = directory.join(path);
+                let script = std::fs::read(&path).map_err(|source| StoreError::Io {
+                    doing: "read",
+                    path,
+                    source,
+                })?;
+                return Ok(BtfJobs::read(&String::from_utf8_lossy(&script)));
+            }
+        }
+    }
+    Ok(BtfJobs::Unknown)
 }
 
 /// Reads the kernel's record of its tools from the header tree that the build is pointed at.

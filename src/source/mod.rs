@@ -10,8 +10,11 @@ mod error;
 mod git;
 mod origin;
 mod patch;
+mod suspicion;
 mod wanted;
 
+use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +34,7 @@ pub use error::{Refused, SourceError};
 pub use git::{GitError, Revision};
 pub use origin::{Origin, PinnedFile};
 pub use patch::PatchError;
+pub use suspicion::{SUSPICIONS, SettledBy, Suspicion, SuspicionRule};
 pub use wanted::{
     CommitId, ParseCommitIdError, ParseRepositoryUrlError, ParseSourcePathError, Repository,
     RepositoryUrl, ResolveError, SourcePath, WantedSource,
@@ -61,6 +65,9 @@ pub struct SourceRecord {
     pub revision: Revision,
     /// Prebuilt objects that stand among the sources; ordered by path.
     pub closed_inputs: Vec<ClosedInput>,
+    /// Lines that take in what differs between builds, the first of them; ordered by path and line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspicions: Vec<Suspicion>,
 }
 
 /// Reads a module's source directory as it stands.
@@ -173,8 +180,20 @@ impl Found {
             origin,
             revision,
         } = self;
-        let (entries, looks) = tree::read_directory_with(&directory, RULES, closed::look)
+        let look = |name: &str, bytes: &mut dyn Read| {
+            let mut copying = suspicion::Copying::new(name, bytes);
+            let look = closed::look(name, &mut copying)?;
+            Ok((look, copying.suspicions(name)))
+        };
+        let (entries, seen) = tree::read_directory_with(&directory, RULES, look)
             .map_err(|source| SourceError::new(module, source.into()))?;
+        let mut looks = BTreeMap::new();
+        let mut suspicions = Vec::new();
+        for (name, (look, found)) in seen {
+            looks.insert(name, look);
+            suspicions.extend(found);
+        }
+        suspicions.truncate(suspicion::MOST_OF_A_SOURCE);
         if !["Kbuild", "Makefile"]
             .iter()
             .any(|name| entries.contains_key(*name))
@@ -186,6 +205,7 @@ impl Found {
             origin,
             revision: revision.unwrap_or_else(|| git::revision(&directory, &entries)),
             closed_inputs: closed::find(&entries, &looks),
+            suspicions,
         };
         Ok(Source {
             module: module.clone(),
