@@ -178,11 +178,48 @@ fn a_dkms_conf_without_a_name() {
         message,
         "its dkms.conf cannot be used: it sets no PACKAGE_NAME"
     );
-    let (message, _) = fail("reproducible", DKMS, "dkms-conf");
-    assert!(
-        message.ends_with("there is none at the top of the source"),
-        "{message}"
-    );
+}
+
+#[test]
+fn a_source_needs_what_its_recipe_begins_with_and_nothing_else() {
+    let place = Place::new();
+    place.build_of("reproducible", DKMS, "rebuilds = 0", "");
+    let refused = place.kmatrix(&["build", "matrix.toml"]).expect(10);
+    let why = "caused by: `modules/reproducible` has no `dkms.conf`";
+    assert!(refused.stderr.contains(why), "{refused}");
+
+    // A makefile is what plain Kbuild needs, and neither of the others.
+    let place = Place::new();
+    let excludes = place.fixture("dkms-excludes");
+    let command = place.fixture("own-command");
+    fs::create_dir(excludes.join("src")).expect("a directory");
+    for entry in fs::read_dir(&excludes).expect("a directory") {
+        let entry = entry.expect("an entry");
+        if entry.file_name() != "dkms.conf" && entry.path().is_file() {
+            let to = excludes.join("src").join(entry.file_name());
+            fs::rename(entry.path(), to).expect("a file");
+        }
+    }
+    let conf = excludes.join("dkms.conf");
+    let text = fs::read_to_string(&conf).expect("a file");
+    let lines = "MAKE=\"make -C $kernel_source_dir M=$dkms_tree/$module/$module_version/build/src\"\n\
+                 CLEAN=true\nBUILT_MODULE_LOCATION=src\n";
+    fs::write(&conf, format!("{text}{lines}")).expect("a file");
+    fs::rename(command.join("Makefile"), command.join("rules.mk")).expect("a file");
+    let recipe = "recipe = { command = \"make -f rules.mk all\", modules = \"out/renamed.ko\" }";
+    place.write(&matrix(
+        &[
+            ("dkms-excludes", "modules/dkms-excludes", DKMS),
+            ("own-command", "modules/own-command", recipe),
+        ],
+        "rebuilds = 0",
+        "",
+    ));
+    let document = place.build(&[], 0);
+    for module in ["dkms-excludes", "own-command"] {
+        let cell = cell_of(&document, module);
+        assert_eq!(cell["standing"], "labelled", "{cell:#}");
+    }
 }
 
 #[test]
