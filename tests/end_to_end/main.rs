@@ -7,6 +7,7 @@
 mod answers;
 mod bad_input;
 mod common;
+mod dkms_packages;
 mod dockerfiles;
 mod engines;
 mod failures;

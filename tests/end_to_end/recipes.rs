@@ -323,6 +323,86 @@ fn a_module_is_built_with_the_symbols_of_another() {
 }
 
 #[test]
+fn a_chain_of_three_is_built_in_its_order() {
+    let place = Place::new();
+    let names = ["uses-two-symbols", "passes-symbol-on", "exports-symbol"];
+    for fixture in names {
+        place.fixture(fixture);
+    }
+    let sources = names.map(|name| format!("modules/{name}"));
+    // The first needs are implied by the second, and named because their symbols are used.
+    let needs = [
+        "needs = [\"exports-symbol\", \"passes-symbol-on\"]",
+        "needs = \"exports-symbol\"",
+        "",
+    ];
+    let modules: Vec<_> = (0..3)
+        .map(|i| (names[i], sources[i].as_str(), needs[i]))
+        .collect();
+    place.write(&matrix(&modules, "", ""));
+    let document = place.build(&[], 0);
+    for (name, depends, file) in [
+        (names[0], &["exporter", "passer"][..], "last.ko"),
+        (names[1], &["exporter"], "passer.ko"),
+        (names[2], &[], "exporter.ko"),
+    ] {
+        let cell = cell_of(&document, name);
+        assert_eq!(cell["comparisons"][0]["same"], true, "{cell:#}");
+        assert_eq!(paths(cell), [file]);
+        let found = cell["modules"][0]["facts"]["depends"]
+            .as_str()
+            .expect("text");
+        let mut found: Vec<&str> = found.split(',').filter(|name| !name.is_empty()).collect();
+        found.sort_unstable();
+        assert_eq!(found, depends, "{name}");
+    }
+    let needed = |text: &str| {
+        let record = place.explain(&format!("/{text}"));
+        // A cell that needs nothing has no list.
+        let needed = record["cell"]["inputs"]["needed"].as_array();
+        needed.map_or(0, Vec::len)
+    };
+    assert_eq!(names.map(needed), [2, 1, 0]);
+
+    // One that only needs the second gets the first as well: it is built before it.
+    let only = "needs = \"passes-symbol-on\"";
+    let uses = place.path().join("modules/uses-two-symbols/last.c");
+    let text = fs::read_to_string(&uses).expect("a file");
+    let text = text
+        .replace("#include <exporter.h>\n", "")
+        .replace("exporter_answer() + 1", "43");
+    fs::write(&uses, text).expect("a file");
+    place.write(&matrix(
+        &[modules[1], modules[2], (names[0], &sources[0], only)],
+        "rebuilds = 0",
+        "",
+    ));
+    let cell = cell_of(&place.build(&[], 0), names[0]).clone();
+    assert_eq!(cell["modules"][0]["facts"]["depends"], "passer", "{cell:#}");
+}
+
+#[test]
+fn a_dkms_package_is_built_for_another_architecture() {
+    let place = Place::new();
+    place.fixture("dkms-two-modules");
+    let source = "modules/dkms-two-modules";
+    let text = matrix(&[("dkms-two-modules", source, DKMS)], "", "");
+    place.write(&text.replace("\"amd64\"", "\"arm64\""));
+    let document = place.build(&[], 0);
+    let cell = &document["cells"][0];
+    assert_eq!(cell["target"]["arch"], "arm64", "{cell:#}");
+    assert_eq!(cell["comparisons"][0]["same"], true, "{cell:#}");
+    let first = "kernel/drivers/misc/first.ko";
+    assert_eq!(paths(cell), [first, "updates/second-renamed.ko"]);
+    // `strip` has to be the other architecture's as well. ELF's `e_machine` of AArch64 is 183.
+    let module = bytes_of(&place, cell, first);
+    assert_eq!(module[18..20], [183, 0]);
+    assert!(!contains(&module, ".debug_info"), "it is stripped");
+    let record = place.explain("/dkms-two-modules");
+    assert_eq!(record["executed"], "cross", "{record:#}");
+}
+
+#[test]
 fn a_module_whose_need_is_not_met() {
     for (recipe, fixture, because, reason) in [
         ("", "no-compile", "compile", "it does not compile"),
