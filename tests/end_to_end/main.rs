@@ -6,6 +6,7 @@
 
 mod answers;
 mod bad_input;
+mod collecting;
 mod common;
 mod dkms_packages;
 mod dockerfiles;
