@@ -1,8 +1,9 @@
 //! Who has the store open and since when, and what keeps a use and a removal apart.
 //!
 //! A lease is the scratch directory of a process, which it holds locked for as long as it has the
-//! store open, and whose name says since when. Whatever a process looks up or writes it marks as used, and no mark lies before its
-//! lease. So nothing whose mark is older than every lease is in use.
+//! store open, and whose name says since when. Whatever a process looks up or writes it marks as
+//! used, and no mark lies before its lease. So nothing whose mark is older than every lease is in
+//! use.
 
 use std::fs::{self, File};
 use std::io;
