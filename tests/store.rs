@@ -7,13 +7,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use deb::{Item, deb, file, tar};
 use kmatrix::digest::{Sha256Digest, hash_file};
 use kmatrix::package::{Limits, PackageError, PackageFormat, Strip};
-use kmatrix::store::{ItemKind, PackageTree, SoleStore, Store, StoreError};
+use kmatrix::store::{Collection, ItemKind, PackageTree, Store, StoreError};
 use kmatrix::tree::{self, Entries, Entry, WalkRules};
 
 const RULES: WalkRules<'static> = WalkRules {
@@ -85,9 +86,7 @@ fn child() {
     };
     let root = PathBuf::from(std::env::var_os("KMATRIX_STORE_ROOT").expect("a root"));
     if task == "collect" {
-        let store = SoleStore::open(&root)
-            .expect("a store")
-            .expect("nobody else");
+        let store = collection(&root);
         println!("\nready");
         for item in store.items().expect("items") {
             store.remove(&item).expect("removed");
@@ -288,50 +287,133 @@ fn numbered_deb(n: usize) -> Vec<u8> {
     deb(&files)
 }
 
-#[test]
-fn nothing_is_removed_while_anybody_has_the_store_open() {
-    let root = tempfile::tempdir().expect("a directory");
-    let child = start("half-a-blob", root.path());
-    assert!(SoleStore::open(root.path()).expect("an answer").is_none());
-    kill(child);
-    let alone = SoleStore::open(root.path())
-        .expect("an answer")
-        .expect("nobody else");
-    assert!(SoleStore::open(root.path()).expect("an answer").is_none());
-    drop(alone);
-    let store = open(root.path());
-    let writer = store.blob_writer().expect("a writer");
-    drop(store);
-    assert!(
-        SoleStore::open(root.path()).expect("an answer").is_none(),
-        "a writer writes"
-    );
-    drop(writer);
-    assert!(SoleStore::open(root.path()).expect("an answer").is_some());
+/// Opens the store to remove something, after the clock of the file system has moved on.
+fn collection(root: &Path) -> Collection {
+    thread::sleep(Duration::from_millis(20));
+    let collection = Collection::open(root).expect("a store");
+    collection.expect("nobody else removes")
+}
+
+/// Removes what may be removed, and returns how much that was.
+fn collect(root: &Path) -> usize {
+    let collection = collection(root);
+    let items = collection.items().expect("items");
+    items
+        .iter()
+        .filter(|item| !collection.may_be_in_use(item))
+        .filter(|item| collection.remove(item).expect("an answer"))
+        .count()
 }
 
 #[test]
-fn whoever_opens_the_store_waits_until_what_is_removed_is_gone() {
+fn what_somebody_uses_who_has_the_store_open_stays() {
+    let root = tempfile::tempdir().expect("a directory");
+    let old = open(root.path());
+    let [used, unused] = [&b"used"[..], b"unused"].map(|bytes| old.put(bytes).expect("a blob"));
+    let deb = old.put(&numbered_deb(1)).expect("a blob");
+    let tree = |store: &Store| store.package_tree_record(&deb, PackageFormat::Deb);
+    old.package_tree(&deb, PackageFormat::Deb, &limits())
+        .expect("a tree");
+    thread::sleep(Duration::from_millis(20));
+    let user = open(root.path());
+    assert_eq!(collect(root.path()), 0, "it is from when `old` was open");
+    drop(old);
+    assert!(user.blob_path(&used).is_some());
+    assert!(tree(&user).expect("an answer").is_some());
+    let made = user.put(b"made").expect("a blob");
+    assert_eq!(
+        collect(root.path()),
+        2,
+        "the package's blob and the other one"
+    );
+    assert!(user.blob_path(&unused).is_none());
+    for digest in [used, made] {
+        user.read_blob(&digest, 10).expect("it stays");
+    }
+    assert!(tree(&user).expect("an answer").is_some());
+    // A writer without its store is somebody, too.
+    let writer = user.blob_writer().expect("a writer");
+    drop(user);
+    assert_eq!(collect(root.path()), 0);
+    drop(writer);
+    assert_eq!(collect(root.path()), 3);
+}
+
+#[test]
+fn a_process_that_does_not_say_since_when_it_is_there_holds_everything() {
+    let root = tempfile::tempdir().expect("a directory");
+    open(root.path()).put(b"bytes").expect("a blob");
+    let child = start("half-a-blob", root.path());
+    let tmp = root.path().join("tmp");
+    for entry in fs::read_dir(&tmp).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        fs::rename(path, tmp.join("process-aBcDeF")).expect("renamed");
+    }
+    assert_eq!(collect(root.path()), 0);
+    kill(child);
+    assert_eq!(collect(root.path()), 1);
+}
+
+#[test]
+fn what_comes_to_be_used_after_it_was_chosen_stays() {
     let root = tempfile::tempdir().expect("a directory");
     let digest = open(root.path()).put(b"bytes").expect("a blob");
-    let alone = SoleStore::open(root.path())
-        .expect("an answer")
-        .expect("nobody else");
+    let collection = collection(root.path());
+    let items = collection.items().expect("items");
+    assert!(!collection.may_be_in_use(&items[0]));
+    assert!(Collection::open(root.path()).expect("an answer").is_none());
+    let store = open(root.path());
+    assert!(store.blob_path(&digest).is_some());
+    assert!(!collection.remove(&items[0]).expect("an answer"));
+    store.read_blob(&digest, 10).expect("it stays");
+}
+
+#[test]
+fn what_was_found_stays_however_much_is_removed_meanwhile() {
+    let root = tempfile::tempdir().expect("a directory");
+    let over = AtomicBool::new(false);
+    let (found, removed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let debs: Vec<Vec<u8>> = (0..3).map(numbered_deb).collect();
     thread::scope(|scope| {
-        let opening = scope.spawn(|| {
-            let store = open(root.path());
-            assert!(store.blob_path(&digest).is_none(), "it opened too early");
-            store.put(b"bytes").expect("a blob");
+        let users: Vec<_> = (0..3)
+            .map(|user| {
+                let (root, debs, found) = (root.path(), &debs, &found);
+                scope.spawn(move || {
+                    for round in 0..60 {
+                        let store = open(root);
+                        let bytes = &debs[(user + round) % debs.len()];
+                        let digest = Sha256Digest::of(bytes);
+                        if store.blob_path(&digest).is_some() {
+                            found.fetch_add(1, Ordering::Relaxed);
+                        } else {
+                            store.put(bytes).expect("a blob");
+                        }
+                        let tree = store.package_tree(&digest, PackageFormat::Deb, &limits());
+                        let tree = tree.expect("a tree");
+                        thread::sleep(Duration::from_millis(1));
+                        let read = store.read_blob(&digest, 1 << 30).expect("it stays");
+                        assert_eq!(&read, bytes);
+                        let now = tree::read_directory(&tree.directory, RULES).expect("a tree");
+                        assert_eq!(now, tree.entries);
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let count = collect(root.path());
+                removed.fetch_add(count, Ordering::Relaxed);
+            }
         });
-        thread::sleep(Duration::from_millis(200));
-        assert!(!opening.is_finished());
-        for item in alone.items().expect("items") {
-            alone.remove(&item).expect("removed");
+        let ends: Vec<_> = users.into_iter().map(|user| user.join()).collect();
+        over.store(true, Ordering::Relaxed);
+        for end in ends {
+            end.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
-        drop(alone);
     });
+    assert!(found.into_inner() > 0, "nobody found anything");
+    assert!(removed.into_inner() > 0, "nothing was removed");
     assert_whole(root.path());
-    assert_eq!(files_below(&root.path().join("blobs")).len(), 1);
 }
 
 #[test]

@@ -1,15 +1,15 @@
 # A container engine of the benchmark's own, so that its CPU time can be told from all other. To be
 # sourced after `meter.sh`.
 #
-# It is the machine's `dockerd`, with its own data, in mount and process namespaces of its own: when
-# the benchmark ends, in whatever way, its containers and mounts go with the namespaces.
+# It is the machine's `dockerd`, with its own data, in mount, process and network namespaces of its
+# own: when the benchmark ends, in whatever way, its containers and mounts go with the namespaces.
 
 # engine_start DATA RUN: keeps images in DATA, and sockets and logs in RUN.
 engine_start() {
     local data=$1 run=$2
     mkdir -p "$data" "$run"
     export DOCKER_HOST=unix://$run/docker.sock
-    (enter engine unshare --mount --pid --fork --kill-child --mount-proc \
+    (enter engine unshare --mount --net --pid --fork --kill-child --mount-proc \
         bash -c "$(declare -f engine_main); engine_main \"\$@\"" engine "$data" "$run" "/$METER_GROUP/containers") \
         >"$run/engine.log" 2>&1 </dev/null &
     engine_job=$!
@@ -30,7 +30,8 @@ engine_main() {
     containerd --config "$run/containerd.toml" --log-level warn --root "$data/containerd" \
         --state "$run/containerd" --address "$run/containerd.sock" &
     while [[ ! -S $run/containerd.sock ]]; do sleep 0.05; done
-    # No bridge: it would be shared with the machine's own engine, and no build has a network.
+    # No bridge, because no build has a network. A daemon without one removes the `docker0` that it
+    # finds, and that one is the machine's own engine's: hence the network namespace.
     dockerd --log-level warn --host "unix://$run/docker.sock" --containerd "$run/containerd.sock" \
         --data-root "$data/docker" --exec-root "$run/docker" --pidfile "$run/docker.pid" \
         --bridge none --iptables=false --exec-opt native.cgroupdriver=cgroupfs \

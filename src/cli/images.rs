@@ -13,7 +13,7 @@ use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::document::toml_files;
 use crate::engine::{Docker, EngineFailure};
 use crate::exit::Exit;
-use crate::image::definition::{Bootstrap, ImageDefinition, ImageOrigin};
+use crate::image::definition::{ImageDefinition, ImageOrigin, UpdateArchives};
 use crate::image::{
     FreshnessPolicy, FreshnessReport, ImageRecord, ImageReproduction, Look, Reproduction, examine,
     last_base_of, reproduce,
@@ -282,7 +282,7 @@ async fn look(
     for definition in wanted {
         let record = record_of(inputs, &definition.name)?;
         let archives = archives_of(definition, defined);
-        reports.push(examine(definition, record.as_ref(), archives, &look).await);
+        reports.push(examine(definition, record.as_ref(), archives.as_ref(), &look).await);
     }
     let now = look.at.now;
     match arguments.format {
@@ -313,22 +313,19 @@ fn policy_of(policy: &PolicySettings) -> FreshnessPolicy {
     }
 }
 
-/// Returns the archives that an image's packages come from: its own, or those of our own image that
-/// its Dockerfile ends on.
-fn archives_of<'d>(
-    definition: &'d ImageDefinition,
-    defined: &'d [ImageDefinition],
-) -> Option<&'d Bootstrap> {
+/// Returns the archives that an image's packages come from: those that it names, or those of our own
+/// image that its Dockerfile ends on.
+fn archives_of(
+    definition: &ImageDefinition,
+    defined: &[ImageDefinition],
+) -> Option<UpdateArchives> {
+    let own = definition.update_archives();
     match &definition.origin {
-        ImageOrigin::Bootstrap(bootstrap) => Some(bootstrap),
-        ImageOrigin::Registry { .. } => None,
-        ImageOrigin::Dockerfile(origin) => {
+        ImageOrigin::Bootstrap(_) | ImageOrigin::Registry { .. } => own,
+        ImageOrigin::Dockerfile(origin) => own.or_else(|| {
             let base = last_base_of(origin)?;
             let base = defined.iter().find(|other| other.name == base)?;
-            match &base.origin {
-                ImageOrigin::Bootstrap(bootstrap) => Some(bootstrap),
-                ImageOrigin::Registry { .. } | ImageOrigin::Dockerfile(_) => None,
-            }
-        }
+            base.update_archives()
+        }),
     }
 }

@@ -11,7 +11,7 @@ use crate::cli::prepare::{Inputs, Renewal, build_arch, locked};
 use crate::document::{Problem, ProblemCode, Problems};
 use crate::exit::Exit;
 use crate::lock::Lock;
-use crate::matrix::{Matrix, ModuleEntry};
+use crate::matrix::{Matrix, ModuleEntry, Recipe};
 use crate::name::{ModuleName, PackageName, PackageVersion};
 use crate::run::blocking;
 use crate::source::{self, DeclarationError, Origin, Repository, Source, WantedSource};
@@ -109,7 +109,14 @@ impl Inputs<'_> {
                 .await
             }
         };
-        Ok(read?)
+        let read = read?;
+        match module.recipe {
+            Recipe::Kbuild => read.has_makefile()?,
+            Recipe::Dkms => read.has_dkms_conf()?,
+            // What it takes, only the command knows.
+            Recipe::Command { .. } => {}
+        }
+        Ok(read)
     }
 
     /// Returns a package that carries a source, and brings it into the store: the one that is

@@ -11,7 +11,7 @@ use crate::report::{
 };
 use crate::retention::{Needs, open_store};
 use crate::state::State;
-use crate::store::{SoleStore, choose};
+use crate::store::{Collection, choose};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -77,14 +77,13 @@ pub(crate) fn run(common: &Common, command: &Command, status: &Status) -> Result
 }
 
 fn collect(state: &State, gc: &Gc, status: &Status) -> Result<Exit, Refusal> {
-    let _claim = state.claim()?;
     // Leaves word that this directory uses the store, before anybody else may clean it up.
     drop(open_store(state)?);
-    let store = SoleStore::open(&state.store())?.ok_or_else(|| {
+    let store = Collection::open(&state.store())?.ok_or_else(|| {
         Refusal::new(
             Exit::Usage,
             format!(
-                "`{}` is in use by another `kmatrix`",
+                "another `kmatrix store gc` is at work in `{}`",
                 state.store().display()
             ),
         )
@@ -97,19 +96,28 @@ fn collect(state: &State, gc: &Gc, status: &Status) -> Result<Exit, Refusal> {
             path.display()
         ));
     }
-    let choice = choose(
+    let mut choice = choose(
         store.items()?,
-        |item| needs.has(&item.digest),
+        |item| needs.has(&item.digest) || store.may_be_in_use(item),
         gc.budget.bytes(),
     );
     if !gc.dry_run {
-        for item in &choice.remove {
-            store.remove(item)?;
+        for item in std::mem::take(&mut choice.remove) {
+            if store.remove(&item)? {
+                choice.remove.push(item);
+            } else {
+                choice.keep.push(item);
+            }
         }
     }
+    let in_use = choice
+        .keep
+        .iter()
+        .filter(|item| !needs.has(&item.digest) && store.may_be_in_use(item));
     let collected = Collected {
         budget: gc.budget.bytes(),
         is_dry_run: gc.dry_run,
+        in_use: in_use.map(|item| item.bytes).sum(),
         choice: &choice,
         needs: &needs,
     };
@@ -120,13 +128,17 @@ fn collect(state: &State, gc: &Gc, status: &Status) -> Result<Exit, Refusal> {
     if collected.after() <= collected.budget {
         return Ok(Exit::Success);
     }
-    Err(Refusal::new(
-        Exit::Usage,
-        format!(
-            "{} are needed, which is more than the budget of {}",
-            size(collected.after()),
-            gc.budget
-        ),
-    )
-    .hint("give more with `--budget`, or remove locks that are no longer wanted".to_owned()))
+    let after = size(collected.after());
+    let (why, hint) = if collected.in_use > 0 {
+        let hint = "run it again when nothing else runs, or give more with `--budget`";
+        ("are needed or in use", hint)
+    } else {
+        let hint = "give more with `--budget`, or remove locks that are no longer wanted";
+        ("are needed", hint)
+    };
+    let message = format!(
+        "{after} {why}, which is more than the budget of {}",
+        gc.budget
+    );
+    Err(Refusal::new(Exit::Usage, message).hint(hint.to_owned()))
 }

@@ -89,13 +89,17 @@ pub enum EngineFailure {
     NoSpace { message: String },
     #[error("the container vanished while it ran")]
     Vanished,
+    #[error("the engine lost the container: somebody had it killed while it ran")]
+    Killed,
 }
 
 impl EngineFailure {
     /// Returns true if trying again may help. A refusal is an answer, and stays.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Vanished => true,
+            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Vanished | Self::Killed => {
+                true
+            }
             Self::NoImage { .. } | Self::Refused { .. } | Self::NoSpace { .. } => false,
         }
     }
@@ -112,7 +116,9 @@ impl EngineFailure {
                  directory visible to it"
             }
             Self::NoSpace { .. } => "free some of the space of the engine's data directory",
-            Self::Vanished => "look for another program that removes containers",
+            Self::Vanished | Self::Killed => {
+                "look for another program that kills or removes containers"
+            }
         }
     }
 }

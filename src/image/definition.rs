@@ -12,6 +12,8 @@ use crate::name::{ImageName, Suite};
 pub struct ImageDefinition {
     pub name: ImageName,
     pub origin: ImageOrigin,
+    /// Where the packages come from of an image that is not bootstrapped, as far as its author says.
+    pub updates: Option<UpdateArchives>,
     /// Programs whose version line (`<tool> --version`) is recorded and compared with what a kernel
     /// says it was built with; the first word is the program.
     pub tools: Vec<String>,
@@ -19,6 +21,27 @@ pub struct ImageDefinition {
     pub path: PathBuf,
     /// The digest of that file.
     pub digest: Sha256Digest,
+}
+
+/// The archives that have newer versions of an image's packages, if there are any.
+#[derive(Debug, Clone)]
+pub struct UpdateArchives {
+    pub archives: Vec<ArchiveFacts>,
+    /// Those of the suites that carry security updates, which are counted apart.
+    pub security: Vec<Suite>,
+}
+
+impl ImageDefinition {
+    /// Returns where its packages come from, as far as it says so itself.
+    pub fn update_archives(&self) -> Option<UpdateArchives> {
+        match &self.origin {
+            ImageOrigin::Bootstrap(bootstrap) => Some(UpdateArchives {
+                archives: bootstrap.archives.clone(),
+                security: bootstrap.security.clone(),
+            }),
+            ImageOrigin::Registry { .. } | ImageOrigin::Dockerfile(_) => self.updates.clone(),
+        }
+    }
 }
 
 /// Where an image comes from.

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use crate::catalog::archive_file::read_archives;
+use crate::catalog::facts::ArchiveFacts;
 use crate::catalog::format::ArchiveFormat;
 use crate::document::{Document, ProblemCode, Problems, Read, Table, Value};
 use crate::engine::BuildNetwork;
-use crate::image::definition::{Bootstrap, DockerfileOrigin, ImageDefinition, ImageOrigin};
+use crate::image::definition::{
+    Bootstrap, DockerfileOrigin, ImageDefinition, ImageOrigin, UpdateArchives,
+};
 use crate::name::{ImageName, PackageName, Suite};
 
 /// The version of the file format that this program reads.
@@ -35,6 +38,9 @@ fn read_definition(document: &Document, table: &Table<'_>) -> Read<ImageDefiniti
     let dockerfile = table.optional("dockerfile", |value| {
         value.table(|table| read_dockerfile(document, table))
     });
+    let updates = table.optional("updates", |value| {
+        value.table(|table| read_updates(document, table))
+    });
     let mut origins = [bootstrap?, registry?, dockerfile?].into_iter().flatten();
     let origin = match (origins.next(), origins.next()) {
         (Some(origin), None) => origin,
@@ -48,10 +54,18 @@ fn read_definition(document: &Document, table: &Table<'_>) -> Read<ImageDefiniti
             return Err(table.refuse(ProblemCode::MissingKey, message, None));
         }
     };
+    let updates = updates?;
+    if updates.is_some() && matches!(origin, ImageOrigin::Bootstrap(_)) {
+        let message =
+            "`[updates]` is for images that are not bootstrapped: their archives are known";
+        let hint = "put `security` into `[bootstrap]`".to_owned();
+        return Err(table.refuse(ProblemCode::Conflict, message, Some(hint)));
+    }
     schema?;
     Ok(ImageDefinition {
         name: name?,
         origin,
+        updates,
         tools: tools?,
         path: document.path().to_owned(),
         digest: document.digest(),
@@ -64,10 +78,31 @@ fn read_bootstrap(document: &Document, table: &Table<'_>) -> Read<ImageOrigin> {
         value.one_or_list(Value::parse::<PackageName>)
     });
     let locales = table.optional("locales", |value| value.one_or_list(locale));
-    let security = table.or("security", Vec::new(), |value| {
+    let security = read_security(table, archives.as_deref().ok())?;
+    Ok(ImageOrigin::Bootstrap(Bootstrap {
+        archives: archives?,
+        packages: packages?.into_iter().map(String::from).collect(),
+        locales: locales?.unwrap_or_default(),
+        security,
+    }))
+}
+
+fn read_updates(document: &Document, table: &Table<'_>) -> Read<UpdateArchives> {
+    let archives = read_archives(table, document.folder(), ArchiveFormat::Apt);
+    let security = read_security(table, archives.as_deref().ok())?;
+    Ok(UpdateArchives {
+        archives: archives?,
+        security,
+    })
+}
+
+/// Reads the names of suites, which have to be those of the archives; archives that cannot be read
+/// have been reported.
+fn read_security(table: &Table<'_>, archives: Option<&[ArchiveFacts]>) -> Read<Vec<Suite>> {
+    table.or("security", Vec::new(), |value| {
         value.one_or_list(|value| {
             let suite: Suite = value.parse()?;
-            let is_read = archives.as_ref().map_or(true, |archives| {
+            let is_read = archives.is_none_or(|archives| {
                 let mut suites = archives.iter().flat_map(|archive| &archive.suites);
                 suites.any(|facts| facts.suite == suite)
             });
@@ -77,14 +112,7 @@ fn read_bootstrap(document: &Document, table: &Table<'_>) -> Read<ImageOrigin> {
             let message = format!("no archive here has a suite `{suite}`");
             Err(value.refuse(ProblemCode::BadValue, message, None))
         })
-    });
-    let security = security?;
-    Ok(ImageOrigin::Bootstrap(Bootstrap {
-        archives: archives?,
-        packages: packages?.into_iter().map(String::from).collect(),
-        locales: locales?.unwrap_or_default(),
-        security,
-    }))
+    })
 }
 
 fn read_dockerfile(document: &Document, table: &Table<'_>) -> Read<ImageOrigin> {
@@ -246,6 +274,32 @@ mod tests {
             problems.contains("no archive here has a suite `sid`"),
             "{problems}"
         );
+    }
+
+    #[test]
+    fn an_image_that_is_pulled_may_say_where_its_packages_come_from() {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("images");
+        let text = std::fs::read_to_string(folder.join("debian-12.toml")).expect("a definition");
+        let (_, archives) = text
+            .split_once("[[bootstrap.archive]]")
+            .expect("an archive");
+        let archives = format!("[[updates.archive]]{archives}").replace("bootstrap", "updates");
+        let digest = "a".repeat(64);
+        let with = |security: &str| {
+            read(&format!(
+                "schema = 1\nname = 'debian-12'\ntools = ['ld']\n[registry]\n\
+                 reference = 'registry.example/image'\ndigest = 'sha256:{digest}'\n\
+                 [updates]\nsecurity = '{security}'\n{archives}"
+            ))
+        };
+        let image = with("bookworm-security").unwrap_or_else(|problems| panic!("{problems}"));
+        let updates = image.update_archives().expect("archives");
+        assert_eq!(updates.archives.len(), 2);
+        assert_eq!(updates.security.len(), 1);
+        let problems = with("sid").expect_err("no such suite").to_string();
+        assert!(problems.contains("has a suite `sid`"), "{problems}");
+        let both = read(&format!("{text}\n[updates]\n{archives}")).expect_err("a conflict");
+        assert!(both.to_string().contains("not bootstrapped"), "{both}");
     }
 
     #[test]

@@ -64,7 +64,8 @@ impl DockerfileBuildError {
                 EngineFailure::Unreachable { .. }
                 | EngineFailure::NoAnswer { .. }
                 | EngineFailure::NoSpace { .. }
-                | EngineFailure::Vanished => true,
+                | EngineFailure::Vanished
+                | EngineFailure::Killed => true,
             },
             Self::Read { .. }
             | Self::Refused(_)

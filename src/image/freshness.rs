@@ -218,7 +218,15 @@ pub fn judge(
     policy: &FreshnessPolicy,
     now: Timestamp,
 ) -> (ImageFreshness, Vec<String>) {
-    let mut reasons = vec![by_age(archive_date, policy, now)];
+    let mut reasons = Vec::new();
+    match (archive_date, updates) {
+        (None, Updates::Looked { missed, gone, .. }) => {
+            reasons.extend(without_an_age(missed.len(), gone.len(), policy));
+        }
+        (Some(_), _) | (None, Updates::Unknown { .. }) => {
+            reasons.push(by_age(archive_date, policy, now));
+        }
+    }
     reasons.extend(by_updates(updates, policy));
     reasons.extend(by_tag(tag));
     let word = reasons.iter().map(|(word, _)| *word).max();
@@ -252,6 +260,37 @@ fn by_age(archive_date: Option<Timestamp>, policy: &FreshnessPolicy, now: Timest
             "no date of the archive that it was made from is recorded".to_owned(),
         ),
     }
+}
+
+/// Judges an image that nobody here made from an archive: how old its packages are is not recorded, but
+/// somebody has held each of them against what there is today. What it has missed may have been there
+/// for years, so it is stale unless the policy allows so much to be missed.
+fn without_an_age(missed: usize, gone: usize, policy: &FreshnessPolicy) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if gone > 0 {
+        let text =
+            format!("{gone} packages are in none of its archives, and nobody could judge them");
+        reasons.push((ImageFreshness::Unknown, text));
+    }
+    let is_allowed = policy
+        .missed_updates
+        .is_some_and(|limit| missed <= limit as usize);
+    let no_date = "no date of the archive that it was made from is recorded";
+    reasons.push(match missed {
+        0 => (
+            ImageFreshness::Fresh,
+            format!("{no_date}, and no package has a newer version today"),
+        ),
+        _ if is_allowed => (
+            ImageFreshness::Ageing,
+            format!("{no_date}, and the updates that it has missed are no more than allowed"),
+        ),
+        _ => (
+            ImageFreshness::Stale,
+            format!("{no_date}, so nobody knows since when it has missed updates"),
+        ),
+    });
+    reasons
 }
 
 fn by_updates(updates: &Updates, policy: &FreshnessPolicy) -> Vec<Reason> {
@@ -473,6 +512,13 @@ mod tests {
             gone: Vec::new(),
             oldest: None,
         };
+        let gone = Updates::Looked {
+            suites: Vec::new(),
+            missed: Vec::new(),
+            security: 0,
+            gone: vec!["own".to_owned()],
+            oldest: None,
+        };
         let nobody = Updates::Unknown {
             reason: "`--offline`".to_owned(),
         };
@@ -525,7 +571,16 @@ mod tests {
             (old, looked(0, 0), not, &lenient, ImageFreshness::Ageing),
             (older, looked(0, 0), not, &lenient, ImageFreshness::Stale),
             (older, nobody.clone(), not, &lenient, ImageFreshness::Stale),
-            (None, looked(0, 0), not, &lenient, ImageFreshness::Unknown),
+            (None, nobody.clone(), not, &lenient, ImageFreshness::Unknown),
+            (None, looked(0, 0), not, &lenient, ImageFreshness::Fresh),
+            (None, looked(0, 0), &moved, &lenient, ImageFreshness::Ageing),
+            (None, looked(1, 0), not, &lenient, ImageFreshness::Stale),
+            (None, looked(1, 0), not, &strict, ImageFreshness::Ageing),
+            (None, looked(2, 0), not, &strict, ImageFreshness::Stale),
+            (None, looked(0, 1), not, &strict, ImageFreshness::Stale),
+            (None, gone.clone(), not, &lenient, ImageFreshness::Unknown),
+            // What was made from a recorded state may have packages of its own.
+            (young, gone, not, &lenient, ImageFreshness::Fresh),
         ];
         for (date, updates, tag, policy, expected) in cases {
             let (found, reasons) = judge(date, &updates, tag, policy, now);

@@ -10,7 +10,7 @@ use crate::catalog::error::CatalogError;
 use crate::catalog::surroundings::Surroundings;
 use crate::digest::Sha256Digest;
 use crate::engine::{Docker, EngineFailure};
-use crate::image::definition::{Bootstrap, ImageDefinition, ImageOrigin};
+use crate::image::definition::{ImageDefinition, ImageOrigin, UpdateArchives};
 use crate::image::freshness::{
     FreshnessPolicy, ImageFreshness, TagStanding, Updates, judge, updates,
 };
@@ -50,11 +50,12 @@ pub struct Look<'a> {
 
 /// Looks at one image. Whatever cannot be looked at is part of the answer.
 ///
-/// `archives` are what its packages come from: its own, or those of our image that it stands on.
+/// `archives` are what its packages come from: those that it names, or those of our image that it
+/// stands on.
 pub async fn examine(
     definition: &ImageDefinition,
     record: Option<&ImageRecord>,
-    archives: Option<&Bootstrap>,
+    archives: Option<&UpdateArchives>,
     look: &Look<'_>,
 ) -> FreshnessReport {
     let updates = match record {
@@ -90,14 +91,16 @@ fn unknown(reason: impl Into<String>) -> Updates {
 
 async fn look_for_updates(
     record: &ImageRecord,
-    archives: Option<&Bootstrap>,
+    archives: Option<&UpdateArchives>,
     look: &Look<'_>,
 ) -> Updates {
     if let Some(reason) = look.forbidden {
         return unknown(reason);
     }
     let Some(archives) = archives else {
-        return unknown("its definition names no archive that its packages come from");
+        return unknown(
+            "its definition names no archive in `[updates]` that its packages come from",
+        );
     };
     match record.inventory.map(|inventory| inventory.database) {
         Some(PackageDatabase::Dpkg) | None => {}

@@ -18,6 +18,8 @@ pub struct Collected<'a> {
     pub is_dry_run: bool,
     pub choice: &'a Choice,
     pub needs: &'a Needs,
+    /// How many bytes nobody needs, but a process that has the store open may be using.
+    pub in_use: u64,
 }
 
 impl Collected<'_> {
@@ -154,6 +156,7 @@ pub struct CollectedDocument<'a> {
     after: u64,
     removed: Vec<ItemDocument<'a>>,
     needed: Vec<NeededBytes>,
+    in_use: u64,
     forgotten: Vec<String>,
 }
 
@@ -186,6 +189,7 @@ impl<'a> From<&Collected<'a>> for CollectedDocument<'a> {
                     bytes,
                 })
                 .collect(),
+            in_use: collected.in_use,
             forgotten: collected
                 .needs
                 .forgotten
@@ -211,7 +215,12 @@ pub fn print_collected(to: &mut impl Write, collected: &Collected<'_>) -> io::Re
     for (holder, bytes) in &needed {
         writeln!(to, "kept {} for {holder}", size(*bytes))?;
     }
-    let spare = collected.after() - needed.values().sum::<u64>();
+    if collected.in_use > 0 {
+        let in_use = size(collected.in_use);
+        writeln!(to, "kept {in_use} that a running `kmatrix` may use")?;
+    }
+    let needed: u64 = needed.values().sum();
+    let spare = collected.after() - needed - collected.in_use;
     if spare > 0 {
         writeln!(
             to,

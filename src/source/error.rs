@@ -26,6 +26,8 @@ pub enum Refused {
     Missing { directory: PathBuf },
     #[error("`{}` has no `Kbuild` and no `Makefile`", directory.display())]
     NoMakefile { directory: PathBuf },
+    #[error("`{}` has no `dkms.conf`", directory.display())]
+    NoDkmsConf { directory: PathBuf },
     #[error(transparent)]
     Tree(#[from] TreeError),
     #[error(transparent)]
@@ -73,7 +75,10 @@ impl Refused {
             Self::Store(StoreError::Package { .. }) => false,
             Self::Store(_) | Self::OtherDigest { .. } | Self::OtherPackage { .. } => true,
             Self::Path(_) | Self::NoMember { .. } | Self::Dsc(_) => false,
-            Self::Missing { .. } | Self::NoMakefile { .. } | Self::Tree(_) => false,
+            Self::Missing { .. }
+            | Self::NoMakefile { .. }
+            | Self::NoDkmsConf { .. }
+            | Self::Tree(_) => false,
         }
     }
 
@@ -83,6 +88,7 @@ impl Refused {
             Self::Store(error) => error.is_full(),
             Self::Missing { .. }
             | Self::NoMakefile { .. }
+            | Self::NoDkmsConf { .. }
             | Self::Tree(_)
             | Self::Git(_)
             | Self::OtherDigest { .. }
@@ -100,7 +106,12 @@ impl Refused {
                 "correct `source` in the matrix; it is relative to the matrix file"
             }
             Self::NoMakefile { .. } => {
-                "an out-of-tree module has a `Kbuild` with a line such as `obj-m := name.o`"
+                "an out-of-tree module has a `Kbuild` with a line such as `obj-m := name.o`; one that \
+                 is built in another way says so with `recipe`"
+            }
+            Self::NoDkmsConf { .. } => {
+                "a DKMS package has a `dkms.conf` at the top of its source; `path` names a directory \
+                 below that, and without `recipe = \"dkms\"` the kernel build system is called"
             }
             Self::Tree(TreeError::LinkLeaves { .. }) => {
                 "copy the file into the source tree; what a link leads out to is not covered by \

@@ -194,12 +194,6 @@ impl Found {
             suspicions.extend(found);
         }
         suspicions.truncate(suspicion::MOST_OF_A_SOURCE);
-        if !["Kbuild", "Makefile"]
-            .iter()
-            .any(|name| entries.contains_key(*name))
-        {
-            return Err(SourceError::new(module, Refused::NoMakefile { directory }));
-        }
         let record = SourceRecord {
             tree: tree::digest(&entries),
             origin,
@@ -221,6 +215,25 @@ impl Source {
     pub fn declare(&mut self, declarations: &[Declaration]) -> Vec<DeclarationError> {
         closed::declare(&mut self.record.closed_inputs, &self.entries, declarations)
     }
+
+    /// Refuses a source in which the kernel build system finds nothing to do.
+    pub fn has_makefile(&self) -> Result<(), SourceError> {
+        let directory = self.directory.clone();
+        self.has_one_of(&["Kbuild", "Makefile"], Refused::NoMakefile { directory })
+    }
+
+    /// Refuses a source that is no DKMS package.
+    pub fn has_dkms_conf(&self) -> Result<(), SourceError> {
+        let directory = self.directory.clone();
+        self.has_one_of(&["dkms.conf"], Refused::NoDkmsConf { directory })
+    }
+
+    fn has_one_of(&self, names: &[&str], otherwise: Refused) -> Result<(), SourceError> {
+        if names.iter().any(|name| self.entries.contains_key(*name)) {
+            return Ok(());
+        }
+        Err(SourceError::new(&self.module, otherwise))
+    }
 }
 
 #[cfg(test)]
@@ -234,12 +247,29 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_empty_source_is_refused() {
+    fn a_missing_source_is_refused() {
         let dir = tempfile::tempdir().expect("a directory");
         let missing = read(&module(), &dir.path().join("none")).expect_err("no source");
         assert!(matches!(missing.why(), Refused::Missing { .. }));
-        let empty = read(&module(), dir.path()).expect_err("no source");
-        assert!(matches!(empty.why(), Refused::NoMakefile { .. }));
+    }
+
+    #[test]
+    fn a_source_has_what_its_recipe_begins_with() {
+        for (name, makefile, dkms_conf) in [
+            ("Kbuild", true, false),
+            ("Makefile", true, false),
+            ("dkms.conf", false, true),
+            ("build.sh", false, false),
+            ("below/Makefile", false, false),
+        ] {
+            let dir = tempfile::tempdir().expect("a directory");
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+            fs::write(path, "").expect("a file");
+            let source = read(&module(), dir.path()).expect("a source");
+            assert_eq!(source.has_makefile().is_ok(), makefile, "{name}");
+            assert_eq!(source.has_dkms_conf().is_ok(), dkms_conf, "{name}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 
 use super::error::{StoreError, failed};
 use super::scratch::Scratch;
-use super::{Store, disk};
+use super::{Store, disk, lease};
 use crate::digest::{Hashing, Sha256Digest};
 
 impl Store {
@@ -18,10 +18,12 @@ impl Store {
     /// hash it again; [`Store::open_blob`] does.
     pub fn blob_path(&self, digest: &Sha256Digest) -> Option<PathBuf> {
         let path = blob_place(&self.root, digest);
+        // Without the lock it may be gone the moment after; where there is none, there is no store.
+        let _using = lease::using(&self.root).ok()?;
         if !path.is_file() {
             return None;
         }
-        disk::mark_used(&path);
+        disk::mark_used(&path, self.scratch.opened);
         Some(path)
     }
 
@@ -30,7 +32,7 @@ impl Store {
         Ok(BlobWriter {
             root: self.root.clone(),
             file: Hashing::new(self.scratch.file()?),
-            _scratch: Arc::clone(&self.scratch),
+            scratch: Arc::clone(&self.scratch),
         })
     }
 
@@ -69,9 +71,10 @@ impl Store {
     /// Opens a blob for reading; the reader's end is an error if the bytes were not the digest's.
     pub fn open_blob(&self, digest: &Sha256Digest) -> Result<BlobReader, StoreError> {
         let path = blob_place(&self.root, digest);
+        let _using = lease::using(&self.root)?;
         match File::open(&path) {
             Ok(file) => {
-                disk::mark_used(&path);
+                disk::mark_used(&path, self.scratch.opened);
                 Ok(BlobReader {
                     expected: *digest,
                     path,
@@ -109,7 +112,7 @@ impl Store {
 pub struct BlobWriter {
     root: PathBuf,
     file: Hashing<NamedTempFile>,
-    _scratch: Arc<Scratch>,
+    scratch: Arc<Scratch>,
 }
 
 impl BlobWriter {
@@ -145,7 +148,9 @@ impl BlobWriter {
             .map_err(failed("flush", file.path()))?;
         // A blob that is there already is replaced by the same bytes, which mends a corrupt one.
         let file = file.into_temp_path();
+        let _using = lease::using(&self.root)?;
         disk::publish(&file, &place)?;
+        disk::mark_used(&place, self.scratch.opened);
         Ok((found, found_bytes))
     }
 }

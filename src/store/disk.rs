@@ -48,13 +48,16 @@ pub(super) fn publish(from: &Path, to: &Path) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Writes down that a file was used now. It is remembered to a minute, so that what is used all the
-/// time is not written to all the time; and where it cannot be, it only seems older than it is.
-pub(super) fn mark_used(path: &Path) {
-    let now = SystemTime::now();
+/// Writes down that a file was used now, by a process that opened the store at `opened`. It is
+/// remembered to a minute, so that what is used all the time is not written to all the time, but is
+/// never before `opened`, even if the clock is set back.
+pub(super) fn mark_used(path: &Path, opened: SystemTime) {
+    let now = SystemTime::now().max(opened);
     let is_recent = fs::metadata(path)
         .and_then(|metadata| metadata.modified())
-        .is_ok_and(|used| now.duration_since(used).is_ok_and(|age| age < A_MINUTE));
+        .is_ok_and(|used| {
+            used >= opened && now.duration_since(used).is_ok_and(|age| age < A_MINUTE)
+        });
     if !is_recent {
         let _ = File::open(path).and_then(|file| file.set_modified(now));
     }

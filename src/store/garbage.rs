@@ -1,25 +1,28 @@
 //! Making room: removing what is not needed, the least recently used first.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use rustix::fs::{FlockOperation, flock};
+use std::time::{Duration, SystemTime};
 
 use super::error::{StoreError, failed};
-use super::items::{Item, ItemKind, items};
-use super::scratch::{Scratch, users};
+use super::items::{Item, ItemKind, items, last_used};
+use super::lease::{self, Locked};
+use super::scratch::Scratch;
 
 /// How often the lock is tried, and how long is waited in between: a program that was started from
 /// another thread holds this process's open files for the moment between its fork and its exec.
 const LOOKS: u32 = 25;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// A store that no other process has open; whoever wants to open it waits until this is dropped.
-pub struct SoleStore {
+/// A store in which this process may remove something, beside whoever else has it open. There is one
+/// such process at a time.
+pub struct Collection {
     root: PathBuf,
     scratch: Scratch,
+    /// When the first of those who had the store open opened it.
+    unused_before: SystemTime,
+    _collecting: Locked,
 }
 
 /// What is to be removed, and what stays.
@@ -30,26 +33,27 @@ pub struct Choice {
     pub keep: Vec<Item>,
 }
 
-impl SoleStore {
-    /// Takes the store for this process alone; `None` if another process has it open.
+impl Collection {
+    /// Opens the store; `None` if another process is removing something from it.
+    ///
+    /// Who needs what has to be asked after this: a process that ends before is seen by what it has
+    /// left, and one that ends later by its lease.
     pub fn open(root: &Path) -> Result<Option<Self>, StoreError> {
-        let (path, file) = users(root)?;
-        for _ in 0..LOOKS {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Self::with(root, file).map(Some),
-                Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(BETWEEN_LOOKS),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(failed("lock", path)(error.into())),
+        for look in 0..LOOKS {
+            if look > 0 {
+                std::thread::sleep(BETWEEN_LOOKS);
+            }
+            if let Some(collecting) = lease::collecting(root)? {
+                let scratch = Scratch::claim(root)?;
+                return Ok(Some(Self {
+                    root: root.to_owned(),
+                    scratch,
+                    unused_before: lease::oldest(root)?,
+                    _collecting: collecting,
+                }));
             }
         }
         Ok(None)
-    }
-
-    fn with(root: &Path, alone: File) -> Result<Self, StoreError> {
-        Ok(Self {
-            root: root.to_owned(),
-            scratch: Scratch::holding(root, alone)?,
-        })
     }
 
     /// Returns everything in the store, the least recently used first.
@@ -57,21 +61,30 @@ impl SoleStore {
         items(&self.root)
     }
 
-    /// Removes one item. It is there or gone whenever this process is killed: a tree leaves by a
-    /// rename, and what is left of it in `tmp/` goes when the store is next opened.
-    pub fn remove(&self, item: &Item) -> Result<(), StoreError> {
+    /// Returns true if a process that has the store open may be using an item, or may have made it.
+    pub fn may_be_in_use(&self, item: &Item) -> bool {
+        last_used(&item.kind, &item.path).is_ok_and(|used| used >= self.unused_before)
+    }
+
+    /// Removes one item, and returns false if somebody has come to use it since it was chosen. It is
+    /// there or gone whenever this process is killed: a tree leaves by a rename, and what is left of it
+    /// in `tmp/` goes when the store is next opened.
+    pub fn remove(&self, item: &Item) -> Result<bool, StoreError> {
+        let away = self.scratch.directory()?;
+        let alone = lease::removing(&self.root)?;
+        if self.may_be_in_use(item) {
+            return Ok(false);
+        }
         let removed = match &item.kind {
             ItemKind::Blob => fs::remove_file(&item.path),
-            ItemKind::Tree(_) => {
-                let away = self.scratch.directory()?;
-                fs::rename(&item.path, away.path().join("tree")).and_then(|()| away.close())
-            }
+            ItemKind::Tree(_) => fs::rename(&item.path, away.path().join("tree")),
         };
-        match removed {
+        drop(alone);
+        match removed.and_then(|()| away.close()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(failed("remove", &item.path)(error))
             }
-            Ok(()) | Err(_) => Ok(()),
+            Ok(()) | Err(_) => Ok(true),
         }
     }
 }

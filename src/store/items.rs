@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use rayon::prelude::*;
@@ -109,7 +110,7 @@ pub(super) fn items(root: &Path) -> Result<Vec<Item>, StoreError> {
     }
     let mut items: Vec<Item> = found
         .into_par_iter()
-        .map(|(kind, digest, path)| measured(kind, digest, path))
+        .filter_map(|(kind, digest, path)| measured(kind, digest, path).transpose())
         .collect::<Result<_, _>>()?;
     items.sort_by(|a, b| a.used.cmp(&b.used).then_with(|| a.path.cmp(&b.path)));
     Ok(items)
@@ -127,34 +128,47 @@ fn name(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
 }
 
-fn measured(kind: ItemKind, digest: Sha256Digest, path: PathBuf) -> Result<Item, StoreError> {
-    let marked = match &kind {
-        ItemKind::Blob => path.clone(),
-        ItemKind::Tree(_) => path.join(TreeFile::NAME),
-    };
-    let modified = fs::metadata(&marked)
-        .and_then(|metadata| metadata.modified())
-        // A tree without its manifest is of no use to anybody.
-        .or_else(|error| match (&kind, error.kind()) {
-            (ItemKind::Tree(_), io::ErrorKind::NotFound) => Ok(std::time::UNIX_EPOCH),
-            _ => Err(error),
-        })
-        .map_err(failed("look at", &marked))?;
-    let mut bytes = 0;
-    for entry in WalkDir::new(&path) {
-        let metadata = entry
-            .and_then(|entry| entry.metadata())
-            .map_err(|error| failed("look at", &path)(error.into()))?;
-        // `st_blocks` counts 512 bytes, whatever the file system's block size (stat(2)).
-        bytes += metadata.blocks() * 512;
+/// Returns when something was last used, to a minute.
+pub(super) fn last_used(kind: &ItemKind, path: &Path) -> io::Result<SystemTime> {
+    let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
+    match kind {
+        ItemKind::Blob => modified(path),
+        ItemKind::Tree(_) => match modified(&path.join(TreeFile::NAME)) {
+            // A tree without its manifest is of no use to anybody.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_dir() => {
+                Ok(SystemTime::UNIX_EPOCH)
+            }
+            answer => answer,
+        },
     }
-    Ok(Item {
-        kind,
-        digest,
-        bytes,
-        used: Timestamp::try_from(modified).unwrap_or(Timestamp::UNIX_EPOCH),
-        path,
-    })
+}
+
+/// Measures an item; `None` if it was removed meanwhile.
+fn measured(
+    kind: ItemKind,
+    digest: Sha256Digest,
+    path: PathBuf,
+) -> Result<Option<Item>, StoreError> {
+    let measured = || -> io::Result<(SystemTime, u64)> {
+        let used = last_used(&kind, &path)?;
+        let mut bytes = 0;
+        for entry in WalkDir::new(&path) {
+            // `st_blocks` counts 512 bytes, whatever the file system's block size (stat(2)).
+            bytes += entry?.metadata()?.blocks() * 512;
+        }
+        Ok((used, bytes))
+    };
+    match measured() {
+        Ok((used, bytes)) => Ok(Some(Item {
+            kind,
+            digest,
+            bytes,
+            used: Timestamp::try_from(used).unwrap_or(Timestamp::UNIX_EPOCH),
+            path,
+        })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("look at", &path)(error)),
+    }
 }
 
 fn check_blob(item: &Item) -> Result<(), String> {

@@ -12,7 +12,9 @@
 //! tmp/<process>/                   what a running process is still making
 //! states/                          who uses the store; written and read by `retention`
 //! lock                             held for a moment by a process that opens the store
-//! users                            held by every process that has the store open
+//! removing                         held for a moment, shared by a process that looks something up or
+//!                                  makes it visible, and alone by one that removes something
+//! collecting                       held by the one process that may remove something
 //! ```
 //!
 //! What holds at every moment, whatever number of processes use the store and wherever one is
@@ -23,23 +25,26 @@
 //! 2. Nothing in `blobs/` or `trees/` is changed or replaced by anything else than the same content.
 //! 3. A directory in `tmp/` belongs to the process that holds a lock on it. The system lets go of
 //!    the lock when the process ends, in whatever way, and the next process that opens the store
-//!    removes the directory. No process id or time is looked at, so neither a reboot nor a reused
-//!    id can make a dead process look alive.
+//!    removes the directory. No process id or time is looked at for that, so neither a reboot nor a
+//!    reused id can make a dead process look alive.
 //! 4. A blob's bytes are hashed again whenever they are used. An existing tree is trusted by its
 //!    manifest without a walk, so what it is mounted into must not be able to write to it.
 //!
-//! 5. Something is removed only by a process that no other shares the store with ([`SoleStore`]):
-//!    whoever has it open holds a shared lock, and whoever removes holds it alone. When something
-//!    was last used is the time of change of a blob, or of a tree's `tree.json`.
+//! 5. Something is removed ([`Collection`]) only if it was last used before anybody who has the store
+//!    open opened it, which the name of his directory in `tmp/` says. When something was last used is
+//!    the time of change of a blob, or of a tree's `tree.json`; it is looked at and written under the
+//!    lock `removing`, so that what a process has found or made stays until it closes the store.
 //!
-//! The file system must have `flock` and atomic renames across the root directory; a key in `trees/`
-//! carries the version of the code that made the tree, so a change to unpacking makes new trees.
+//! The file system must have `flock`, times to the nanosecond, and atomic renames across the root
+//! directory; a key in `trees/` carries the version of the code that made the tree, so a change to
+//! unpacking makes new trees.
 
 mod blobs;
 mod disk;
 mod error;
 mod garbage;
 mod items;
+mod lease;
 mod manifest;
 mod scratch;
 mod sources;
@@ -51,7 +56,7 @@ use std::sync::Arc;
 
 pub use blobs::{BlobReader, BlobWriter};
 pub use error::StoreError;
-pub use garbage::{Choice, SoleStore, choose};
+pub use garbage::{Choice, Collection, choose};
 pub use items::{Item, ItemKind, Verification};
 pub use sources::{MakingSource, SourceKind};
 pub use tarballs::TarballTree;
@@ -68,7 +73,7 @@ pub struct Store {
 
 impl Store {
     /// Opens the store at `root`, makes it if it is not there, and removes what processes that have
-    /// died left half made. Waits while a process has the store alone.
+    /// died left half made.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         for directory in ["blobs/sha256", "trees", "tmp"] {
             disk::make_directories(&root.join(directory))?;

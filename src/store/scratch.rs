@@ -3,11 +3,12 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::disk;
 use super::error::{StoreError, failed};
+use super::{disk, lease};
 
 /// A directory in `tmp/` that belongs to this process for as long as it holds the lock on it.
 #[derive(Debug)]
@@ -15,8 +16,8 @@ pub(super) struct Scratch {
     path: PathBuf,
     /// Keeps the lock; closed, and so unlocked, after the directory is gone.
     _locked: File,
-    /// Keeps the lock on `users`, shared or alone.
-    _user: File,
+    /// When the process opened the store; nothing that it uses is marked with an earlier time.
+    pub(super) opened: SystemTime,
 }
 
 impl Scratch {
@@ -25,27 +26,12 @@ impl Scratch {
     /// Both happen under the store's lock, because between its creation and its locking a directory
     /// of a living process looks like one of a dead process.
     pub(super) fn claim(root: &Path) -> Result<Self, StoreError> {
-        let (path, user) = users(root)?;
-        wait_for(&user, FlockOperation::LockShared).map_err(failed("lock", path))?;
-        Self::holding(root, user)
-    }
-
-    /// Does the same for a process that holds the lock on `users` already.
-    pub(super) fn holding(root: &Path, user: File) -> Result<Self, StoreError> {
-        let lock = root.join("lock");
-        let opening = File::options()
-            .create(true)
-            .append(true)
-            .open(&lock)
-            .and_then(|file| {
-                wait_for(&file, FlockOperation::LockExclusive)?;
-                Ok(file)
-            })
-            .map_err(failed("lock", &lock))?;
+        let opening = lease::opening(root)?;
         let tmp = root.join("tmp");
         sweep(&tmp)?;
+        let opened = SystemTime::now();
         let path = tempfile::Builder::new()
-            .prefix("process-")
+            .prefix(&lease::name(opened))
             .tempdir_in(&tmp)
             .map_err(failed("create a directory in", &tmp))?
             .keep();
@@ -60,7 +46,7 @@ impl Scratch {
         Ok(Self {
             path,
             _locked: locked,
-            _user: user,
+            opened,
         })
     }
 
@@ -118,26 +104,4 @@ fn sweep(tmp: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-/// Opens the file that is locked by everyone who has the store open.
-pub(super) fn users(root: &Path) -> Result<(PathBuf, File), StoreError> {
-    disk::make_directories(&root.join("tmp"))?;
-    let path = root.join("users");
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .map_err(failed("open", &path))?;
-    Ok((path, file))
-}
-
-fn wait_for(file: &File, how: FlockOperation) -> io::Result<()> {
-    loop {
-        match flock(file, how) {
-            Ok(()) => return Ok(()),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
 }

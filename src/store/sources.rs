@@ -7,10 +7,10 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use super::Store;
 use super::error::{StoreError, failed};
-use super::manifest::{self, ManifestFile, TreeFile};
+use super::manifest::TreeFile;
 use super::trees::make_root;
-use super::{Store, disk};
 use crate::digest::{Hashing, Sha256Digest};
 use crate::tree::{self, Entries, Entry};
 
@@ -87,7 +87,7 @@ impl Store {
     pub fn source_tree(&self, entries: &Entries, from: &Path) -> Result<PathBuf, StoreError> {
         let digest = tree::digest(entries);
         let place = self.tree_place(SRC, &digest);
-        if manifest::read::<TreeFile>(&place)?.is_none() {
+        if self.use_tree(&place)?.is_none() {
             let making = self.scratch.directory()?;
             let root = make_root(making.path())?;
             for (name, entry) in entries {
@@ -97,7 +97,6 @@ impl Store {
             let file = TreeFile::new(digest, None);
             self.publish_tree(making, &file, entries.clone(), &place)?;
         }
-        disk::mark_used(&place.join(TreeFile::NAME));
         Ok(place.join("root"))
     }
 
@@ -108,7 +107,7 @@ impl Store {
         key: &Sha256Digest,
     ) -> Result<Option<(PathBuf, Sha256Digest)>, StoreError> {
         let place = self.tree_place(kind.as_str(), key);
-        let file = manifest::read::<TreeFile>(&place)?;
+        let file = self.use_tree(&place)?;
         Ok(file.map(|file| (place.join("root"), file.digest)))
     }
 

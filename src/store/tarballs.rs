@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Store;
 use super::error::StoreError;
-use super::manifest::{self, TreeFile};
+use super::manifest::TreeFile;
 use super::trees::{ROOT, existing_entries, make_root};
 use crate::digest::Sha256Digest;
 use crate::package::{Limits, Strip, unpack_tarball};
@@ -60,7 +60,7 @@ impl Store {
         strip: Strip,
     ) -> Result<Option<TarballTree>, StoreError> {
         let place = self.tree_place(kind(strip), tarball);
-        let Some(file) = manifest::read::<TreeFile>(&place)? else {
+        let Some(file) = self.use_tree(&place)? else {
             return Ok(None);
         };
         Ok(Some(TarballTree {

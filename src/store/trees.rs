@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{StoreError, failed};
 use super::manifest::{self, EntriesFile, ManifestFile, TreeFile};
-use super::{Store, disk};
+use super::{Store, disk, lease};
 use crate::digest::{Hashing, Sha256Digest};
 use crate::package::{Limits, PackageError, PackageFormat, PackageIdentity, unpack};
 use crate::tree::{self, Entries};
@@ -53,10 +53,9 @@ impl Store {
         format: PackageFormat,
     ) -> Result<Option<TreeRecord>, StoreError> {
         let place = self.tree_place(kind(format), package);
-        let Some(file) = manifest::read::<TreeFile>(&place)? else {
+        let Some(file) = self.use_tree(&place)? else {
             return Ok(None);
         };
-        disk::mark_used(&place.join(TreeFile::NAME));
         let identity = file.package.ok_or_else(|| StoreError::CorruptTree {
             path: place.clone(),
             why: "its manifest does not say which package it is".to_owned(),
@@ -152,11 +151,23 @@ impl Store {
         manifest::write(making.path(), &EntriesFile::new(entries))?;
         manifest::write(making.path(), file)?;
         disk::flush_all(making.path())?;
+        let _using = lease::using(&self.root)?;
         if disk::publish(making.path(), place)? {
             // The name in `tmp/` is gone with the rename.
             let _ = making.keep();
         }
+        disk::mark_used(&place.join(TreeFile::NAME), self.scratch.opened);
         Ok(())
+    }
+
+    /// Reads a tree's manifest if the tree is there, which then stays while the store is open.
+    pub(super) fn use_tree(&self, place: &Path) -> Result<Option<TreeFile>, StoreError> {
+        let _using = lease::using(&self.root)?;
+        let file = manifest::read::<TreeFile>(place)?;
+        if file.is_some() {
+            disk::mark_used(&place.join(TreeFile::NAME), self.scratch.opened);
+        }
+        Ok(file)
     }
 
     pub(super) fn tree_place(&self, kind: &str, digest: &Sha256Digest) -> PathBuf {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use kmatrix::outcome::Failure;
 
-use crate::common::Place;
+use crate::common::{Place, wait_until};
 
 /// Which test of this folder produces which class. What was interrupted is no attempt: its test shows
 /// that nothing is recorded of it.
@@ -180,17 +180,54 @@ fn a_build_that_kills_itself() {
 }
 
 #[test]
-fn a_build_that_somebody_else_kills() {
+fn a_build_that_somebody_else_kills_is_made_again() {
+    for command in [&["kill"][..], &["rm", "--force"], &["stop", "--time", "0"]] {
+        let place = Place::new();
+        place.build_of("waits", "", "rebuilds = 0", "");
+        let build = ["build", "matrix.toml", "--format", "json"];
+        let mut running = place.start(&build, "build");
+        let found = place.wait_for_containers(1);
+        place.docker(&[command, &[&found[0]]].concat()).expect(0);
+        wait_until("another container runs", || {
+            let now = place.containers();
+            running.is_over() || !now.is_empty() && !now.contains(&found[0])
+        });
+        place.let_go(&mut running);
+        let ran = running.end().expect(0);
+        assert!(ran.stderr.contains("is made again: "), "{ran}");
+        let document = ran.json();
+        assert_eq!(document["cells"][0]["standing"], "labelled");
+        let attempts = place.explain("/waits")["attempts"].clone();
+        assert_eq!(attempts.as_array().map(Vec::len), Some(1), "{attempts:#}");
+    }
+}
+
+#[test]
+fn a_build_that_somebody_kills_again_and_again_has_not_failed() {
     let place = Place::new();
     place.build_of("sleeps", "", "rebuilds = 0", "");
     let build = ["build", "matrix.toml", "--format", "json"];
-    let running = place.start(&build, "build");
-    let found = place.wait_for_containers(1);
-    place.docker(&["kill", &found[0]]).expect(0);
-    let document = running.end().expect(30).json();
+    let mut running = place.start(&build, "build");
+    wait_until("the run is over", || {
+        for container in place.containers() {
+            // It may be gone, or not have begun.
+            place.docker(&["kill", &container]);
+        }
+        running.is_over()
+    });
+    let ran = running.end().expect(20);
+    assert_eq!(ran.stderr.matches("is made again: ").count(), 2, "{ran}");
+    let document = ran.json();
+    assert_eq!(document["run"]["status"], "abandoned");
     let failure = &document["cells"][0]["failure"];
-    assert_eq!(failure["class"], "killed", "{failure:#}");
-    assert_eq!(failure["detail"]["signal"], 9);
+    assert_eq!(failure["class"], "engine", "{failure:#}");
+    assert_eq!(failure["infrastructure"], true);
+}
+
+#[test]
+fn a_build_that_only_looks_killed_has_failed() {
+    let failed = fail("pretends-to-be-killed", "killed", "", "");
+    assert_eq!(failed.cell["failure"]["detail"]["signal"], 9);
 }
 
 #[test]

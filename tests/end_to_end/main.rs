@@ -6,7 +6,9 @@
 
 mod answers;
 mod bad_input;
+mod collecting;
 mod common;
+mod dkms_packages;
 mod dockerfiles;
 mod engines;
 mod failures;

@@ -94,6 +94,8 @@ fn a_module_that_excludes_itself_is_neither_built_nor_failed() {
         ("BUILD_EXCLUSIVE_KERNEL", r"^5\.[0-9]+\."),
         ("BUILD_EXCLUSIVE_KERNEL_MIN", "6.2"),
         ("BUILD_EXCLUSIVE_KERNEL_MAX", "6.0"),
+        // 6.1.192 is more than 6.1, to DKMS as well.
+        ("BUILD_EXCLUSIVE_KERNEL_MAX", "6.1"),
         ("BUILD_EXCLUSIVE_ARCH", "aarch64"),
         ("BUILD_EXCLUSIVE_CONFIG", "CONFIG_NO_SUCH_THING"),
         ("BUILD_EXCLUSIVE_CONFIG", "!CONFIG_MODULES"),
@@ -178,11 +180,48 @@ fn a_dkms_conf_without_a_name() {
         message,
         "its dkms.conf cannot be used: it sets no PACKAGE_NAME"
     );
-    let (message, _) = fail("reproducible", DKMS, "dkms-conf");
-    assert!(
-        message.ends_with("there is none at the top of the source"),
-        "{message}"
-    );
+}
+
+#[test]
+fn a_source_needs_what_its_recipe_begins_with_and_nothing_else() {
+    let place = Place::new();
+    place.build_of("reproducible", DKMS, "rebuilds = 0", "");
+    let refused = place.kmatrix(&["build", "matrix.toml"]).expect(10);
+    let why = "caused by: `modules/reproducible` has no `dkms.conf`";
+    assert!(refused.stderr.contains(why), "{refused}");
+
+    // A makefile is what plain Kbuild needs, and neither of the others.
+    let place = Place::new();
+    let excludes = place.fixture("dkms-excludes");
+    let command = place.fixture("own-command");
+    fs::create_dir(excludes.join("src")).expect("a directory");
+    for entry in fs::read_dir(&excludes).expect("a directory") {
+        let entry = entry.expect("an entry");
+        if entry.file_name() != "dkms.conf" && entry.path().is_file() {
+            let to = excludes.join("src").join(entry.file_name());
+            fs::rename(entry.path(), to).expect("a file");
+        }
+    }
+    let conf = excludes.join("dkms.conf");
+    let text = fs::read_to_string(&conf).expect("a file");
+    let lines = "MAKE=\"make -C $kernel_source_dir M=$dkms_tree/$module/$module_version/build/src\"\n\
+                 CLEAN=true\nBUILT_MODULE_LOCATION=src\n";
+    fs::write(&conf, format!("{text}{lines}")).expect("a file");
+    fs::rename(command.join("Makefile"), command.join("rules.mk")).expect("a file");
+    let recipe = "recipe = { command = \"make -f rules.mk all\", modules = \"out/renamed.ko\" }";
+    place.write(&matrix(
+        &[
+            ("dkms-excludes", "modules/dkms-excludes", DKMS),
+            ("own-command", "modules/own-command", recipe),
+        ],
+        "rebuilds = 0",
+        "",
+    ));
+    let document = place.build(&[], 0);
+    for module in ["dkms-excludes", "own-command"] {
+        let cell = cell_of(&document, module);
+        assert_eq!(cell["standing"], "labelled", "{cell:#}");
+    }
 }
 
 #[test]
@@ -283,6 +322,86 @@ fn a_module_is_built_with_the_symbols_of_another() {
     fs::write(&header, format!("{text}/* changed */\n")).expect("a file");
     let document = place.build(&[], 0);
     assert_ne!(cell_of(&document, "uses-symbol")["inputs"], before);
+}
+
+#[test]
+fn a_chain_of_three_is_built_in_its_order() {
+    let place = Place::new();
+    let names = ["uses-two-symbols", "passes-symbol-on", "exports-symbol"];
+    for fixture in names {
+        place.fixture(fixture);
+    }
+    let sources = names.map(|name| format!("modules/{name}"));
+    // The first needs are implied by the second, and named because their symbols are used.
+    let needs = [
+        "needs = [\"exports-symbol\", \"passes-symbol-on\"]",
+        "needs = \"exports-symbol\"",
+        "",
+    ];
+    let modules: Vec<_> = (0..3)
+        .map(|i| (names[i], sources[i].as_str(), needs[i]))
+        .collect();
+    place.write(&matrix(&modules, "", ""));
+    let document = place.build(&[], 0);
+    for (name, depends, file) in [
+        (names[0], &["exporter", "passer"][..], "last.ko"),
+        (names[1], &["exporter"], "passer.ko"),
+        (names[2], &[], "exporter.ko"),
+    ] {
+        let cell = cell_of(&document, name);
+        assert_eq!(cell["comparisons"][0]["same"], true, "{cell:#}");
+        assert_eq!(paths(cell), [file]);
+        let found = cell["modules"][0]["facts"]["depends"]
+            .as_str()
+            .expect("text");
+        let mut found: Vec<&str> = found.split(',').filter(|name| !name.is_empty()).collect();
+        found.sort_unstable();
+        assert_eq!(found, depends, "{name}");
+    }
+    let needed = |text: &str| {
+        let record = place.explain(&format!("/{text}"));
+        // A cell that needs nothing has no list.
+        let needed = record["cell"]["inputs"]["needed"].as_array();
+        needed.map_or(0, Vec::len)
+    };
+    assert_eq!(names.map(needed), [2, 1, 0]);
+
+    // One that only needs the second gets the first as well: it is built before it.
+    let only = "needs = \"passes-symbol-on\"";
+    let uses = place.path().join("modules/uses-two-symbols/last.c");
+    let text = fs::read_to_string(&uses).expect("a file");
+    let text = text
+        .replace("#include <exporter.h>\n", "")
+        .replace("exporter_answer() + 1", "43");
+    fs::write(&uses, text).expect("a file");
+    place.write(&matrix(
+        &[modules[1], modules[2], (names[0], &sources[0], only)],
+        "rebuilds = 0",
+        "",
+    ));
+    let cell = cell_of(&place.build(&[], 0), names[0]).clone();
+    assert_eq!(cell["modules"][0]["facts"]["depends"], "passer", "{cell:#}");
+}
+
+#[test]
+fn a_dkms_package_is_built_for_another_architecture() {
+    let place = Place::new();
+    place.fixture("dkms-two-modules");
+    let source = "modules/dkms-two-modules";
+    let text = matrix(&[("dkms-two-modules", source, DKMS)], "", "");
+    place.write(&text.replace("\"amd64\"", "\"arm64\""));
+    let document = place.build(&[], 0);
+    let cell = &document["cells"][0];
+    assert_eq!(cell["target"]["arch"], "arm64", "{cell:#}");
+    assert_eq!(cell["comparisons"][0]["same"], true, "{cell:#}");
+    let first = "kernel/drivers/misc/first.ko";
+    assert_eq!(paths(cell), [first, "updates/second-renamed.ko"]);
+    // `strip` has to be the other architecture's as well. ELF's `e_machine` of AArch64 is 183.
+    let module = bytes_of(&place, cell, first);
+    assert_eq!(module[18..20], [183, 0]);
+    assert!(!contains(&module, ".debug_info"), "it is stripped");
+    let record = place.explain("/dkms-two-modules");
+    assert_eq!(record["executed"], "cross", "{record:#}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::common::{Place, Ran, Registry, docker, push_small_image};
+use crate::common::{Place, Ran, Registry, docker, project, push_small_image};
 
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const MANIFEST_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
@@ -182,6 +182,56 @@ fn a_tag_that_has_moved_is_told_and_the_digest_decides() {
     defined.registry.stop();
     assert_eq!(defined.freshness(0, &[])["tag"]["state"], "unknown");
     remove(&id);
+}
+
+/// Makes the record say that these are the packages of the image, all of one version.
+fn record_packages(defined: &Defined, names: &[&str], version: &str) {
+    let path = defined.place.state().join("images/tiny.json");
+    let bytes = fs::read(&path).expect("a record");
+    let mut record: Value = serde_json::from_slice(&bytes).expect("a record");
+    let package = |name| json!({ "name": name, "version": version, "architecture": "amd64" });
+    record["packages"] = names.iter().map(package).collect();
+    fs::write(path, record.to_string()).expect("a record");
+}
+
+#[test]
+fn updates_of_an_image_that_was_pulled_are_looked_for_where_its_definition_says() {
+    let defined = Defined::new();
+    let digest = push_small_image(&defined.place, &defined.repository(), "1", "1.0-1", None);
+    let here = fs::read_to_string(project().join("images/debian-12.toml")).expect("a file");
+    let (_, archives) = here.split_once("[[bootstrap.archive]]").expect("archives");
+    let keys = project().join("kernels/keys").display().to_string();
+    let archives = format!("[[updates.archive]]{archives}")
+        .replace("bootstrap.", "updates.")
+        .replace("../kernels/keys", &keys);
+    let security = "[updates]\nsecurity = \"bookworm-security\"";
+    defined.define(&digest, &format!("tag = \"1\"\n{security}\n{archives}"));
+    defined.build().expect(0);
+
+    // Its only package is in no archive.
+    let own = defined.freshness(33, &["--check"]);
+    assert_eq!(own["updates"]["state"], "looked", "{own:#}");
+    assert_eq!(own["updates"]["gone"], json!(["tiny"]));
+    assert_eq!(own["state"], "unknown");
+    record_packages(&defined, &["make", "libc6"], "0~0");
+    let old = defined.freshness(33, &["--check"]);
+    assert_eq!(old["state"], "stale", "{old:#}");
+    let missed = old["updates"]["missed"].as_array().expect("a list");
+    assert_eq!(missed.len(), 2);
+    assert!(missed.iter().all(|update| update["installed"] == "0~0"));
+    record_packages(&defined, &["make", "libc6"], "999:1");
+    let newest = defined.freshness(0, &["--check"]);
+    assert_eq!(newest["state"], "fresh", "{newest:#}");
+    assert_eq!(newest["tag"]["state"], "same");
+    assert_eq!(newest["archiveDate"], Value::Null);
+
+    // A tag that has moved is said, whatever the packages are.
+    let other = push_small_image(&defined.place, &defined.repository(), "1", "2.0-1", None);
+    let moved = defined.freshness(0, &["--check"]);
+    assert_eq!(moved["state"], "ageing");
+    assert_eq!(moved["tag"]["to"], other);
+    assert_eq!(defined.freshness(0, &["--offline"])["state"], "unknown");
+    remove(&defined.recorded()["id"]);
 }
 
 #[test]

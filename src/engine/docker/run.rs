@@ -1,17 +1,27 @@
 //! Running one spec: create, attach, start, read, wait, inspect, remove.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bollard::container::{AttachContainerResults, LogOutput};
 use bollard::errors::Error;
-use bollard::query_parameters::{AttachContainerOptionsBuilder, CreateContainerOptionsBuilder};
+use bollard::query_parameters::{
+    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, EventsOptionsBuilder,
+};
 use futures_util::{Stream, StreamExt};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::container::{container, observe};
 use super::{CALL_SECONDS, Docker, bounded, failure};
 use crate::engine::{End, EngineFailure, Execution, Locations, Log, Steps};
 use crate::recipe::BuildSpec;
+
+/// The exit code of a first process that SIGKILL has ended.
+const KILLED: i64 = 137;
+
+/// How long the engine may take to write down that it was told to kill.
+const KILL_EVENT_SECONDS: i64 = 2;
 
 impl Docker {
     /// Runs one spec in a fresh container and removes the container.
@@ -114,6 +124,9 @@ impl Docker {
         let code = self.exit_code(id).await?;
         let inspected = bounded(self.api.inspect_container(id, None)).await?;
         execution.steps.inspect = inspecting.elapsed();
+        if code == KILLED && self.was_told_to_kill(id).await? {
+            return Err(EngineFailure::Killed);
+        }
         let out_of_memory = inspected
             .state
             .as_ref()
@@ -125,6 +138,45 @@ impl Docker {
         } else {
             End::Exited { code }
         })
+    }
+
+    /// Returns true if somebody told the engine to kill a container; this program has not.
+    ///
+    /// # Security
+    ///
+    /// An exit code of 137 proves nothing: a build may end with it, and the engine's answer is the same.
+    /// What nothing in a container can make is an event of the engine (Docker Engine API, "Monitor
+    /// events"), because it has no way to the engine's socket. So a build that kills itself stays
+    /// killed, and so does one that is killed behind the engine's back, by a `kill` on the machine.
+    async fn was_told_to_kill(&self, id: &str) -> Result<bool, EngineFailure> {
+        let filters = HashMap::from([("container", vec![id]), ("event", vec!["kill"])]);
+        // The engine writes the event down after the signal is sent, so it may come after the end.
+        let until = Timestamp::now()
+            .as_second()
+            .saturating_add(KILL_EVENT_SECONDS);
+        let options = EventsOptionsBuilder::new()
+            // The engine has no way to say "all that you remember" but a time that is long ago.
+            .since("1")
+            .until(&until.to_string())
+            .filters(&filters)
+            .build();
+        let looking = async {
+            let mut events = Box::pin(self.api.events(Some(options)));
+            while let Some(event) = events.next().await {
+                let actor = event.map_err(failure)?.actor.unwrap_or_default();
+                let signal = actor.attributes.as_ref().and_then(|all| all.get("signal"));
+                if signal.is_some_and(|signal| ["9", "KILL", "SIGKILL"].contains(&signal.as_str()))
+                {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        tokio::time::timeout(Duration::from_secs(CALL_SECONDS), looking)
+            .await
+            .unwrap_or(Err(EngineFailure::NoAnswer {
+                seconds: CALL_SECONDS,
+            }))
     }
 
     /// Waits for the exit code, which `bollard` hands out as an error when it is not zero.
