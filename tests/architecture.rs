@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts in the order of the data: words and trees; what is asked for; how it is built and what
 /// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
-const ORDER: [&str; 26] = [
+const ORDER: [&str; 27] = [
     "name",
     "digest",
     "exit",
@@ -15,6 +15,7 @@ const ORDER: [&str; 26] = [
     "ko",
     "package",
     "store",
+    "git",
     "catalog",
     "source",
     "matrix",
@@ -47,7 +48,7 @@ const PLACES: [(&str, &str); 14] = [
     ("quick_xml", "src/catalog/xml.rs"),
     ("rusqlite", "src/ledger/"),
     ("rustls_pki_types", "src/catalog/rsa.rs"),
-    ("sha1collisiondetection", "src/source/git/objects.rs"),
+    ("sha1collisiondetection", "src/git/objects.rs"),
     ("sequoia_openpgp", "src/catalog/openpgp.rs"),
     ("reqwest", "src/catalog/"),
     ("tracing_subscriber", "src/cli/"),

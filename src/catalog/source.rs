@@ -1,20 +1,16 @@
-//! Kernels that are prepared here: tarballs that a signed list names, and files of this machine.
+//! Kernels that are prepared here: tarballs that a signed list names, and what is in no archive.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io;
-use std::path::Path;
 
 use super::attempts::Attempts;
 use super::error::CatalogError;
 use super::facts::{ArchiveFacts, DistroFacts, SuiteFacts, SuiteLocation};
-use super::fetch::{ExpectedFile, ExpectedSize, Fetcher};
-use super::kernel_source::{KernelSource, TarballOrigin};
+use super::kernel_source::{KernelOrigin, KernelSource, PinnedSource};
 use super::keys::ArchiveKeys;
+use super::local_source;
 use super::mirror::Mirror;
 use super::openpgp;
 use super::signed_index::{IndexPlace, Voucher};
-use super::site::Site;
 use super::source_facts::{KernelBuild, SourceFacts};
 use super::sums_list;
 use super::surroundings::Surroundings;
@@ -26,15 +22,13 @@ use crate::store::Store;
 /// The signed list of a folder of tarballs.
 const SUMS: &str = "sha256sums.asc";
 const MOST_SUMS_BYTES: u64 = 16 << 20;
-/// The most bytes of a tarball, whose size no list says; the largest so far has 150 MB.
-const MOST_TARBALL_BYTES: u64 = 1 << 30;
 
 /// Returns the kernels of a distribution release that is source.
 ///
 /// # Errors
 ///
-/// A list that cannot be read or authenticated, and a file of this machine that is not what the facts
-/// say: both are errors of the whole.
+/// A list that cannot be read or authenticated, a file of this machine that is not what the facts say,
+/// and a commit that cannot be had: each is an error of the whole.
 pub(super) async fn read(
     facts: &DistroFacts,
     source: &SourceFacts,
@@ -57,11 +51,8 @@ pub(super) async fn read(
         }
     }
     for tree in &source.trees {
-        take_in(at.store, &tree.tarball, &tree.sha256)?;
-        let origin = TarballOrigin::File {
-            path: tree.tarball.clone(),
-        };
-        let pinned = pinned(&tree.build, origin, tree.sha256, at.store)?;
+        let (origin, digest) = local_source::read(&tree.source, at).await?;
+        let pinned = pinned(&tree.build, origin, digest, at.store)?;
         let named = (tree.arch, &tree.flavour, &tree.version);
         kernels.extend(kernel(facts, named, &tree.build, pinned));
     }
@@ -77,62 +68,6 @@ pub(super) async fn read(
         kernels,
         unresolved: Vec::new(),
     })
-}
-
-/// Has a kernel's tarball in the store: from its archive, or from this machine.
-pub async fn fetch_tarball(
-    store: &Store,
-    site: &Site,
-    fetcher: &Fetcher,
-    source: &KernelSource,
-) -> Result<(), CatalogError> {
-    if store.blob_path(&source.tarball).is_some() {
-        return Ok(());
-    }
-    match &source.origin {
-        TarballOrigin::Archive { archive, path, .. } => {
-            let mirrors = site.resolve(archive)?;
-            let file = ExpectedFile {
-                path,
-                sha256: source.tarball,
-                bytes: ExpectedSize::AtMost(MOST_TARBALL_BYTES),
-            };
-            let fetched = fetcher.fetch_blob(store, &mirrors, &file).await;
-            fetched
-                .map(drop)
-                .map_err(|error| CatalogError::of_fetch(archive, path, error))
-        }
-        TarballOrigin::File { path } => take_in(store, path, &source.tarball),
-    }
-}
-
-/// Copies a file into the store, unless the store has these bytes already.
-fn take_in(store: &Store, path: &Path, sha256: &Sha256Digest) -> Result<(), CatalogError> {
-    if store.blob_path(sha256).is_some() {
-        return Ok(());
-    }
-    let unreadable = |source: io::Error| CatalogError::LocalFile {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = File::open(path).map_err(unreadable)?;
-    let bytes = file.metadata().map_err(unreadable)?;
-    if !bytes.is_file() || bytes.len() > MOST_TARBALL_BYTES {
-        let what = format!("it is no file of at most {MOST_TARBALL_BYTES} bytes");
-        return Err(unreadable(io::Error::other(what)));
-    }
-    let mut hashing = crate::digest::Hashing::new(store.blob_writer()?);
-    io::copy(&mut file, &mut hashing).map_err(unreadable)?;
-    let (writer, found, bytes) = hashing.finish();
-    if found != *sha256 {
-        return Err(CatalogError::OtherBytes {
-            path: path.to_owned(),
-            wanted: *sha256,
-            found,
-        });
-    }
-    writer.commit(Some((found, bytes)))?;
-    Ok(())
 }
 
 /// Reads the signed list of a folder, from the first mirror that has a good one.
@@ -224,12 +159,13 @@ fn of_list(
             if !release.is_ok_and(|release| flavour.series.contains(&release)) {
                 continue;
             }
-            let origin = TarballOrigin::Archive {
+            let origin = KernelOrigin::Archive {
                 archive: archive.name.clone(),
                 suite: suite.suite.clone(),
                 path: path_of(suite, name),
             };
-            let pinned = pinned(&flavour.build, origin, *digest, store)?;
+            let digest = PinnedSource::Tarball(*digest);
+            let pinned = pinned(&flavour.build, origin, digest, store)?;
             let named = (flavour.arch, &flavour.flavour, &version);
             kernels.extend(kernel(facts, named, &flavour.build, pinned));
         }
@@ -239,8 +175,8 @@ fn of_list(
 
 fn pinned(
     build: &KernelBuild,
-    origin: TarballOrigin,
-    tarball: Sha256Digest,
+    origin: KernelOrigin,
+    pinned: PinnedSource,
     store: &Store,
 ) -> Result<KernelSource, CatalogError> {
     let config = Sha256Digest::of(&build.config);
@@ -249,7 +185,7 @@ fn pinned(
     }
     Ok(KernelSource {
         origin,
-        tarball,
+        pinned,
         config,
         unanswered: build.unanswered,
         level: build.level,

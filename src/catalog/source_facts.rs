@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::catalog::kernel_source::{PrepareLevel, Unanswered};
 use crate::digest::Sha256Digest;
 use crate::document::{ProblemCode, Read, Table, Value};
+use crate::git::{CommitId, Repository};
 use crate::name::{Arch, Flavour, KernelRelease, PackageVersion, Series};
 
 /// The most bytes of a configuration; one with every option has 300 KB.
@@ -41,15 +42,26 @@ pub struct SourceFlavour {
     pub build: KernelBuild,
 }
 
-/// A kernel whose source is a file of this machine.
+/// A kernel whose source is in no archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalKernel {
     pub arch: Arch,
     pub flavour: Flavour,
     pub version: PackageVersion,
     pub build: KernelBuild,
-    pub tarball: PathBuf,
-    pub sha256: Sha256Digest,
+    pub source: LocalSource,
+}
+
+/// What a kernel that is in no archive is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LocalSource {
+    /// A file of this machine.
+    Tarball { path: PathBuf, sha256: Sha256Digest },
+    /// A commit, which its id pins as a digest would.
+    Commit {
+        repository: Repository,
+        commit: CommitId,
+    },
 }
 
 /// How a kernel is configured and how far it is built.
@@ -148,12 +160,7 @@ fn read_tree(table: &Table<'_>, folder: &Path) -> Read<LocalKernel> {
     let arch = table.required("arch", Value::parse);
     let flavour = table.required("flavour", Value::parse);
     let version = table.required("version", Value::parse::<PackageVersion>);
-    let tarball = table.required("tarball", |value| absolute(value, folder));
-    let sha256 = table.required("sha256", |value| {
-        let digits = value.text()?;
-        Sha256Digest::from_hex(&digits)
-            .map_err(|error| value.refuse(ProblemCode::BadValue, error.to_string(), None))
-    });
+    let source = read_local(table, folder);
     let build = read_build(table, folder);
     let (version, build) = (version?, build?);
     if build.release(version.as_str()).is_none() {
@@ -165,8 +172,55 @@ fn read_tree(table: &Table<'_>, folder: &Path) -> Read<LocalKernel> {
         flavour: flavour?,
         version,
         build,
-        tarball: tarball?,
-        sha256: sha256?,
+        source: source?,
+    })
+}
+
+/// Reads `tarball` and `sha256`, or `git` and `commit`.
+fn read_local(table: &Table<'_>, folder: &Path) -> Read<LocalSource> {
+    let tarball = table.optional("tarball", |value| absolute(value, folder));
+    let sha256 = table.optional("sha256", |value| {
+        let digits = value.text()?;
+        Sha256Digest::from_hex(&digits)
+            .map_err(|error| value.refuse(ProblemCode::BadValue, error.to_string(), None))
+    });
+    let git = table.optional("git", |value| repository(value, folder));
+    let commit = table.optional("commit", commit);
+    match (tarball?, sha256?, git?, commit?) {
+        (Some(path), Some(sha256), None, None) => Ok(LocalSource::Tarball { path, sha256 }),
+        (None, None, Some(repository), Some(commit)) => {
+            Ok(LocalSource::Commit { repository, commit })
+        }
+        (_, _, _, _) => {
+            let message = "a kernel is read from a `tarball` with its `sha256`, or from a `commit` of a \
+                           repository `git`";
+            Err(table.refuse(ProblemCode::Conflict, message, None))
+        }
+    }
+}
+
+fn repository(value: Value<'_>, folder: &Path) -> Read<Repository> {
+    match Repository::try_from(value.text()?) {
+        Ok(Repository::Directory(path)) => {
+            let path = folder.join(path);
+            let path = std::path::absolute(&path).unwrap_or(path);
+            Ok(Repository::Directory(path))
+        }
+        Ok(Repository::Url(url)) => Ok(Repository::Url(url)),
+        Err(error) => Err(value.refuse(ProblemCode::BadValue, error.to_string(), None)),
+    }
+}
+
+/// Reads a commit's whole id. A branch or a tag is not taken for one: it can be moved.
+fn commit(value: Value<'_>) -> Read<CommitId> {
+    let text = value.text()?;
+    text.parse().map_err(|error| {
+        let hint = "a branch or a tag can move; write what `git rev-parse NAME^{commit}` prints";
+        value.refuse(
+            ProblemCode::BadValue,
+            format!("{error}"),
+            Some(hint.to_owned()),
+        )
     })
 }
 

@@ -11,13 +11,13 @@ use crate::catalog::change::Change;
 use crate::catalog::error::CatalogError;
 use crate::catalog::facts::{self, DistroFacts};
 use crate::catalog::fetch::{FetchBounds, Fetcher};
-use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
+use crate::catalog::fetch_source::fetch_source;
+use crate::catalog::kernel_source::KernelSource;
 use crate::catalog::look::Look;
 use crate::catalog::package::fetch_package;
 use crate::catalog::package_signature::verify_package;
 use crate::catalog::read::read_distro;
 use crate::catalog::site::Site;
-use crate::catalog::source::fetch_tarball;
 use crate::catalog::surroundings::Surroundings;
 use crate::catalog::{DistroKernels, PackageRef, SuiteRecord};
 use crate::cli::{Common, Refusal};
@@ -140,6 +140,7 @@ impl<'a> Inputs<'a> {
             site: &self.site,
             store: &self.store,
             fetcher: &self.fetcher,
+            offline: self.common.offline,
             now: Timestamp::now(),
             seen,
         }
@@ -576,17 +577,8 @@ impl PackageSource for Archives {
         source: &'a KernelSource,
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), CatalogError>> + Send + 'a>> {
         Box::pin(async move {
-            let is_here = self.store.blob_path(&source.tarball).is_some();
-            match &source.origin {
-                TarballOrigin::Archive { .. } if self.offline && !is_here => {
-                    Err(CatalogError::OfflineKernel {
-                        source_name: source.origin.shown(),
-                    })
-                }
-                TarballOrigin::Archive { .. } | TarballOrigin::File { .. } => {
-                    fetch_tarball(&self.store, &self.site, &self.fetcher, source).await
-                }
-            }
+            let (site, fetcher) = (&self.site, &self.fetcher);
+            fetch_source(&self.store, site, fetcher, source, self.offline).await
         })
     }
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::facts::DistroFacts;
-use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
+use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{DistroKernels, PackageRef, SuiteRecord};
 use crate::digest::Sha256Digest;
 use crate::image::ImageRecord;
@@ -245,7 +245,7 @@ impl Lock {
             .iter()
             .filter(|suite| {
                 let of_source = target.source.as_ref().is_some_and(|source| {
-                    matches!(&source.origin, TarballOrigin::Archive { archive, suite: of, .. }
+                    matches!(&source.origin, KernelOrigin::Archive { archive, suite: of, .. }
                         if *archive == suite.archive && *of == suite.suite)
                 });
                 let mut packages = target.packages.iter();
@@ -306,7 +306,7 @@ fn inputs(
             .collect(),
         prepared: target.source.as_ref().map(|source| Preparation {
             recipe: PREPARATION,
-            tarball: source.tarball,
+            source: source.pinned,
             config: source.config,
             unanswered: source.unanswered,
             level: source.level,

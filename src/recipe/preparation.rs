@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::kernel_source::{PrepareLevel, Unanswered};
+use crate::catalog::kernel_source::{PinnedSource, PrepareLevel, Unanswered};
 use crate::digest::Sha256Digest;
 use crate::name::{Arch, KernelRelease};
 use crate::recipe::Variation;
@@ -30,7 +30,8 @@ const SCRIPT: &str = include_str!("prepare.sh");
 #[serde(rename_all = "camelCase")]
 pub struct Preparation {
     pub recipe: u32,
-    pub tarball: Sha256Digest,
+    #[serde(flatten)]
+    pub source: PinnedSource,
     /// The configuration as its user wrote it.
     pub config: Sha256Digest,
     pub unanswered: Unanswered,
@@ -158,7 +159,7 @@ mod tests {
     fn inputs() -> Preparation {
         Preparation {
             recipe: PREPARATION,
-            tarball: Sha256Digest::of(b"tarball"),
+            source: PinnedSource::Tarball(Sha256Digest::of(b"tarball")),
             config: Sha256Digest::of(b"config"),
             unanswered: Unanswered::Default,
             level: PrepareLevel::Modules,
@@ -194,9 +195,22 @@ mod tests {
     }
 
     #[test]
+    fn a_preparation_is_written_as_before_there_were_commits() {
+        let text = serde_json::to_string(&inputs()).expect("JSON");
+        let digest = Sha256Digest::of(b"tarball");
+        let begins = format!(r#"{{"recipe":{PREPARATION},"tarball":"{digest}","config":"#);
+        assert!(text.starts_with(&begins), "{text}");
+        assert_eq!(
+            serde_json::from_str::<Preparation>(&text).expect("a preparation"),
+            inputs()
+        );
+    }
+
+    #[test]
     fn every_input_is_part_of_the_identity() {
-        let changes: [fn(&mut Preparation); 6] = [
-            |inputs| inputs.tarball = Sha256Digest::of(b"another"),
+        let changes: [fn(&mut Preparation); 7] = [
+            |inputs| inputs.source = PinnedSource::Tarball(Sha256Digest::of(b"another")),
+            |inputs| inputs.source = PinnedSource::Tree(Sha256Digest::of(b"tarball")),
             |inputs| inputs.config = Sha256Digest::of(b"another"),
             |inputs| inputs.level = PrepareLevel::Headers,
             |inputs| inputs.unanswered = Unanswered::No,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
+use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{Fingerprint, SuiteRecord};
 use crate::compare::Comparison;
 use crate::engine::Observed;
@@ -378,12 +378,12 @@ fn prepared(
     preparations: &[PreparationRecord],
 ) -> PreparedInterface {
     let suite = match &source.origin {
-        TarballOrigin::Archive { archive, suite, .. } => cell
+        KernelOrigin::Archive { archive, suite, .. } => cell
             .vouched
             .iter()
             .find(|record| record.archive == *archive && record.suite == *suite)
             .filter(|record| !record.signed_by.is_empty()),
-        TarballOrigin::File { .. } => None,
+        KernelOrigin::File { .. } | KernelOrigin::Git { .. } => None,
     };
     let of = |number: u32| preparations.iter().find(|record| record.number == number);
     let kernel = |record: &PreparationRecord| match &record.outcome {
@@ -420,7 +420,10 @@ fn prepared(
         config: source.config.short(),
         vouched_by: suite.map(voucher),
         exceptions: suite.map_or_else(Vec::new, |suite| suite.exceptions.clone()),
-        is_local: matches!(source.origin, TarballOrigin::File { .. }),
+        is_local: match source.origin {
+            KernelOrigin::Archive { .. } => false,
+            KernelOrigin::File { .. } | KernelOrigin::Git { .. } => true,
+        },
         is_prepared: used.is_some(),
         has_symbols: used.is_some_and(|kernel| kernel.has_symbols),
         sealed,
