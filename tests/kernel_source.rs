@@ -7,18 +7,21 @@ mod signing;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use kmatrix::catalog::DistroKernels;
 use kmatrix::catalog::error::CatalogError;
-use kmatrix::catalog::facts::DistroFacts;
+use kmatrix::catalog::facts::{self, DistroFacts};
 use kmatrix::catalog::fetch::{FetchBounds, Fetcher};
 use kmatrix::catalog::fetch_source::fetch_source;
 use kmatrix::catalog::kernel_source::{
     KernelOrigin, KernelSource, PinnedSource, PrepareLevel, Unanswered,
 };
+use kmatrix::catalog::keys::SignatureError;
+use kmatrix::catalog::openpgp::OpenPgpError;
 use kmatrix::catalog::read::read_distro;
 use kmatrix::catalog::site::{Site, SiteFile};
 use kmatrix::catalog::surroundings::Surroundings;
@@ -29,7 +32,7 @@ use kmatrix::name::Arch;
 use kmatrix::store::Store;
 use kmatrix::tree::{self, WalkRules};
 use loopback::{Misbehaviour, Server};
-use signing::{Key, NOW, at, clear_sign};
+use signing::{Key, NOW, at, clear_sign, detach_sign};
 
 const TARBALL: &[u8] = b"the bytes of a tarball";
 const FOLDER: &str = "pub/linux/kernel/v6.x";
@@ -164,7 +167,9 @@ impl Scene {
     }
 
     async fn fetch(&self, source: &KernelSource) -> Result<(), CatalogError> {
-        fetch_source(&self.store, &self.site(), &self.fetcher, source, false).await
+        let site = self.site();
+        let facts = facts::read_all(self.directory.path()).expect("facts");
+        fetch_source(source, &facts, &self.surroundings(&site, None)).await
     }
 
     async fn refusal(&self, previous: Option<&DistroKernels>) -> CatalogError {
@@ -205,8 +210,8 @@ async fn every_tarball_of_the_series_in_the_signed_list_is_a_kernel() {
     assert_eq!(
         releases,
         [
-            "6.12 plain",
-            "6.12-tiny tiny",
+            "6.12.0 plain",
+            "6.12.0-tiny tiny",
             "6.12.107 plain",
             "6.12.107-tiny tiny"
         ]
@@ -332,6 +337,177 @@ async fn a_file_of_this_machine_is_a_kernel_if_it_has_its_digest() {
     );
     let kept = scene.read(&scene.tree(digest), None).await;
     assert!(kept.is_ok(), "the store has it");
+}
+
+const SIGNED_KERNEL: &str = r#"
+[kernel]
+tarball = "linux-{version}.tar.xz"
+signature = "linux-{version}.tar.sign"
+[kernel.flavours.amd64]
+tiny = { series = "6.12", config = "tiny.config", prepare = "modules" }
+"#;
+
+/// A tar archive with one file, and the same compressed.
+fn tarball(text: &str) -> (Vec<u8>, Vec<u8>) {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_size(text.len() as u64);
+    header.set_mode(0o644);
+    tar.append_data(&mut header, "linux-6.12.107/Makefile", text.as_bytes())
+        .expect("an entry");
+    let archive = tar.into_inner().expect("an archive");
+    let mut compressed = Vec::new();
+    liblzma::read::XzEncoder::new(&archive[..], 1)
+        .read_to_end(&mut compressed)
+        .expect("memory");
+    (archive, compressed)
+}
+
+/// A kernel whose tarball has a signature of its own, in an archive whose list somebody signed whose
+/// key nobody has.
+struct SignedScene {
+    scene: Scene,
+    archive: Vec<u8>,
+}
+
+impl SignedScene {
+    async fn new() -> Self {
+        let scene = Scene::new().await;
+        let (archive, compressed) = tarball("all:\n");
+        let signature = detach_sign(&archive, &[&scene.key], true);
+        let this = Self { scene, archive };
+        this.put_tarball(compressed);
+        this.put_signature(signature);
+        this
+    }
+
+    fn put_tarball(&self, bytes: Vec<u8>) {
+        let digest = Sha256Digest::of(&bytes).to_hex();
+        let list = format!("{digest}  linux-6.12.107.tar.xz\n");
+        self.scene.put_list(clear_sign(&list, &[&Key::new()]));
+        let path = format!("{FOLDER}/linux-6.12.107.tar.xz");
+        self.scene.server.put(&path, bytes);
+    }
+
+    fn put_signature(&self, bytes: Vec<u8>) {
+        let path = format!("{FOLDER}/linux-6.12.107.tar.sign");
+        self.scene.server.put(&path, bytes);
+    }
+
+    async fn source(&self) -> (DistroKernels, KernelSource) {
+        let facts = self
+            .scene
+            .facts(SIGNED_KERNEL)
+            .unwrap_or_else(|problems| panic!("{problems}"));
+        let list = self.scene.read(&facts, None).await.expect("a list");
+        let source = list.kernels[0].source.clone().expect("from source");
+        (list, source)
+    }
+
+    async fn refusal(&self) -> SignatureError {
+        let (_, source) = self.source().await;
+        match self.scene.fetch(&source).await.expect_err("refused") {
+            CatalogError::KernelNotAuthenticated { source, .. } => *source,
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tarball_is_taken_by_its_own_signature_whoever_made_the_list() {
+    let signed = SignedScene::new().await;
+    let (list, source) = signed.source().await;
+    assert_eq!(list.suites[0].signed_by, []);
+    let [exception] = &list.suites[0].exceptions[..] else {
+        panic!("{:?}", list.suites[0].exceptions);
+    };
+    assert!(exception.contains("of which none is pinned"), "{exception}");
+    let signature = source.origin.signature().expect("a signature");
+    assert_eq!(signature.signers, [signed.scene.key.fingerprint()]);
+    signed.scene.fetch(&source).await.expect("a good signature");
+
+    // What was found good is kept, and looked at again.
+    signed.scene.server.misbehave(Misbehaviour::NotFound);
+    signed.scene.fetch(&source).await.expect("it was kept");
+    let site = signed.scene.site();
+    let at = signed.scene.surroundings(&site, None);
+    let refused = fetch_source(&source, &[], &at).await.expect_err("refused");
+    assert!(
+        matches!(&refused, CatalogError::KernelNotAuthenticated { source, .. }
+            if matches!(**source, SignatureError::NotPinned { .. })),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_tarball_that_no_pinned_key_signed_is_refused() {
+    let signed = SignedScene::new().await;
+    let key = &signed.scene.key;
+    let other = Key::new();
+    signed.put_signature(detach_sign(&signed.archive, &[&other], true));
+    let refused = signed.refusal().await;
+    assert!(
+        matches!(
+            refused,
+            SignatureError::OpenPgp(OpenPgpError::UnknownKeys { .. })
+        ),
+        "another's: {refused}"
+    );
+
+    signed.put_signature(b"<html>".to_vec());
+    let refused = signed.refusal().await;
+    assert!(
+        matches!(
+            refused,
+            SignatureError::OpenPgp(OpenPgpError::Malformed { .. })
+        ),
+        "none at all: {refused}"
+    );
+
+    let (_, swapped) = tarball("all: rootkit\n");
+    signed.put_tarball(swapped.clone());
+    for (what, signature) in [
+        (
+            "another tarball",
+            detach_sign(&signed.archive, &[key], true),
+        ),
+        ("compressed bytes", detach_sign(&swapped, &[key], true)),
+    ] {
+        signed.put_signature(signature);
+        let refused = signed.refusal().await;
+        assert!(
+            matches!(
+                refused,
+                SignatureError::OpenPgp(OpenPgpError::BadSignature { .. })
+            ),
+            "over {what}: {refused}"
+        );
+    }
+
+    let path = format!("{FOLDER}/linux-6.12.107.tar.sign");
+    signed.scene.server.remove(&path);
+    let refused = signed.refusal().await;
+    assert_eq!(refused, SignatureError::Unsigned);
+}
+
+#[tokio::test]
+async fn a_list_that_a_pinned_key_signed_badly_is_refused_whatever_else_is_signed() {
+    let signed = SignedScene::new().await;
+    let text = sums(&["linux-6.12.107.tar.xz"]);
+    let list = String::from_utf8(clear_sign(&text, &[&signed.scene.key])).expect("text");
+    let changed = list.replace("6.12.107", "6.12.108");
+    signed.scene.put_list(changed.into_bytes());
+    let facts = signed.scene.facts(SIGNED_KERNEL).expect("facts");
+    let refused = signed.scene.read(&facts, None).await;
+    assert!(refused.is_err(), "{refused:?}");
+    // A list that nobody signed says what there is, as one by an unknown key does.
+    signed.scene.put_list(text.into_bytes());
+    let list = signed.scene.read(&facts, None).await.expect("a list");
+    assert_eq!(list.kernels.len(), 1);
+    let [exception] = &list.suites[0].exceptions[..] else {
+        panic!("{:?}", list.suites[0].exceptions);
+    };
+    assert!(exception.contains("nothing in it says that it is signed"));
 }
 
 /// A repository with one commit, which has a makefile, and the commit's id.
@@ -485,6 +661,13 @@ async fn facts_that_make_no_kernel_are_refused() {
         (
             format!("{TREE}commit = \"{}\"\n", "a".repeat(40)),
             "from a `tarball` with its `sha256`, or from a `commit`",
+        ),
+        (
+            format!(
+                "[kernel]\nsignature = \"x-{{version}}.sign\"\n{TREE}sha256 = \"{}\"\n",
+                "0".repeat(64)
+            ),
+            "`signature` is that of a `tarball`",
         ),
         (
             commit_facts("linux", "v6.13.1"),

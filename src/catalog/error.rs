@@ -72,6 +72,12 @@ pub enum CatalogError {
         wanted: Sha256Digest,
         found: Sha256Digest,
     },
+    #[error("cannot authenticate the kernel's source by `{path}` of the archive `{archive}`")]
+    KernelNotAuthenticated {
+        archive: ArchiveName,
+        path: String,
+        source: Box<SignatureError>,
+    },
     #[error("cannot read the kernel's source, commit {commit} of `{repository}`")]
     KernelCommit {
         repository: String,
@@ -237,6 +243,7 @@ impl CatalogError {
                 matches!(**source, FetchError::NoMirrorHasIt { .. })
             }
             Self::NotAuthenticated { source, .. }
+            | Self::KernelNotAuthenticated { source, .. }
             | Self::PackageNotAuthenticated { source, .. } => source.is_of_mirror(),
             Self::Expired { .. }
             | Self::RolledBack { .. }
@@ -331,6 +338,7 @@ impl CatalogError {
                 Some("see `format` of the facts file".to_owned())
             }
             Self::NotAuthenticated { source, .. }
+            | Self::KernelNotAuthenticated { source, .. }
             | Self::PackageNotAuthenticated { source, .. } => Some(source.hint()),
             Self::MalformedPackage { .. } | Self::OtherPackage { .. } => Some(
                 "the mirror may be broken or lie; name another with `--mirror`".to_owned(),

@@ -1,45 +1,45 @@
 //! Getting what a kernel is prepared from, when it is prepared.
 
 use super::error::CatalogError;
-use super::fetch::{ExpectedFile, ExpectedSize, Fetcher};
+use super::facts::DistroFacts;
+use super::fetch::{ExpectedFile, ExpectedSize};
 use super::kernel_source::{KernelOrigin, KernelSource, PinnedSource};
 use super::local_source::{MOST_TARBALL_BYTES, have_commit, take_in};
-use super::site::Site;
+use super::surroundings::Surroundings;
+use super::tarball_signature::check_signature;
 use crate::digest::Sha256Digest;
 use crate::git::GitError;
-use crate::store::Store;
+use crate::name::ArchiveName;
 
 /// Has a kernel's source in the store: from its archive, from this machine, or out of its repository.
+///
+/// # Security
+///
+/// A tarball that has to have a signature of its own is held against it each time, by keys that
+/// `facts` pin still: a lock cannot bring a key back.
 pub async fn fetch_source(
-    store: &Store,
-    site: &Site,
-    fetcher: &Fetcher,
     source: &KernelSource,
-    offline: bool,
+    facts: &[DistroFacts],
+    at: &Surroundings<'_>,
 ) -> Result<(), CatalogError> {
     match (&source.origin, &source.pinned) {
-        (KernelOrigin::Archive { archive, path, .. }, PinnedSource::Tarball(digest)) => {
-            if store.blob_path(digest).is_some() {
-                return Ok(());
-            }
-            if offline {
-                return Err(CatalogError::OfflineKernel {
-                    source_name: source.origin.shown(),
-                });
-            }
-            let mirrors = site.resolve(archive)?;
-            let file = ExpectedFile {
+        (
+            KernelOrigin::Archive {
+                archive,
                 path,
-                sha256: *digest,
-                bytes: ExpectedSize::AtMost(MOST_TARBALL_BYTES),
-            };
-            let fetched = fetcher.fetch_blob(store, &mirrors, &file).await;
-            fetched
-                .map(drop)
-                .map_err(|error| CatalogError::of_fetch(archive, path, error))
+                signature,
+                ..
+            },
+            PinnedSource::Tarball(digest),
+        ) => {
+            fetch_tarball(archive, path, digest, at).await?;
+            match signature {
+                Some(signature) => check_signature(archive, signature, digest, facts, at).await,
+                None => Ok(()),
+            }
         }
         (KernelOrigin::File { path }, PinnedSource::Tarball(digest)) => {
-            take_in(store, path, digest)
+            take_in(at.store, path, digest)
         }
         (
             KernelOrigin::Git {
@@ -47,7 +47,7 @@ pub async fn fetch_source(
             },
             PinnedSource::Tree(tree),
         ) => {
-            let found = have_commit(store, repository, commit, offline).await?;
+            let found = have_commit(at.store, repository, commit, at.offline).await?;
             same_tree(source, *tree, found)
         }
         (KernelOrigin::Archive { .. } | KernelOrigin::File { .. }, PinnedSource::Tree(_))
@@ -55,6 +55,32 @@ pub async fn fetch_source(
             reason: format!("{} is pinned as what it is not", source.origin.shown()),
         }),
     }
+}
+
+async fn fetch_tarball(
+    archive: &ArchiveName,
+    path: &str,
+    digest: &Sha256Digest,
+    at: &Surroundings<'_>,
+) -> Result<(), CatalogError> {
+    if at.store.blob_path(digest).is_some() {
+        return Ok(());
+    }
+    if at.offline {
+        return Err(CatalogError::OfflineKernel {
+            source_name: format!("`{path}` of `{archive}`"),
+        });
+    }
+    let mirrors = at.site.resolve(archive)?;
+    let file = ExpectedFile {
+        path,
+        sha256: *digest,
+        bytes: ExpectedSize::AtMost(MOST_TARBALL_BYTES),
+    };
+    let fetched = at.fetcher.fetch_blob(at.store, &mirrors, &file).await;
+    fetched
+        .map(drop)
+        .map_err(|error| CatalogError::of_fetch(archive, path, error))
 }
 
 /// A commit's id pins its files through SHA-1; the lock has their own digest.

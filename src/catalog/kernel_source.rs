@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Fingerprint;
 use crate::digest::Sha256Digest;
 use crate::git::{CommitId, Repository};
 use crate::name::{ArchiveName, Suite};
@@ -44,6 +45,9 @@ pub enum KernelOrigin {
         suite: Suite,
         /// Relative to the archive's root.
         path: String,
+        /// The tarball's own signature, where there has to be one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<TarballSignature>,
     },
     /// A file of this machine, whose digest the facts have.
     File { path: PathBuf },
@@ -54,6 +58,18 @@ pub enum KernelOrigin {
         /// The name under which the store has its files, so that they are kept as long as this is.
         kept: Sha256Digest,
     },
+}
+
+/// A signature over a tarball's archive before its compression.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TarballSignature {
+    /// Relative to the archive's root.
+    pub path: String,
+    /// The pinned keys of which one must have made it.
+    pub signers: Vec<Fingerprint>,
+    /// The name under which the store has it once it was found good.
+    pub kept: Sha256Digest,
 }
 
 /// How much of a kernel is built.
@@ -78,6 +94,14 @@ pub enum Unanswered {
 }
 
 impl KernelOrigin {
+    /// Returns the signature that the source itself must have.
+    pub fn signature(&self) -> Option<&TarballSignature> {
+        match self {
+            Self::Archive { signature, .. } => signature.as_ref(),
+            Self::File { .. } | Self::Git { .. } => None,
+        }
+    }
+
     /// Returns what people call it.
     pub fn shown(&self) -> String {
         match self {

@@ -47,6 +47,7 @@ pub mod source_facts;
 mod suite;
 pub mod sums_list;
 pub mod surroundings;
+mod tarball_signature;
 pub mod version_order;
 mod xml;
 

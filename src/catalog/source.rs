@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::attempts::Attempts;
 use super::error::CatalogError;
-use super::facts::{ArchiveFacts, DistroFacts, SuiteFacts, SuiteLocation};
-use super::kernel_source::{KernelOrigin, KernelSource, PinnedSource};
+use super::facts::{DistroFacts, SuiteFacts, SuiteLocation};
+use super::kernel_source::{KernelOrigin, KernelSource, PinnedSource, TarballSignature};
 use super::keys::ArchiveKeys;
 use super::local_source;
 use super::mirror::Mirror;
-use super::openpgp;
+use super::openpgp::{self, OpenPgpError};
 use super::signed_index::{IndexPlace, Voucher};
 use super::source_facts::{KernelBuild, SourceFacts};
 use super::sums_list;
@@ -45,9 +47,20 @@ pub(super) async fn read(
             })?;
         let mirrors = at.site.resolve(&archive.name)?;
         for suite in &archive.suites {
-            let (record, listed) = read_suite(archive, suite, &keys, &mirrors, at).await?;
+            let place = IndexPlace {
+                archive,
+                suite,
+                arch: None,
+                keys: &keys,
+                at,
+            };
+            let vouching = match source.signature {
+                Some(_) => Vouching::Tarballs,
+                None => Vouching::List,
+            };
+            let (record, listed) = read_suite(&place, &mirrors, vouching).await?;
             suites.push(record);
-            kernels.extend(of_list(facts, source, archive, suite, &listed, at.store)?);
+            kernels.extend(of_list(facts, source, &place, &listed)?);
         }
     }
     for tree in &source.trees {
@@ -70,25 +83,16 @@ pub(super) async fn read(
     })
 }
 
-/// Reads the signed list of a folder, from the first mirror that has a good one.
+/// Reads the list of a folder, from the first mirror that has a good one.
 async fn read_suite(
-    archive: &ArchiveFacts,
-    suite: &SuiteFacts,
-    keys: &ArchiveKeys,
+    place: &IndexPlace<'_>,
     mirrors: &[Mirror],
-    at: &Surroundings<'_>,
+    vouching: Vouching,
 ) -> Result<(SuiteRecord, Vec<(String, Sha256Digest)>), CatalogError> {
-    let place = IndexPlace {
-        archive,
-        suite,
-        arch: None,
-        keys,
-        at,
-    };
-    let path = path_of(suite, SUMS);
-    let mut attempts = Attempts::new(&archive.name, &suite.suite, &path);
+    let path = path_of(place.suite, SUMS);
+    let mut attempts = Attempts::new(&place.archive.name, &place.suite.suite, &path);
     for mirror in mirrors {
-        match authenticate(&place, mirror, &path).await {
+        match authenticate(place, mirror, &path, vouching).await {
             Ok((mut record, listed)) => {
                 record.passed_over = attempts.succeeded();
                 return Ok((record, listed));
@@ -99,32 +103,66 @@ async fn read_suite(
     Err(attempts.failed())
 }
 
+/// What has to be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vouching {
+    /// The list, which has the digests of the tarballs.
+    List,
+    /// Each tarball. Whose the list is does not matter then, and is recorded.
+    Tarballs,
+}
+
+/// What a list says, and who says it.
+struct Listed {
+    text: String,
+    date: Timestamp,
+    voucher: Voucher,
+}
+
 async fn authenticate(
     place: &IndexPlace<'_>,
     mirror: &Mirror,
     path: &str,
+    vouching: Vouching,
 ) -> Result<(SuiteRecord, Vec<(String, Sha256Digest)>), CatalogError> {
     let file = place.fetch(mirror, path, MOST_SUMS_BYTES).await?;
     let keys = place.keys.openpgp().map_err(|error| place.refused(error))?;
-    let signed =
-        openpgp::verify(&file, keys, place.at.now).map_err(|error| place.refused(error.into()))?;
+    let verified = openpgp::verify(&file, keys, place.at.now);
+    let signed = match (verified, vouching) {
+        (Ok(signed), _) => Listed {
+            text: signed.text,
+            // The list has no date of its own; its signature has.
+            date: signed.signed_at.ok_or_else(|| {
+                let reason = "it does not say when it was made".to_owned();
+                place.refused(OpenPgpError::Malformed { reason }.into())
+            })?,
+            voucher: Voucher {
+                signed_by: signed.signed_by,
+                ..place.signed()
+            },
+        },
+        (
+            Err(error @ (OpenPgpError::UnknownKeys { .. } | OpenPgpError::NotClearSigned { .. })),
+            Vouching::Tarballs,
+        ) => Listed {
+            text: openpgp::unverified_text(&file).map_err(|error| place.refused(error.into()))?,
+            date: place.at.now,
+            voucher: Voucher {
+                exceptions: vec![format!(
+                    "list of tarballs: {error}; each tarball's own signature is checked instead, and \
+                     what the list leaves out is not seen"
+                )],
+                ..Voucher::default()
+            },
+        },
+        (Err(error), _) => return Err(place.refused(error.into())),
+    };
     let listed = sums_list::read(&signed.text).map_err(|error| place.malformed(path, error))?;
     let listed = listed
         .into_iter()
         .map(|(name, digest)| (name.to_owned(), digest))
         .collect();
-    let voucher = Voucher {
-        signed_by: signed.signed_by,
-        ..place.signed()
-    };
-    // The list has no date of its own; its signature has.
-    let date = signed.signed_at.ok_or_else(|| {
-        let error = openpgp::OpenPgpError::Malformed {
-            reason: "it does not say when it was made".to_owned(),
-        };
-        place.refused(error.into())
-    })?;
-    Ok((place.record(&file, date, voucher)?, listed))
+    Ok((place.record(&file, signed.date, signed.voucher)?, listed))
 }
 
 fn path_of(suite: &SuiteFacts, name: &str) -> String {
@@ -138,14 +176,13 @@ fn path_of(suite: &SuiteFacts, name: &str) -> String {
 fn of_list(
     facts: &DistroFacts,
     source: &SourceFacts,
-    archive: &ArchiveFacts,
-    suite: &SuiteFacts,
+    place: &IndexPlace<'_>,
     listed: &[(String, Sha256Digest)],
-    store: &Store,
 ) -> Result<Vec<Kernel>, CatalogError> {
     let Some(pattern) = &source.tarball else {
         return Ok(Vec::new());
     };
+    let (archive, suite) = (place.archive, place.suite);
     let mut kernels = Vec::new();
     for (name, digest) in listed {
         let Some(version) = pattern.version(name) else {
@@ -163,9 +200,18 @@ fn of_list(
                 archive: archive.name.clone(),
                 suite: suite.suite.clone(),
                 path: path_of(suite, name),
+                signature: source.signature.as_ref().map(|signature| {
+                    let path = path_of(suite, &signature.of(version.as_str()));
+                    let kept = Sha256Digest::of(format!("{digest}\n{path}").as_bytes());
+                    TarballSignature {
+                        path,
+                        signers: archive.keys.clone(),
+                        kept,
+                    }
+                }),
             };
             let digest = PinnedSource::Tarball(*digest);
-            let pinned = pinned(&flavour.build, origin, digest, store)?;
+            let pinned = pinned(&flavour.build, origin, digest, place.at.store)?;
             let named = (flavour.arch, &flavour.flavour, &version);
             kernels.extend(kernel(facts, named, &flavour.build, pinned));
         }

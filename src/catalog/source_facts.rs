@@ -20,13 +20,15 @@ const VERSION: &str = "{version}";
 pub struct SourceFacts {
     /// What tarballs of an archive are called, with `{version}`; set if there are flavours.
     pub tarball: Option<TarballName>,
+    /// What the tarballs' own signatures are called, with `{version}`, where each has to have one.
+    pub signature: Option<TarballName>,
     /// What is made of each tarball of an archive.
     pub flavours: Vec<SourceFlavour>,
     /// Kernels that are in no archive.
     pub trees: Vec<LocalKernel>,
 }
 
-/// The names of tarballs, around the kernel's version.
+/// The names of tarballs or their signatures, around the kernel's version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TarballName {
     pub before: String,
@@ -81,12 +83,28 @@ impl TarballName {
     pub fn version<'n>(&self, name: &'n str) -> Option<&'n str> {
         name.strip_prefix(&self.before)?.strip_suffix(&self.after)
     }
+
+    /// Returns the name for a version.
+    pub fn of(&self, version: &str) -> String {
+        format!("{}{version}{}", self.before, self.after)
+    }
 }
 
 impl KernelBuild {
-    /// Returns the kernel release that a version of the kernel has.
+    /// Returns the kernel release that a version of the kernel has: the first of a series, such as 6.12,
+    /// calls itself 6.12.0 (the kernel's `Makefile`, `KERNELVERSION`).
     pub fn release(&self, version: &str) -> Option<KernelRelease> {
-        format!("{version}{}", self.local_version).parse().ok()
+        let end = version
+            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+            .unwrap_or(version.len());
+        let (numbers, rest) = version.split_at(end);
+        let third = if numbers.split('.').count() == 2 {
+            ".0"
+        } else {
+            ""
+        };
+        let local = &self.local_version;
+        format!("{numbers}{third}{rest}{local}").parse().ok()
     }
 }
 
@@ -108,6 +126,7 @@ impl SourceFacts {
 /// Reads `[kernel]`; files are found from `folder`.
 pub(crate) fn read_source(table: &Table<'_>, folder: &Path) -> Read<SourceFacts> {
     let tarball = table.optional("tarball", tarball_name);
+    let signature = table.optional("signature", tarball_name);
     let flavours = table.or("flavours", Vec::new(), |value| {
         value.table(|table| {
             let of_archs = table.entries(|arch: &Arch, value| {
@@ -126,6 +145,7 @@ pub(crate) fn read_source(table: &Table<'_>, folder: &Path) -> Read<SourceFacts>
     });
     let facts = SourceFacts {
         tarball: tarball?,
+        signature: signature?,
         flavours: flavours?,
         trees: trees?,
     };
@@ -135,6 +155,10 @@ pub(crate) fn read_source(table: &Table<'_>, folder: &Path) -> Read<SourceFacts>
     }
     if facts.tarball.is_some() == facts.flavours.is_empty() {
         let message = "`tarball` and `flavours` stand together or not at all";
+        return Err(table.refuse(ProblemCode::BadValue, message, None));
+    }
+    if facts.signature.is_some() && facts.tarball.is_none() {
+        let message = "`signature` is that of a `tarball`, and there is none";
         return Err(table.refuse(ProblemCode::BadValue, message, None));
     }
     Ok(facts)

@@ -577,8 +577,15 @@ impl PackageSource for Archives {
         source: &'a KernelSource,
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), CatalogError>> + Send + 'a>> {
         Box::pin(async move {
-            let (site, fetcher) = (&self.site, &self.fetcher);
-            fetch_source(&self.store, site, fetcher, source, self.offline).await
+            let at = Surroundings {
+                site: &self.site,
+                store: &self.store,
+                fetcher: &self.fetcher,
+                offline: self.offline,
+                now: Timestamp::now(),
+                seen: &[],
+            };
+            fetch_source(source, &self.facts, &at).await
         })
     }
 }

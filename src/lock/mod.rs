@@ -307,6 +307,10 @@ fn inputs(
         prepared: target.source.as_ref().map(|source| Preparation {
             recipe: PREPARATION,
             source: source.pinned,
+            signers: source
+                .origin
+                .signature()
+                .map_or_else(Vec::new, |signature| signature.signers.clone()),
             config: source.config,
             unanswered: source.unanswered,
             level: source.level,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::Fingerprint;
 use crate::catalog::kernel_source::{PinnedSource, PrepareLevel, Unanswered};
 use crate::digest::Sha256Digest;
 use crate::name::{Arch, KernelRelease};
@@ -32,6 +33,10 @@ pub struct Preparation {
     pub recipe: u32,
     #[serde(flatten)]
     pub source: PinnedSource,
+    /// The keys of which one must have signed the source itself. They are part of the identity, since a
+    /// kernel that was prepared before anybody asked for a signature has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signers: Vec<Fingerprint>,
     /// The configuration as its user wrote it.
     pub config: Sha256Digest,
     pub unanswered: Unanswered,
@@ -160,6 +165,7 @@ mod tests {
         Preparation {
             recipe: PREPARATION,
             source: PinnedSource::Tarball(Sha256Digest::of(b"tarball")),
+            signers: Vec::new(),
             config: Sha256Digest::of(b"config"),
             unanswered: Unanswered::Default,
             level: PrepareLevel::Modules,
@@ -208,7 +214,8 @@ mod tests {
 
     #[test]
     fn every_input_is_part_of_the_identity() {
-        let changes: [fn(&mut Preparation); 7] = [
+        let changes: [fn(&mut Preparation); 8] = [
+            |inputs| inputs.signers = vec!["A".repeat(40).parse().expect("a key")],
             |inputs| inputs.source = PinnedSource::Tarball(Sha256Digest::of(b"another")),
             |inputs| inputs.source = PinnedSource::Tree(Sha256Digest::of(b"tarball")),
             |inputs| inputs.config = Sha256Digest::of(b"another"),
