@@ -4,6 +4,7 @@
 mod fewer;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use crate::catalog::{DistroKernels, PackageRef, SuiteRecord};
 use crate::digest::Sha256Digest;
 use crate::image::ImageRecord;
 use crate::ledger::CellRecord;
-use crate::matrix::{Matrix, ModuleEntry, Produces};
+use crate::matrix::{self, Matrix, ModuleEntry, Produces};
 use crate::name::{Arch, CellId, ImageName, ModuleName, Target};
 use crate::recipe::{
     BuiltBy, CellInputs, KERNEL_BUILD_AT, Limits, NeededModule, PREPARATION, Preparation, RECIPE,
@@ -288,7 +289,6 @@ fn inputs(
     build_arch: Arch,
 ) -> CellInputs {
     let arch = target.target.arch;
-    let limits = &matrix.build.limits;
     let cross = (arch != build_arch).then(|| format!("{}-", arch.gnu_triplet()));
     CellInputs {
         recipe: RECIPE,
@@ -319,7 +319,8 @@ fn inputs(
             kernel_release: target.target.kernel_release.clone(),
             make: source.make.clone(),
             image: image.id,
-            limits: Preparation::limits(),
+            limits: of_matrix(&matrix.build.preparation.limits),
+            cpus: matrix.build.preparation.cpus.map(NonZeroU32::get),
         }),
         mounts: target.mounts.clone(),
         build_directory: target.build_directory.clone(),
@@ -329,13 +330,17 @@ fn inputs(
             Produces::AtLeastOne => Vec::new(),
             Produces::Exactly(paths) => paths.iter().map(ToString::to_string).collect(),
         },
-        limits: Limits {
-            memory_bytes: limits.memory.bytes(),
-            processes: limits.processes.get(),
-            seconds: limits.time.as_secs().max(1),
-            disk_bytes: limits.disk.bytes(),
-            log_bytes: limits.log.bytes(),
-            output_bytes: limits.output.bytes(),
-        },
+        limits: of_matrix(&matrix.build.limits),
+    }
+}
+
+fn of_matrix(limits: &matrix::Limits) -> Limits {
+    Limits {
+        memory_bytes: limits.memory.bytes(),
+        processes: limits.processes.get(),
+        seconds: limits.time.as_secs().max(1),
+        disk_bytes: limits.disk.bytes(),
+        log_bytes: limits.log.bytes(),
+        output_bytes: limits.output.bytes(),
     }
 }

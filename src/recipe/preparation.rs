@@ -48,6 +48,9 @@ pub struct Preparation {
     pub make: Vec<String>,
     pub image: Sha256Digest,
     pub limits: Limits,
+    /// The most CPUs; all of the machine's if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u32>,
 }
 
 impl Preparation {
@@ -55,19 +58,6 @@ impl Preparation {
     /// in the order of their declaration.
     pub fn digest(&self) -> Sha256Digest {
         Sha256Digest::of(&serde_json::to_vec(self).expect("plain values serialise"))
-    }
-
-    /// Returns the limits of every preparation: enough for a distribution's kernel with its modules
-    /// and without debug information, which takes 5 GB.
-    pub fn limits() -> Limits {
-        Limits {
-            memory_bytes: 16 << 30,
-            processes: 4096,
-            seconds: 4 * 60 * 60,
-            disk_bytes: 12 << 30,
-            log_bytes: 64 << 20,
-            output_bytes: 1 << 30,
-        }
     }
 }
 
@@ -145,7 +135,11 @@ pub fn preparation_spec(
         domain_name: variation.domain_name.clone(),
         user: variation.user,
         group: variation.group,
-        cpus: variation.cpus,
+        // Zero stands for all in a spec.
+        cpus: match (variation.cpus, inputs.cpus) {
+            (0, most) => most.unwrap_or(0),
+            (wanted, most) => wanted.min(most.unwrap_or(wanted)),
+        },
         limits: inputs.limits.clone(),
         expected: Expected {
             modules: Vec::new(),
@@ -174,7 +168,15 @@ mod tests {
             kernel_release: "6.12.1-x".parse().expect("a release"),
             make: vec!["CC=gcc-12".to_owned()],
             image: Sha256Digest::of(b"image"),
-            limits: Preparation::limits(),
+            limits: Limits {
+                memory_bytes: 16 << 30,
+                processes: 4096,
+                seconds: 4 * 60 * 60,
+                disk_bytes: 12 << 30,
+                log_bytes: 64 << 20,
+                output_bytes: 1 << 30,
+            },
+            cpus: None,
         }
     }
 
@@ -190,6 +192,12 @@ mod tests {
         let fixed = |spec: &BuildSpec| [&spec.command[4..6], &spec.command[7..10]].concat();
         assert_eq!(fixed(&first), fixed(&second));
         assert_ne!(first.command[6], second.command[6], "the build directory");
+        assert_eq!((first.cpus, second.cpus), (0, 1));
+        let mut bounded = inputs();
+        bounded.cpus = Some(3);
+        let cpus =
+            |attempt| preparation_spec(&bounded, tree, tree, Variation::of_attempt(attempt)).cpus;
+        assert_eq!((cpus(0), cpus(1)), (3, 1));
         for word in [
             "ARCH=arm64",
             "CROSS_COMPILE=aarch64-linux-gnu-",
@@ -214,7 +222,9 @@ mod tests {
 
     #[test]
     fn every_input_is_part_of_the_identity() {
-        let changes: [fn(&mut Preparation); 8] = [
+        let changes: [fn(&mut Preparation); 10] = [
+            |inputs| inputs.cpus = Some(2),
+            |inputs| inputs.limits.seconds = 1,
             |inputs| inputs.signers = vec!["A".repeat(40).parse().expect("a key")],
             |inputs| inputs.source = PinnedSource::Tarball(Sha256Digest::of(b"another")),
             |inputs| inputs.source = PinnedSource::Tree(Sha256Digest::of(b"tarball")),
