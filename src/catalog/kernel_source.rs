@@ -77,7 +77,7 @@ pub struct TarballSignature {
 #[serde(rename_all = "kebab-case")]
 pub enum PrepareLevel {
     /// What external modules include and call (`make modules_prepare`). There is no
-    /// `Module.symvers`, so nobody checks the symbols of modules.
+    /// `Module.symvers`, so nobody checks the symbols of modules: those that are missing are warnings.
     Headers,
     /// The kernel and its modules, for a whole `Module.symvers` (`make vmlinux modules`).
     Modules,

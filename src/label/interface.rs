@@ -138,7 +138,8 @@ fn prepared(interface: &PreparedInterface) -> (Grade, String) {
         return (lower, format!("{what}; {why}"));
     }
     if !interface.has_symbols {
-        let why = "without the symbols that the whole kernel exports";
+        let why = "without the symbols that the whole kernel exports, so that nobody has checked \
+                   those that the module uses";
         return (lower, format!("{what}; {why}"));
     }
     match &interface.again {

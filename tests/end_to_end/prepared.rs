@@ -306,6 +306,66 @@ fn state_of_preparations() -> String {
     Sha256Digest::of(code.concat().as_bytes()).short()
 }
 
+#[test]
+fn headers_alone_make_a_module_whose_symbols_nobody_has_checked() {
+    let families = Families::get();
+    let place = Place::new();
+    let folder = place.path().join("kernels");
+    fs::create_dir_all(&folder).expect("a directory");
+    let config = CONFIG.replace("-tiny", "-head");
+    fs::write(folder.join("head.config"), config).expect("a file");
+    let version = families.source("version");
+    let kernel = format!(
+        "[[kernel.tree]]\ntarball = \"{}\"\nsha256 = \"{}\"\nversion = \"{version}\"\n\
+         arch = \"amd64\"\nflavour = \"head\"\nconfig = \"head.config\"\nunanswered = \"no\"\n\
+         local-version = \"-head\"\nprepare = \"headers\"\n",
+        families.out().join(families.source("tarball")).display(),
+        families.source("sha256"),
+    );
+    write_facts(&place, "kernel-debian-12", &kernel);
+    let state = SharedState::get().beside(&format!("headers-{}", state_of_preparations()));
+    // New every time, so that it is built now.
+    let module = place.fixture("reproducible");
+    let stamp = format!("/* {} */\n", place.path().display());
+    fs::write(module.join("stamp.h"), stamp).expect("a file");
+    place.commit(&module);
+    place.write(&format!(
+        "schema = 1\n{}[policy]\nstale-after = \"5200w\"\nwarn-after = \"5200w\"\n",
+        MODULE.replace("tiny", "head")
+    ));
+    let state = state.to_str().expect("UTF-8");
+    let ran = place
+        .kmatrix(&[
+            "build",
+            "matrix.toml",
+            "--format",
+            "json",
+            "--kernels",
+            folder.to_str().expect("UTF-8"),
+            "--state",
+            state,
+        ])
+        .expect(0);
+    let document = ran.json();
+    let cell = &document["cells"][0];
+    let log = Path::new(state)
+        .join("out")
+        .join(cell["id"].as_str().expect("an id"))
+        .join("reference.log");
+    let log = fs::read_to_string(&log).expect("a log");
+    assert!(log.contains("undefined!"), "{log}");
+    let label = &cell["label"];
+    assert_eq!(label["vector"]["interface"], "locked", "{cell:#}");
+    assert_eq!(label["tier"], "constrained", "{label:#}");
+    let reasons = label["reasons"].as_array().expect("a list");
+    let interface = reasons.iter().find(|reason| reason["axis"] == "interface");
+    let because = interface.expect("a reason")["because"].to_string();
+    assert!(
+        because.contains("without the symbols that the whole kernel exports"),
+        "{because}"
+    );
+}
+
 /// Kernels of packages, beside the one that is prepared here.
 const PACKAGED: &str = r#"
 [[target]]
