@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::ko;
 use crate::name::CellId;
-use crate::report::{CellDocument, log_name};
+use crate::report::{CellDocument, log_name, preparation_log_name};
 use crate::run::Assessment;
 use crate::state::{self, StateError};
 use crate::store::{Store, StoreError};
@@ -47,7 +47,7 @@ pub fn export(assessment: &Assessment, store: &Store, out: &Path) -> Result<(), 
     }
     for preparation in &assessment.preparations {
         let bytes = store.read_blob(&preparation.log, MAX_LOG)?;
-        let name = format!("preparation-{}.log", preparation.number);
+        let name = preparation_log_name(preparation.number);
         state::write_atomically(&directory.join(name), &bytes)?;
     }
     state::write_json(&directory.join(RECORD), &CellDocument::from(assessment))?;

@@ -99,6 +99,7 @@ async fn the_live_archive_holds_kernels_and_all_that_they_need() {
         site: &site,
         store: &store,
         fetcher: &fetcher,
+        offline: false,
         now: jiff::Timestamp::now(),
         seen: &[],
     };

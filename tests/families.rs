@@ -65,6 +65,7 @@ impl Scene {
             site: &self.site,
             store: &self.store,
             fetcher: &fetcher(),
+            offline: false,
             now: Timestamp::now(),
             seen: &[],
         };

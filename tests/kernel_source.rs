@@ -7,23 +7,32 @@ mod signing;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use kmatrix::catalog::DistroKernels;
 use kmatrix::catalog::error::CatalogError;
-use kmatrix::catalog::facts::DistroFacts;
+use kmatrix::catalog::facts::{self, DistroFacts};
 use kmatrix::catalog::fetch::{FetchBounds, Fetcher};
-use kmatrix::catalog::kernel_source::{KernelSource, PrepareLevel, TarballOrigin, Unanswered};
+use kmatrix::catalog::fetch_source::fetch_source;
+use kmatrix::catalog::kernel_source::{
+    KernelOrigin, KernelSource, PinnedSource, PrepareLevel, Unanswered,
+};
+use kmatrix::catalog::keys::SignatureError;
+use kmatrix::catalog::openpgp::OpenPgpError;
 use kmatrix::catalog::read::read_distro;
 use kmatrix::catalog::site::{Site, SiteFile};
-use kmatrix::catalog::source::fetch_tarball;
 use kmatrix::catalog::surroundings::Surroundings;
 use kmatrix::digest::Sha256Digest;
 use kmatrix::document::Problems;
+use kmatrix::git::GitError;
 use kmatrix::name::Arch;
 use kmatrix::store::Store;
+use kmatrix::tree::{self, WalkRules};
 use loopback::{Misbehaviour, Server};
-use signing::{Key, NOW, at, clear_sign};
+use signing::{Key, NOW, at, clear_sign, detach_sign};
 
 const TARBALL: &[u8] = b"the bytes of a tarball";
 const FOLDER: &str = "pub/linux/kernel/v6.x";
@@ -52,6 +61,7 @@ struct Scene {
     key: Key,
     server: Server,
     store: Store,
+    fetcher: Fetcher,
 }
 
 /// A list of digests as kernel.org signs it.
@@ -90,6 +100,7 @@ impl Scene {
             directory,
             key,
             store,
+            fetcher: fetcher(),
         }
     }
 
@@ -135,14 +146,30 @@ impl Scene {
         facts: &DistroFacts,
         previous: Option<&DistroKernels>,
     ) -> Result<DistroKernels, CatalogError> {
-        let at = Surroundings {
-            site: &self.site(),
+        let site = self.site();
+        let at = self.surroundings(&site, previous);
+        read_distro(facts, &facts.archs(), Arch::Amd64, &at).await
+    }
+
+    fn surroundings<'s>(
+        &'s self,
+        site: &'s Site,
+        previous: Option<&'s DistroKernels>,
+    ) -> Surroundings<'s> {
+        Surroundings {
+            site,
             store: &self.store,
-            fetcher: &fetcher(),
+            fetcher: &self.fetcher,
+            offline: false,
             now: at(NOW),
             seen: previous.map_or(&[], |previous| previous.suites.as_slice()),
-        };
-        read_distro(facts, &facts.archs(), Arch::Amd64, &at).await
+        }
+    }
+
+    async fn fetch(&self, source: &KernelSource) -> Result<(), CatalogError> {
+        let site = self.site();
+        let facts = facts::read_all(self.directory.path()).expect("facts");
+        fetch_source(source, &facts, &self.surroundings(&site, None)).await
     }
 
     async fn refusal(&self, previous: Option<&DistroKernels>) -> CatalogError {
@@ -183,8 +210,8 @@ async fn every_tarball_of_the_series_in_the_signed_list_is_a_kernel() {
     assert_eq!(
         releases,
         [
-            "6.12 plain",
-            "6.12-tiny tiny",
+            "6.12.0 plain",
+            "6.12.0-tiny tiny",
             "6.12.107 plain",
             "6.12.107-tiny tiny"
         ]
@@ -195,20 +222,19 @@ async fn every_tarball_of_the_series_in_the_signed_list_is_a_kernel() {
     assert_eq!(plain.level, PrepareLevel::Headers);
     assert_eq!(plain.unanswered, Unanswered::No);
     assert_eq!(plain.make, ["CC=gcc-12"]);
-    assert_eq!(plain.tarball, Sha256Digest::of(TARBALL));
+    let tarball = Sha256Digest::of(TARBALL);
+    assert_eq!(plain.pinned, PinnedSource::Tarball(tarball));
     assert!(
         scene.store.blob_path(&plain.config).is_some(),
         "the configuration is kept"
     );
     assert!(
-        scene.store.blob_path(&plain.tarball).is_none(),
+        scene.store.blob_path(&tarball).is_none(),
         "nobody needs it yet"
     );
 
-    fetch_tarball(&scene.store, &scene.site(), &fetcher(), plain)
-        .await
-        .expect("fetched");
-    assert!(scene.store.blob_path(&plain.tarball).is_some());
+    scene.fetch(plain).await.expect("fetched");
+    assert!(scene.store.blob_path(&tarball).is_some());
 }
 
 #[tokio::test]
@@ -223,15 +249,15 @@ async fn a_tarball_with_other_bytes_than_the_list_says_is_refused() {
         &format!("{FOLDER}/linux-6.12.107.tar.xz"),
         b"other bytes, longer than those".to_vec(),
     );
-    let fetched = fetch_tarball(&scene.store, &scene.site(), &fetcher(), &source).await;
+    let fetched = scene.fetch(&source).await;
     assert!(
         matches!(fetched, Err(CatalogError::WrongHash { .. })),
         "{fetched:?}"
     );
     scene.server.misbehave(Misbehaviour::EndEarly);
-    let fetched = fetch_tarball(&scene.store, &scene.site(), &fetcher(), &source).await;
+    let fetched = scene.fetch(&source).await;
     assert!(fetched.is_err(), "half a tarball");
-    assert!(scene.store.blob_path(&source.tarball).is_none());
+    assert!(scene.store.blob_path(&Sha256Digest::of(TARBALL)).is_none());
 }
 
 #[tokio::test]
@@ -287,7 +313,7 @@ async fn a_file_of_this_machine_is_a_kernel_if_it_has_its_digest() {
     assert_eq!(list.kernels.len(), 1);
     assert_eq!(list.kernels[0].target.kernel_release.as_str(), "6.13.1");
     let source = list.kernels[0].source.clone().expect("from source");
-    assert!(matches!(&source.origin, TarballOrigin::File { path } if path.is_absolute()));
+    assert!(matches!(&source.origin, KernelOrigin::File { path } if path.is_absolute()));
     assert!(scene.store.blob_path(&digest).is_some());
 
     let wanted = Sha256Digest::of(b"what was meant");
@@ -311,6 +337,274 @@ async fn a_file_of_this_machine_is_a_kernel_if_it_has_its_digest() {
     );
     let kept = scene.read(&scene.tree(digest), None).await;
     assert!(kept.is_ok(), "the store has it");
+}
+
+const SIGNED_KERNEL: &str = r#"
+[kernel]
+tarball = "linux-{version}.tar.xz"
+signature = "linux-{version}.tar.sign"
+[kernel.flavours.amd64]
+tiny = { series = "6.12", config = "tiny.config", prepare = "modules" }
+"#;
+
+/// A tar archive with one file, and the same compressed.
+fn tarball(text: &str) -> (Vec<u8>, Vec<u8>) {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_size(text.len() as u64);
+    header.set_mode(0o644);
+    tar.append_data(&mut header, "linux-6.12.107/Makefile", text.as_bytes())
+        .expect("an entry");
+    let archive = tar.into_inner().expect("an archive");
+    let mut compressed = Vec::new();
+    liblzma::read::XzEncoder::new(&archive[..], 1)
+        .read_to_end(&mut compressed)
+        .expect("memory");
+    (archive, compressed)
+}
+
+/// A kernel whose tarball has a signature of its own, in an archive whose list somebody signed whose
+/// key nobody has.
+struct SignedScene {
+    scene: Scene,
+    archive: Vec<u8>,
+}
+
+impl SignedScene {
+    async fn new() -> Self {
+        let scene = Scene::new().await;
+        let (archive, compressed) = tarball("all:\n");
+        let signature = detach_sign(&archive, &[&scene.key], true);
+        let this = Self { scene, archive };
+        this.put_tarball(compressed);
+        this.put_signature(signature);
+        this
+    }
+
+    fn put_tarball(&self, bytes: Vec<u8>) {
+        let digest = Sha256Digest::of(&bytes).to_hex();
+        let list = format!("{digest}  linux-6.12.107.tar.xz\n");
+        self.scene.put_list(clear_sign(&list, &[&Key::new()]));
+        let path = format!("{FOLDER}/linux-6.12.107.tar.xz");
+        self.scene.server.put(&path, bytes);
+    }
+
+    fn put_signature(&self, bytes: Vec<u8>) {
+        let path = format!("{FOLDER}/linux-6.12.107.tar.sign");
+        self.scene.server.put(&path, bytes);
+    }
+
+    async fn source(&self) -> (DistroKernels, KernelSource) {
+        let facts = self
+            .scene
+            .facts(SIGNED_KERNEL)
+            .unwrap_or_else(|problems| panic!("{problems}"));
+        let list = self.scene.read(&facts, None).await.expect("a list");
+        let source = list.kernels[0].source.clone().expect("from source");
+        (list, source)
+    }
+
+    async fn refusal(&self) -> SignatureError {
+        let (_, source) = self.source().await;
+        match self.scene.fetch(&source).await.expect_err("refused") {
+            CatalogError::KernelNotAuthenticated { source, .. } => *source,
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tarball_is_taken_by_its_own_signature_whoever_made_the_list() {
+    let signed = SignedScene::new().await;
+    let (list, source) = signed.source().await;
+    assert_eq!(list.suites[0].signed_by, []);
+    let [exception] = &list.suites[0].exceptions[..] else {
+        panic!("{:?}", list.suites[0].exceptions);
+    };
+    assert!(exception.contains("of which none is pinned"), "{exception}");
+    let signature = source.origin.signature().expect("a signature");
+    assert_eq!(signature.signers, [signed.scene.key.fingerprint()]);
+    signed.scene.fetch(&source).await.expect("a good signature");
+
+    // What was found good is kept, and looked at again.
+    signed.scene.server.misbehave(Misbehaviour::NotFound);
+    signed.scene.fetch(&source).await.expect("it was kept");
+    let site = signed.scene.site();
+    let at = signed.scene.surroundings(&site, None);
+    let refused = fetch_source(&source, &[], &at).await.expect_err("refused");
+    assert!(
+        matches!(&refused, CatalogError::KernelNotAuthenticated { source, .. }
+            if matches!(**source, SignatureError::NotPinned { .. })),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_tarball_that_no_pinned_key_signed_is_refused() {
+    let signed = SignedScene::new().await;
+    let key = &signed.scene.key;
+    let other = Key::new();
+    signed.put_signature(detach_sign(&signed.archive, &[&other], true));
+    let refused = signed.refusal().await;
+    assert!(
+        matches!(
+            refused,
+            SignatureError::OpenPgp(OpenPgpError::UnknownKeys { .. })
+        ),
+        "another's: {refused}"
+    );
+
+    signed.put_signature(b"<html>".to_vec());
+    let refused = signed.refusal().await;
+    assert!(
+        matches!(
+            refused,
+            SignatureError::OpenPgp(OpenPgpError::Malformed { .. })
+        ),
+        "none at all: {refused}"
+    );
+
+    let (_, swapped) = tarball("all: rootkit\n");
+    signed.put_tarball(swapped.clone());
+    for (what, signature) in [
+        (
+            "another tarball",
+            detach_sign(&signed.archive, &[key], true),
+        ),
+        ("compressed bytes", detach_sign(&swapped, &[key], true)),
+    ] {
+        signed.put_signature(signature);
+        let refused = signed.refusal().await;
+        assert!(
+            matches!(
+                refused,
+                SignatureError::OpenPgp(OpenPgpError::BadSignature { .. })
+            ),
+            "over {what}: {refused}"
+        );
+    }
+
+    let path = format!("{FOLDER}/linux-6.12.107.tar.sign");
+    signed.scene.server.remove(&path);
+    let refused = signed.refusal().await;
+    assert_eq!(refused, SignatureError::Unsigned);
+}
+
+#[tokio::test]
+async fn a_list_that_a_pinned_key_signed_badly_is_refused_whatever_else_is_signed() {
+    let signed = SignedScene::new().await;
+    let text = sums(&["linux-6.12.107.tar.xz"]);
+    let list = String::from_utf8(clear_sign(&text, &[&signed.scene.key])).expect("text");
+    let changed = list.replace("6.12.107", "6.12.108");
+    signed.scene.put_list(changed.into_bytes());
+    let facts = signed.scene.facts(SIGNED_KERNEL).expect("facts");
+    let refused = signed.scene.read(&facts, None).await;
+    assert!(refused.is_err(), "{refused:?}");
+    // A list that nobody signed says what there is, as one by an unknown key does.
+    signed.scene.put_list(text.into_bytes());
+    let list = signed.scene.read(&facts, None).await.expect("a list");
+    assert_eq!(list.kernels.len(), 1);
+    let [exception] = &list.suites[0].exceptions[..] else {
+        panic!("{:?}", list.suites[0].exceptions);
+    };
+    assert!(exception.contains("nothing in it says that it is signed"));
+}
+
+/// A repository with one commit, which has a makefile, and the commit's id.
+fn repository(folder: &Path) -> (PathBuf, String) {
+    let repository = folder.join("linux");
+    fs::create_dir_all(repository.join("scripts")).expect("a directory");
+    fs::write(repository.join("Makefile"), "all:\n").expect("a file");
+    fs::write(repository.join("scripts/x.sh"), "#!/bin/sh\n").expect("a file");
+    let git = |args: &[&str]| {
+        let ran = Command::new("git")
+            .arg("-C")
+            .arg(&repository)
+            .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
+            .args(args)
+            .output()
+            .expect("git runs");
+        assert!(ran.status.success(), "git {args:?}");
+        String::from_utf8(ran.stdout)
+            .expect("text")
+            .trim()
+            .to_owned()
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "one"]);
+    let commit = git(&["rev-parse", "HEAD"]);
+    (repository, commit)
+}
+
+/// Facts of one kernel that is a commit.
+fn commit_facts(repository: &str, commit: &str) -> String {
+    let git = format!("git = \"{repository}\"\ncommit = \"{commit}\"");
+    TREE.replace("tarball = \"own.tar\"", &git)
+}
+
+#[tokio::test]
+async fn a_commit_is_a_kernel_by_its_whole_id() {
+    let scene = Scene::new().await;
+    let (repository, commit) = repository(scene.directory.path());
+    let facts = scene
+        .facts(&commit_facts("linux", &commit))
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    let list = scene.read(&facts, None).await.expect("a list");
+    assert_eq!(list.kernels.len(), 1);
+    let source = list.kernels[0].source.clone().expect("from source");
+    let rules = WalkRules {
+        limit: 100,
+        skip: &[".git"],
+    };
+    let entries = tree::read_directory(&repository, rules).expect("a tree");
+    assert_eq!(source.pinned, PinnedSource::Tree(tree::digest(&entries)));
+    assert!(source.origin.shown().contains(&commit));
+    let text = serde_json::to_string(&source).expect("JSON");
+    assert_eq!(
+        serde_json::from_str::<KernelSource>(&text).expect("a source"),
+        source
+    );
+
+    let gone = commit.replace(|_: char| true, "0");
+    let facts = scene.facts(&commit_facts("linux", &gone)).expect("facts");
+    let refused = scene.read(&facts, None).await.expect_err("refused");
+    assert!(
+        matches!(refused, CatalogError::KernelCommit { .. }),
+        "{refused}"
+    );
+    assert!(refused.hint().is_some());
+
+    fs::remove_dir_all(&repository).expect("removed");
+    scene.fetch(&source).await.expect("the store has it");
+    let mut other = source;
+    other.pinned = PinnedSource::Tree(Sha256Digest::of(b"another tree"));
+    let refused = scene.fetch(&other).await.expect_err("another tree");
+    assert!(
+        matches!(refused, CatalogError::KernelCommit { .. }),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_commit_elsewhere_is_fetched_unless_nothing_may_be() {
+    let scene = Scene::new().await;
+    let (repository, commit) = repository(scene.directory.path());
+    let url = format!("file://{}", repository.display());
+    let facts = scene.facts(&commit_facts(&url, &commit)).expect("facts");
+    let site = scene.site();
+    let mut surroundings = scene.surroundings(&site, None);
+    surroundings.offline = true;
+    let refused = read_distro(&facts, &facts.archs(), Arch::Amd64, &surroundings).await;
+    let Err(CatalogError::KernelCommit { source, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(matches!(*source, GitError::Offline { .. }), "{source}");
+
+    let list = scene.read(&facts, None).await.expect("a list");
+    assert_eq!(list.kernels.len(), 1);
+    let known = read_distro(&facts, &facts.archs(), Arch::Amd64, &surroundings).await;
+    assert_eq!(known.expect("it is here now").kernels, list.kernels);
 }
 
 #[tokio::test]
@@ -360,6 +654,29 @@ async fn facts_that_make_no_kernel_are_refused() {
             "neither `default` nor `no`",
         ),
         (format!("{TREE}sha256 = \"12\"\n"), "sha256"),
+        (
+            TREE.to_owned(),
+            "from a `tarball` with its `sha256`, or from a `commit`",
+        ),
+        (
+            format!("{TREE}commit = \"{}\"\n", "a".repeat(40)),
+            "from a `tarball` with its `sha256`, or from a `commit`",
+        ),
+        (
+            format!(
+                "[kernel]\nsignature = \"x-{{version}}.sign\"\n{TREE}sha256 = \"{}\"\n",
+                "0".repeat(64)
+            ),
+            "`signature` is that of a `tarball`",
+        ),
+        (
+            commit_facts("linux", "v6.13.1"),
+            "is not the id of a commit",
+        ),
+        (
+            commit_facts("ext::sh", &"a".repeat(40)),
+            "the address of a repository begins with",
+        ),
     ] {
         let problems = scene.facts(&rest).expect_err("a problem").to_string();
         assert!(problems.contains(problem), "{problems}");
@@ -369,10 +686,10 @@ async fn facts_that_make_no_kernel_are_refused() {
 #[test]
 fn a_source_is_written_and_read_back() {
     let source = KernelSource {
-        origin: TarballOrigin::File {
+        origin: KernelOrigin::File {
             path: "/srv/linux.tar".into(),
         },
-        tarball: Sha256Digest::of(TARBALL),
+        pinned: PinnedSource::Tarball(Sha256Digest::of(TARBALL)),
         config: Sha256Digest::of(b"config"),
         unanswered: Unanswered::Default,
         level: PrepareLevel::Modules,

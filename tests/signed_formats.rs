@@ -389,6 +389,7 @@ impl Scene {
             site: &self.site(mirrors),
             store: &self.store,
             fetcher: &fetcher(),
+            offline: false,
             now: at(NOW),
             seen: &self.seen,
         };

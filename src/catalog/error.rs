@@ -10,6 +10,7 @@ use super::keys::SignatureError;
 use super::release_file::{ReleaseFileError, ReleaseRefused};
 use super::site::SiteError;
 use crate::digest::Sha256Digest;
+use crate::git::GitError;
 use crate::name::{Arch, ArchiveName, PackageName, PackageVersion, Suite};
 use crate::package::PackageError;
 use crate::store::StoreError;
@@ -70,6 +71,18 @@ pub enum CatalogError {
         path: PathBuf,
         wanted: Sha256Digest,
         found: Sha256Digest,
+    },
+    #[error("cannot authenticate the kernel's source by `{path}` of the archive `{archive}`")]
+    KernelNotAuthenticated {
+        archive: ArchiveName,
+        path: String,
+        source: Box<SignatureError>,
+    },
+    #[error("cannot read the kernel's source, commit {commit} of `{repository}`")]
+    KernelCommit {
+        repository: String,
+        commit: String,
+        source: Box<GitError>,
     },
     #[error("archives of the format `{format}` cannot be read as packages")]
     NoReader { format: ArchiveFormat },
@@ -230,6 +243,7 @@ impl CatalogError {
                 matches!(**source, FetchError::NoMirrorHasIt { .. })
             }
             Self::NotAuthenticated { source, .. }
+            | Self::KernelNotAuthenticated { source, .. }
             | Self::PackageNotAuthenticated { source, .. } => source.is_of_mirror(),
             Self::Expired { .. }
             | Self::RolledBack { .. }
@@ -240,6 +254,7 @@ impl CatalogError {
             | Self::MalformedPackage { .. }
             | Self::OtherPackage { .. } => true,
             Self::LocalFile { .. }
+            | Self::KernelCommit { .. }
             | Self::OfflineKernel { .. }
             | Self::OtherBytes { .. }
             | Self::Offline { .. }
@@ -318,10 +333,12 @@ impl CatalogError {
                 "get the file again, or correct `sha256` in the facts file if this is the one meant"
                     .to_owned(),
             ),
+            Self::KernelCommit { source, .. } => source.hint(),
             Self::NoReader { .. } => {
                 Some("see `format` of the facts file".to_owned())
             }
             Self::NotAuthenticated { source, .. }
+            | Self::KernelNotAuthenticated { source, .. }
             | Self::PackageNotAuthenticated { source, .. } => Some(source.hint()),
             Self::MalformedPackage { .. } | Self::OtherPackage { .. } => Some(
                 "the mirror may be broken or lie; name another with `--mirror`".to_owned(),

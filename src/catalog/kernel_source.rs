@@ -4,16 +4,18 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Fingerprint;
 use crate::digest::Sha256Digest;
+use crate::git::{CommitId, Repository};
 use crate::name::{ArchiveName, Suite};
 
 /// A kernel's source and configuration, pinned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KernelSource {
-    pub origin: TarballOrigin,
-    /// The digest of the tarball.
-    pub tarball: Sha256Digest,
+    pub origin: KernelOrigin,
+    #[serde(flatten)]
+    pub pinned: PinnedSource,
     /// The digest of the configuration as its user wrote it; the store has its bytes.
     pub config: Sha256Digest,
     pub unanswered: Unanswered,
@@ -23,19 +25,51 @@ pub struct KernelSource {
     pub make: Vec<String>,
 }
 
-/// Where a tarball is from.
+/// The digest that stands for a kernel's source, under the name of what it is taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PinnedSource {
+    /// The tarball's bytes.
+    Tarball(Sha256Digest),
+    /// The tree of files, where there is no tarball.
+    Tree(Sha256Digest),
+}
+
+/// Where a kernel's source is from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "camelCase")]
-pub enum TarballOrigin {
+pub enum KernelOrigin {
     /// An archive, whose signed list has its digest.
     Archive {
         archive: ArchiveName,
         suite: Suite,
         /// Relative to the archive's root.
         path: String,
+        /// The tarball's own signature, where there has to be one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<TarballSignature>,
     },
     /// A file of this machine, whose digest the facts have.
     File { path: PathBuf },
+    /// A commit of a git repository, whose whole id the facts have.
+    Git {
+        repository: Repository,
+        commit: CommitId,
+        /// The name under which the store has its files, so that they are kept as long as this is.
+        kept: Sha256Digest,
+    },
+}
+
+/// A signature over a tarball's archive before its compression.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TarballSignature {
+    /// Relative to the archive's root.
+    pub path: String,
+    /// The pinned keys of which one must have made it.
+    pub signers: Vec<Fingerprint>,
+    /// The name under which the store has it once it was found good.
+    pub kept: Sha256Digest,
 }
 
 /// How much of a kernel is built.
@@ -43,7 +77,7 @@ pub enum TarballOrigin {
 #[serde(rename_all = "kebab-case")]
 pub enum PrepareLevel {
     /// What external modules include and call (`make modules_prepare`). There is no
-    /// `Module.symvers`, so nobody checks the symbols of modules.
+    /// `Module.symvers`, so nobody checks the symbols of modules: those that are missing are warnings.
     Headers,
     /// The kernel and its modules, for a whole `Module.symvers` (`make vmlinux modules`).
     Modules,
@@ -59,12 +93,23 @@ pub enum Unanswered {
     No,
 }
 
-impl TarballOrigin {
+impl KernelOrigin {
+    /// Returns the signature that the source itself must have.
+    pub fn signature(&self) -> Option<&TarballSignature> {
+        match self {
+            Self::Archive { signature, .. } => signature.as_ref(),
+            Self::File { .. } | Self::Git { .. } => None,
+        }
+    }
+
     /// Returns what people call it.
     pub fn shown(&self) -> String {
         match self {
             Self::Archive { archive, path, .. } => format!("`{path}` of `{archive}`"),
             Self::File { path } => format!("`{}`", path.display()),
+            Self::Git {
+                repository, commit, ..
+            } => format!("commit {commit} of `{repository}`"),
         }
     }
 }

@@ -215,6 +215,17 @@ pub fn verify_detached(
     keys: &PinnedKeys,
     now: jiff::Timestamp,
 ) -> Result<Vec<Fingerprint>, OpenPgpError> {
+    verify_detached_stream(content, signature, keys, now)
+}
+
+/// Checks a detached signature like [`verify_detached`], over content that is too long to be held: it
+/// is read to its end.
+pub fn verify_detached_stream(
+    content: impl std::io::Read + Send + Sync,
+    signature: &[u8],
+    keys: &PinnedKeys,
+    now: jiff::Timestamp,
+) -> Result<Vec<Fingerprint>, OpenPgpError> {
     let now = SystemTime::from(now);
     let mut policy = StandardPolicy::at(now);
     policy.accept_packet_tag_version(openpgp::packet::Tag::Signature, 3);
@@ -231,8 +242,32 @@ pub fn verify_detached(
     let mut verifier = DetachedVerifierBuilder::from_bytes(signature)
         .and_then(|builder| builder.with_policy(&policy, now, helper))
         .map_err(malformed)?;
-    verifier.verify_bytes(content).map_err(malformed)?;
+    verifier.verify_reader(content).map_err(malformed)?;
     verifier.into_helper().outcome
+}
+
+/// Returns the text of a clear-signed file whatever its signature is worth; a file that is not signed
+/// at all is its text.
+///
+/// # Security
+///
+/// Nobody vouches for what this returns. It is for lists of things that each have a signature of their
+/// own.
+pub fn unverified_text(file: &[u8]) -> Result<String, OpenPgpError> {
+    let unreadable = |_| OpenPgpError::NotClearSigned {
+        reason: "it is not UTF-8",
+    };
+    let text = std::str::from_utf8(file).map_err(unreadable)?;
+    if !text.contains(BEGIN_MESSAGE) {
+        return Ok(text.to_owned());
+    }
+    check_frame(file)?;
+    let lines = text.lines().skip_while(|line| !line.is_empty()).skip(1);
+    let lines = lines.take_while(|line| *line != BEGIN_SIGNATURE);
+    // RFC 9580, section 7.2: lines that begin with a dash have `- ` before them.
+    Ok(lines
+        .flat_map(|line| [line.strip_prefix("- ").unwrap_or(line), "\n"])
+        .collect())
 }
 
 /// Checks that the file is one signed block from its first byte to its last.

@@ -1,20 +1,18 @@
-//! Kernels that are prepared here: tarballs that a signed list names, and files of this machine.
+//! Kernels that are prepared here: tarballs that a signed list names, and what is in no archive.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io;
-use std::path::Path;
+
+use jiff::Timestamp;
 
 use super::attempts::Attempts;
 use super::error::CatalogError;
-use super::facts::{ArchiveFacts, DistroFacts, SuiteFacts, SuiteLocation};
-use super::fetch::{ExpectedFile, ExpectedSize, Fetcher};
-use super::kernel_source::{KernelSource, TarballOrigin};
+use super::facts::{DistroFacts, SuiteFacts, SuiteLocation};
+use super::kernel_source::{KernelOrigin, KernelSource, PinnedSource, TarballSignature};
 use super::keys::ArchiveKeys;
+use super::local_source;
 use super::mirror::Mirror;
-use super::openpgp;
+use super::openpgp::{self, OpenPgpError};
 use super::signed_index::{IndexPlace, Voucher};
-use super::site::Site;
 use super::source_facts::{KernelBuild, SourceFacts};
 use super::sums_list;
 use super::surroundings::Surroundings;
@@ -26,15 +24,13 @@ use crate::store::Store;
 /// The signed list of a folder of tarballs.
 const SUMS: &str = "sha256sums.asc";
 const MOST_SUMS_BYTES: u64 = 16 << 20;
-/// The most bytes of a tarball, whose size no list says; the largest so far has 150 MB.
-const MOST_TARBALL_BYTES: u64 = 1 << 30;
 
 /// Returns the kernels of a distribution release that is source.
 ///
 /// # Errors
 ///
-/// A list that cannot be read or authenticated, and a file of this machine that is not what the facts
-/// say: both are errors of the whole.
+/// A list that cannot be read or authenticated, a file of this machine that is not what the facts say,
+/// and a commit that cannot be had: each is an error of the whole.
 pub(super) async fn read(
     facts: &DistroFacts,
     source: &SourceFacts,
@@ -51,17 +47,25 @@ pub(super) async fn read(
             })?;
         let mirrors = at.site.resolve(&archive.name)?;
         for suite in &archive.suites {
-            let (record, listed) = read_suite(archive, suite, &keys, &mirrors, at).await?;
+            let place = IndexPlace {
+                archive,
+                suite,
+                arch: None,
+                keys: &keys,
+                at,
+            };
+            let vouching = match source.signature {
+                Some(_) => Vouching::Tarballs,
+                None => Vouching::List,
+            };
+            let (record, listed) = read_suite(&place, &mirrors, vouching).await?;
             suites.push(record);
-            kernels.extend(of_list(facts, source, archive, suite, &listed, at.store)?);
+            kernels.extend(of_list(facts, source, &place, &listed)?);
         }
     }
     for tree in &source.trees {
-        take_in(at.store, &tree.tarball, &tree.sha256)?;
-        let origin = TarballOrigin::File {
-            path: tree.tarball.clone(),
-        };
-        let pinned = pinned(&tree.build, origin, tree.sha256, at.store)?;
+        let (origin, digest) = local_source::read(&tree.source, at).await?;
+        let pinned = pinned(&tree.build, origin, digest, at.store)?;
         let named = (tree.arch, &tree.flavour, &tree.version);
         kernels.extend(kernel(facts, named, &tree.build, pinned));
     }
@@ -79,81 +83,16 @@ pub(super) async fn read(
     })
 }
 
-/// Has a kernel's tarball in the store: from its archive, or from this machine.
-pub async fn fetch_tarball(
-    store: &Store,
-    site: &Site,
-    fetcher: &Fetcher,
-    source: &KernelSource,
-) -> Result<(), CatalogError> {
-    if store.blob_path(&source.tarball).is_some() {
-        return Ok(());
-    }
-    match &source.origin {
-        TarballOrigin::Archive { archive, path, .. } => {
-            let mirrors = site.resolve(archive)?;
-            let file = ExpectedFile {
-                path,
-                sha256: source.tarball,
-                bytes: ExpectedSize::AtMost(MOST_TARBALL_BYTES),
-            };
-            let fetched = fetcher.fetch_blob(store, &mirrors, &file).await;
-            fetched
-                .map(drop)
-                .map_err(|error| CatalogError::of_fetch(archive, path, error))
-        }
-        TarballOrigin::File { path } => take_in(store, path, &source.tarball),
-    }
-}
-
-/// Copies a file into the store, unless the store has these bytes already.
-fn take_in(store: &Store, path: &Path, sha256: &Sha256Digest) -> Result<(), CatalogError> {
-    if store.blob_path(sha256).is_some() {
-        return Ok(());
-    }
-    let unreadable = |source: io::Error| CatalogError::LocalFile {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = File::open(path).map_err(unreadable)?;
-    let bytes = file.metadata().map_err(unreadable)?;
-    if !bytes.is_file() || bytes.len() > MOST_TARBALL_BYTES {
-        let what = format!("it is no file of at most {MOST_TARBALL_BYTES} bytes");
-        return Err(unreadable(io::Error::other(what)));
-    }
-    let mut hashing = crate::digest::Hashing::new(store.blob_writer()?);
-    io::copy(&mut file, &mut hashing).map_err(unreadable)?;
-    let (writer, found, bytes) = hashing.finish();
-    if found != *sha256 {
-        return Err(CatalogError::OtherBytes {
-            path: path.to_owned(),
-            wanted: *sha256,
-            found,
-        });
-    }
-    writer.commit(Some((found, bytes)))?;
-    Ok(())
-}
-
-/// Reads the signed list of a folder, from the first mirror that has a good one.
+/// Reads the list of a folder, from the first mirror that has a good one.
 async fn read_suite(
-    archive: &ArchiveFacts,
-    suite: &SuiteFacts,
-    keys: &ArchiveKeys,
+    place: &IndexPlace<'_>,
     mirrors: &[Mirror],
-    at: &Surroundings<'_>,
+    vouching: Vouching,
 ) -> Result<(SuiteRecord, Vec<(String, Sha256Digest)>), CatalogError> {
-    let place = IndexPlace {
-        archive,
-        suite,
-        arch: None,
-        keys,
-        at,
-    };
-    let path = path_of(suite, SUMS);
-    let mut attempts = Attempts::new(&archive.name, &suite.suite, &path);
+    let path = path_of(place.suite, SUMS);
+    let mut attempts = Attempts::new(&place.archive.name, &place.suite.suite, &path);
     for mirror in mirrors {
-        match authenticate(&place, mirror, &path).await {
+        match authenticate(place, mirror, &path, vouching).await {
             Ok((mut record, listed)) => {
                 record.passed_over = attempts.succeeded();
                 return Ok((record, listed));
@@ -164,32 +103,66 @@ async fn read_suite(
     Err(attempts.failed())
 }
 
+/// What has to be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vouching {
+    /// The list, which has the digests of the tarballs.
+    List,
+    /// Each tarball. Whose the list is does not matter then, and is recorded.
+    Tarballs,
+}
+
+/// What a list says, and who says it.
+struct Listed {
+    text: String,
+    date: Timestamp,
+    voucher: Voucher,
+}
+
 async fn authenticate(
     place: &IndexPlace<'_>,
     mirror: &Mirror,
     path: &str,
+    vouching: Vouching,
 ) -> Result<(SuiteRecord, Vec<(String, Sha256Digest)>), CatalogError> {
     let file = place.fetch(mirror, path, MOST_SUMS_BYTES).await?;
     let keys = place.keys.openpgp().map_err(|error| place.refused(error))?;
-    let signed =
-        openpgp::verify(&file, keys, place.at.now).map_err(|error| place.refused(error.into()))?;
+    let verified = openpgp::verify(&file, keys, place.at.now);
+    let signed = match (verified, vouching) {
+        (Ok(signed), _) => Listed {
+            text: signed.text,
+            // The list has no date of its own; its signature has.
+            date: signed.signed_at.ok_or_else(|| {
+                let reason = "it does not say when it was made".to_owned();
+                place.refused(OpenPgpError::Malformed { reason }.into())
+            })?,
+            voucher: Voucher {
+                signed_by: signed.signed_by,
+                ..place.signed()
+            },
+        },
+        (
+            Err(error @ (OpenPgpError::UnknownKeys { .. } | OpenPgpError::NotClearSigned { .. })),
+            Vouching::Tarballs,
+        ) => Listed {
+            text: openpgp::unverified_text(&file).map_err(|error| place.refused(error.into()))?,
+            date: place.at.now,
+            voucher: Voucher {
+                exceptions: vec![format!(
+                    "list of tarballs: {error}; each tarball's own signature is checked instead, and \
+                     what the list leaves out is not seen"
+                )],
+                ..Voucher::default()
+            },
+        },
+        (Err(error), _) => return Err(place.refused(error.into())),
+    };
     let listed = sums_list::read(&signed.text).map_err(|error| place.malformed(path, error))?;
     let listed = listed
         .into_iter()
         .map(|(name, digest)| (name.to_owned(), digest))
         .collect();
-    let voucher = Voucher {
-        signed_by: signed.signed_by,
-        ..place.signed()
-    };
-    // The list has no date of its own; its signature has.
-    let date = signed.signed_at.ok_or_else(|| {
-        let error = openpgp::OpenPgpError::Malformed {
-            reason: "it does not say when it was made".to_owned(),
-        };
-        place.refused(error.into())
-    })?;
-    Ok((place.record(&file, date, voucher)?, listed))
+    Ok((place.record(&file, signed.date, signed.voucher)?, listed))
 }
 
 fn path_of(suite: &SuiteFacts, name: &str) -> String {
@@ -203,14 +176,13 @@ fn path_of(suite: &SuiteFacts, name: &str) -> String {
 fn of_list(
     facts: &DistroFacts,
     source: &SourceFacts,
-    archive: &ArchiveFacts,
-    suite: &SuiteFacts,
+    place: &IndexPlace<'_>,
     listed: &[(String, Sha256Digest)],
-    store: &Store,
 ) -> Result<Vec<Kernel>, CatalogError> {
     let Some(pattern) = &source.tarball else {
         return Ok(Vec::new());
     };
+    let (archive, suite) = (place.archive, place.suite);
     let mut kernels = Vec::new();
     for (name, digest) in listed {
         let Some(version) = pattern.version(name) else {
@@ -224,12 +196,22 @@ fn of_list(
             if !release.is_ok_and(|release| flavour.series.contains(&release)) {
                 continue;
             }
-            let origin = TarballOrigin::Archive {
+            let origin = KernelOrigin::Archive {
                 archive: archive.name.clone(),
                 suite: suite.suite.clone(),
                 path: path_of(suite, name),
+                signature: source.signature.as_ref().map(|signature| {
+                    let path = path_of(suite, &signature.of(version.as_str()));
+                    let kept = Sha256Digest::of(format!("{digest}\n{path}").as_bytes());
+                    TarballSignature {
+                        path,
+                        signers: archive.keys.clone(),
+                        kept,
+                    }
+                }),
             };
-            let pinned = pinned(&flavour.build, origin, *digest, store)?;
+            let digest = PinnedSource::Tarball(*digest);
+            let pinned = pinned(&flavour.build, origin, digest, place.at.store)?;
             let named = (flavour.arch, &flavour.flavour, &version);
             kernels.extend(kernel(facts, named, &flavour.build, pinned));
         }
@@ -239,8 +221,8 @@ fn of_list(
 
 fn pinned(
     build: &KernelBuild,
-    origin: TarballOrigin,
-    tarball: Sha256Digest,
+    origin: KernelOrigin,
+    pinned: PinnedSource,
     store: &Store,
 ) -> Result<KernelSource, CatalogError> {
     let config = Sha256Digest::of(&build.config);
@@ -249,7 +231,7 @@ fn pinned(
     }
     Ok(KernelSource {
         origin,
-        tarball,
+        pinned,
         config,
         unanswered: build.unanswered,
         level: build.level,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::catalog::kernel_source::{PrepareLevel, Unanswered};
 use crate::digest::Sha256Digest;
 use crate::document::{ProblemCode, Read, Table, Value};
+use crate::git::{CommitId, Repository};
 use crate::name::{Arch, Flavour, KernelRelease, PackageVersion, Series};
 
 /// The most bytes of a configuration; one with every option has 300 KB.
@@ -19,13 +20,15 @@ const VERSION: &str = "{version}";
 pub struct SourceFacts {
     /// What tarballs of an archive are called, with `{version}`; set if there are flavours.
     pub tarball: Option<TarballName>,
+    /// What the tarballs' own signatures are called, with `{version}`, where each has to have one.
+    pub signature: Option<TarballName>,
     /// What is made of each tarball of an archive.
     pub flavours: Vec<SourceFlavour>,
     /// Kernels that are in no archive.
     pub trees: Vec<LocalKernel>,
 }
 
-/// The names of tarballs, around the kernel's version.
+/// The names of tarballs or their signatures, around the kernel's version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TarballName {
     pub before: String,
@@ -41,15 +44,26 @@ pub struct SourceFlavour {
     pub build: KernelBuild,
 }
 
-/// A kernel whose source is a file of this machine.
+/// A kernel whose source is in no archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalKernel {
     pub arch: Arch,
     pub flavour: Flavour,
     pub version: PackageVersion,
     pub build: KernelBuild,
-    pub tarball: PathBuf,
-    pub sha256: Sha256Digest,
+    pub source: LocalSource,
+}
+
+/// What a kernel that is in no archive is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LocalSource {
+    /// A file of this machine.
+    Tarball { path: PathBuf, sha256: Sha256Digest },
+    /// A commit, which its id pins as a digest would.
+    Commit {
+        repository: Repository,
+        commit: CommitId,
+    },
 }
 
 /// How a kernel is configured and how far it is built.
@@ -69,12 +83,28 @@ impl TarballName {
     pub fn version<'n>(&self, name: &'n str) -> Option<&'n str> {
         name.strip_prefix(&self.before)?.strip_suffix(&self.after)
     }
+
+    /// Returns the name for a version.
+    pub fn of(&self, version: &str) -> String {
+        format!("{}{version}{}", self.before, self.after)
+    }
 }
 
 impl KernelBuild {
-    /// Returns the kernel release that a version of the kernel has.
+    /// Returns the kernel release that a version of the kernel has: the first of a series, such as 6.12,
+    /// calls itself 6.12.0 (the kernel's `Makefile`, `KERNELVERSION`).
     pub fn release(&self, version: &str) -> Option<KernelRelease> {
-        format!("{version}{}", self.local_version).parse().ok()
+        let end = version
+            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+            .unwrap_or(version.len());
+        let (numbers, rest) = version.split_at(end);
+        let third = if numbers.split('.').count() == 2 {
+            ".0"
+        } else {
+            ""
+        };
+        let local = &self.local_version;
+        format!("{numbers}{third}{rest}{local}").parse().ok()
     }
 }
 
@@ -96,6 +126,7 @@ impl SourceFacts {
 /// Reads `[kernel]`; files are found from `folder`.
 pub(crate) fn read_source(table: &Table<'_>, folder: &Path) -> Read<SourceFacts> {
     let tarball = table.optional("tarball", tarball_name);
+    let signature = table.optional("signature", tarball_name);
     let flavours = table.or("flavours", Vec::new(), |value| {
         value.table(|table| {
             let of_archs = table.entries(|arch: &Arch, value| {
@@ -114,6 +145,7 @@ pub(crate) fn read_source(table: &Table<'_>, folder: &Path) -> Read<SourceFacts>
     });
     let facts = SourceFacts {
         tarball: tarball?,
+        signature: signature?,
         flavours: flavours?,
         trees: trees?,
     };
@@ -123,6 +155,10 @@ pub(crate) fn read_source(table: &Table<'_>, folder: &Path) -> Read<SourceFacts>
     }
     if facts.tarball.is_some() == facts.flavours.is_empty() {
         let message = "`tarball` and `flavours` stand together or not at all";
+        return Err(table.refuse(ProblemCode::BadValue, message, None));
+    }
+    if facts.signature.is_some() && facts.tarball.is_none() {
+        let message = "`signature` is that of a `tarball`, and there is none";
         return Err(table.refuse(ProblemCode::BadValue, message, None));
     }
     Ok(facts)
@@ -148,12 +184,7 @@ fn read_tree(table: &Table<'_>, folder: &Path) -> Read<LocalKernel> {
     let arch = table.required("arch", Value::parse);
     let flavour = table.required("flavour", Value::parse);
     let version = table.required("version", Value::parse::<PackageVersion>);
-    let tarball = table.required("tarball", |value| absolute(value, folder));
-    let sha256 = table.required("sha256", |value| {
-        let digits = value.text()?;
-        Sha256Digest::from_hex(&digits)
-            .map_err(|error| value.refuse(ProblemCode::BadValue, error.to_string(), None))
-    });
+    let source = read_local(table, folder);
     let build = read_build(table, folder);
     let (version, build) = (version?, build?);
     if build.release(version.as_str()).is_none() {
@@ -165,8 +196,55 @@ fn read_tree(table: &Table<'_>, folder: &Path) -> Read<LocalKernel> {
         flavour: flavour?,
         version,
         build,
-        tarball: tarball?,
-        sha256: sha256?,
+        source: source?,
+    })
+}
+
+/// Reads `tarball` and `sha256`, or `git` and `commit`.
+fn read_local(table: &Table<'_>, folder: &Path) -> Read<LocalSource> {
+    let tarball = table.optional("tarball", |value| absolute(value, folder));
+    let sha256 = table.optional("sha256", |value| {
+        let digits = value.text()?;
+        Sha256Digest::from_hex(&digits)
+            .map_err(|error| value.refuse(ProblemCode::BadValue, error.to_string(), None))
+    });
+    let git = table.optional("git", |value| repository(value, folder));
+    let commit = table.optional("commit", commit);
+    match (tarball?, sha256?, git?, commit?) {
+        (Some(path), Some(sha256), None, None) => Ok(LocalSource::Tarball { path, sha256 }),
+        (None, None, Some(repository), Some(commit)) => {
+            Ok(LocalSource::Commit { repository, commit })
+        }
+        (_, _, _, _) => {
+            let message = "a kernel is read from a `tarball` with its `sha256`, or from a `commit` of a \
+                           repository `git`";
+            Err(table.refuse(ProblemCode::Conflict, message, None))
+        }
+    }
+}
+
+fn repository(value: Value<'_>, folder: &Path) -> Read<Repository> {
+    match Repository::try_from(value.text()?) {
+        Ok(Repository::Directory(path)) => {
+            let path = folder.join(path);
+            let path = std::path::absolute(&path).unwrap_or(path);
+            Ok(Repository::Directory(path))
+        }
+        Ok(Repository::Url(url)) => Ok(Repository::Url(url)),
+        Err(error) => Err(value.refuse(ProblemCode::BadValue, error.to_string(), None)),
+    }
+}
+
+/// Reads a commit's whole id. A branch or a tag is not taken for one: it can be moved.
+fn commit(value: Value<'_>) -> Read<CommitId> {
+    let text = value.text()?;
+    text.parse().map_err(|error| {
+        let hint = "a branch or a tag can move; write what `git rev-parse NAME^{commit}` prints";
+        value.refuse(
+            ProblemCode::BadValue,
+            format!("{error}"),
+            Some(hint.to_owned()),
+        )
     })
 }
 

@@ -14,6 +14,8 @@ pub struct Surroundings<'a> {
     pub site: &'a Site,
     pub store: &'a Store,
     pub fetcher: &'a Fetcher,
+    /// Whether only this machine may be asked.
+    pub offline: bool,
     /// The time that signatures and validity are judged at.
     pub now: Timestamp,
     /// Every state that was ever recorded; no suite may be older than it was then.

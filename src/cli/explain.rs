@@ -9,7 +9,7 @@ use crate::image::ImageReproduction;
 use crate::ledger::Ledger;
 use crate::name::CellId;
 use crate::recipe::BuildSpec;
-use crate::report::{CellDocument, explain, log_name};
+use crate::report::{CellDocument, explain};
 use crate::run::assess_cell;
 use crate::state::{self, State};
 use crate::store::Store;
@@ -45,8 +45,8 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
         Format::Human => {
             let history = ledger.history(&cell.inputs.digest())?;
             let store = Store::open(&state.store())?;
-            let place = |number: u32, digest: &crate::digest::Sha256Digest| {
-                let laid_out = state.out().join(id.to_string()).join(log_name(number));
+            let place = |name: &str, digest: &crate::digest::Sha256Digest| {
+                let laid_out = state.out().join(id.to_string()).join(name);
                 let path = Some(laid_out).filter(|path| path.is_file());
                 path.or_else(|| store.blob_path(digest))
                     .map(|path| path.display().to_string())

@@ -25,7 +25,7 @@ pub struct PackagedInterface {
 /// A kernel that was prepared here from its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreparedInterface {
-    /// The tarball, for people.
+    /// The tarball or the commit, for people.
     pub source: String,
     /// The beginning of the configuration's digest.
     pub config: String,
@@ -33,7 +33,7 @@ pub struct PreparedInterface {
     pub vouched_by: Option<String>,
     /// Checks that were turned off, each with its reason.
     pub exceptions: Vec<String>,
-    /// True if the tarball is its user's own, pinned by digest like a module's source.
+    /// True if the source is its user's own, pinned by digest or commit like a module's source.
     pub is_local: bool,
     /// False if the preparation that modules were built against is not recorded.
     pub is_prepared: bool,
@@ -138,7 +138,8 @@ fn prepared(interface: &PreparedInterface) -> (Grade, String) {
         return (lower, format!("{what}; {why}"));
     }
     if !interface.has_symbols {
-        let why = "without the symbols that the whole kernel exports";
+        let why = "without the symbols that the whole kernel exports, so that nobody has checked \
+                   those that the module uses";
         return (lower, format!("{what}; {why}"));
     }
     match &interface.again {

@@ -4,17 +4,18 @@
 mod fewer;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::facts::DistroFacts;
-use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
+use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{DistroKernels, PackageRef, SuiteRecord};
 use crate::digest::Sha256Digest;
 use crate::image::ImageRecord;
 use crate::ledger::CellRecord;
-use crate::matrix::{Matrix, ModuleEntry, Produces};
+use crate::matrix::{self, Matrix, ModuleEntry, Produces};
 use crate::name::{Arch, CellId, ImageName, ModuleName, Target};
 use crate::recipe::{
     BuiltBy, CellInputs, KERNEL_BUILD_AT, Limits, NeededModule, PREPARATION, Preparation, RECIPE,
@@ -246,7 +247,7 @@ impl Lock {
             .iter()
             .filter(|suite| {
                 let of_source = target.source.as_ref().is_some_and(|source| {
-                    matches!(&source.origin, TarballOrigin::Archive { archive, suite: of, .. }
+                    matches!(&source.origin, KernelOrigin::Archive { archive, suite: of, .. }
                         if *archive == suite.archive && *of == suite.suite)
                 });
                 let mut packages = target.packages.iter();
@@ -289,7 +290,6 @@ fn inputs(
     build_arch: Arch,
 ) -> CellInputs {
     let arch = target.target.arch;
-    let limits = &matrix.build.limits;
     let cross = (arch != build_arch).then(|| format!("{}-", arch.gnu_triplet()));
     CellInputs {
         recipe: RECIPE,
@@ -307,7 +307,11 @@ fn inputs(
             .collect(),
         prepared: target.source.as_ref().map(|source| Preparation {
             recipe: PREPARATION,
-            tarball: source.tarball,
+            source: source.pinned,
+            signers: source
+                .origin
+                .signature()
+                .map_or_else(Vec::new, |signature| signature.signers.clone()),
             config: source.config,
             unanswered: source.unanswered,
             level: source.level,
@@ -316,7 +320,8 @@ fn inputs(
             kernel_release: target.target.kernel_release.clone(),
             make: source.make.clone(),
             image: image.id,
-            limits: Preparation::limits(),
+            limits: of_matrix(&matrix.build.preparation.limits),
+            cpus: matrix.build.preparation.cpus.map(NonZeroU32::get),
         }),
         mounts: target.mounts.clone(),
         build_directory: target.build_directory.clone(),
@@ -326,13 +331,17 @@ fn inputs(
             Produces::AtLeastOne => Vec::new(),
             Produces::Exactly(paths) => paths.iter().map(ToString::to_string).collect(),
         },
-        limits: Limits {
-            memory_bytes: limits.memory.bytes(),
-            processes: limits.processes.get(),
-            seconds: limits.time.as_secs().max(1),
-            disk_bytes: limits.disk.bytes(),
-            log_bytes: limits.log.bytes(),
-            output_bytes: limits.output.bytes(),
-        },
+        limits: of_matrix(&matrix.build.limits),
+    }
+}
+
+fn of_matrix(limits: &matrix::Limits) -> Limits {
+    Limits {
+        memory_bytes: limits.memory.bytes(),
+        processes: limits.processes.get(),
+        seconds: limits.time.as_secs().max(1),
+        disk_bytes: limits.disk.bytes(),
+        log_bytes: limits.log.bytes(),
+        output_bytes: limits.output.bytes(),
     }
 }

@@ -23,4 +23,6 @@ pub use make_variable::{MakeVariable, ParseMakeVariableError};
 pub use module_path::{ModulePath, ParseModulePathError};
 pub use recipe::{CommandLine, Recipe};
 pub use scaffold::{Origin, Scaffold};
-pub use settings::{BuildSettings, Limits, ParseTierError, PolicySettings, RequiredTier};
+pub use settings::{
+    BuildSettings, Limits, ParseTierError, PolicySettings, PreparationSettings, RequiredTier,
+};

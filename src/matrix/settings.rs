@@ -21,6 +21,16 @@ pub struct BuildSettings {
     /// Axes that are varied although the profile holds them.
     pub vary: BTreeSet<Axis>,
     pub limits: Limits,
+    /// What preparing a kernel from its source may use.
+    pub preparation: PreparationSettings,
+}
+
+/// What one preparation of a kernel may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PreparationSettings {
+    pub limits: Limits,
+    /// The most CPUs; all of the machine's if absent.
+    pub cpus: Option<NonZeroU32>,
 }
 
 /// What one attempt may use.
@@ -80,6 +90,25 @@ impl Default for BuildSettings {
             hold: BTreeSet::new(),
             vary: BTreeSet::new(),
             limits: Limits::default(),
+            preparation: PreparationSettings::default(),
+        }
+    }
+}
+
+impl Default for PreparationSettings {
+    /// Enough for a distribution's kernel with its modules and without debug information, which takes
+    /// 5 GB.
+    fn default() -> Self {
+        Self {
+            limits: Limits {
+                memory: ByteSize::mebibytes(16 << 10),
+                processes: NonZeroU32::new(4096).unwrap_or(NonZeroU32::MIN),
+                time: 240 * MINUTE,
+                disk: ByteSize::mebibytes(12 << 10),
+                log: ByteSize::mebibytes(64),
+                output: ByteSize::mebibytes(1 << 10),
+            },
+            cpus: None,
         }
     }
 }
@@ -166,7 +195,6 @@ impl FromStr for RequiredTier {
 /// Reads `[build]`.
 pub(super) fn read_build(table: &Table<'_>) -> Read<BuildSettings> {
     let defaults = BuildSettings::default();
-    let limits = defaults.limits;
     let rebuilds = table.or("rebuilds", defaults.rebuilds, Value::count);
     let variation = table.or("variation", defaults.variation, Value::parse);
     let vary = table.or("vary", BTreeSet::new(), axes);
@@ -184,25 +212,51 @@ pub(super) fn read_build(table: &Table<'_>) -> Read<BuildSettings> {
             None => Ok(hold),
         }
     });
+    let limits = read_limits(table, defaults.limits);
+    let preparation = table.or("preparation", defaults.preparation, |value| {
+        value.table(read_preparation)
+    });
+    Ok(BuildSettings {
+        rebuilds: rebuilds?,
+        variation: variation?,
+        hold: hold?,
+        vary: vary?,
+        limits: limits?,
+        preparation: preparation?,
+    })
+}
+
+/// Reads `[build.preparation]`.
+fn read_preparation(table: &Table<'_>) -> Read<PreparationSettings> {
+    let defaults = PreparationSettings::default();
+    let limits = read_limits(table, defaults.limits);
+    let cpus = table.optional("cpus", Value::positive);
+    let limits = limits?;
+    if limits.disk > limits.memory {
+        let message = "`disk` is more than `memory`, which holds the work directory";
+        let hint = "raise `memory`, or lower `disk`".to_owned();
+        return Err(table.refuse(ProblemCode::Conflict, message, Some(hint)));
+    }
+    Ok(PreparationSettings {
+        limits,
+        cpus: cpus?,
+    })
+}
+
+fn read_limits(table: &Table<'_>, limits: Limits) -> Read<Limits> {
     let memory = table.or("memory", limits.memory, size);
     let processes = table.or("processes", limits.processes, Value::positive);
     let time = table.or("time", limits.time, duration);
     let disk = table.or("disk", limits.disk, size);
     let log = table.or("log", limits.log, size);
     let output = table.or("output", limits.output, size);
-    Ok(BuildSettings {
-        rebuilds: rebuilds?,
-        variation: variation?,
-        hold: hold?,
-        vary: vary?,
-        limits: Limits {
-            memory: memory?,
-            processes: processes?,
-            time: time?,
-            disk: disk?,
-            log: log?,
-            output: output?,
-        },
+    Ok(Limits {
+        memory: memory?,
+        processes: processes?,
+        time: time?,
+        disk: disk?,
+        log: log?,
+        output: output?,
     })
 }
 
@@ -269,6 +323,47 @@ mod tests {
         document
             .decode(read_policy)
             .map_err(|problems| problems.to_string())
+    }
+
+    fn build(text: &str) -> Result<BuildSettings, String> {
+        let document = Document::from_bytes("matrix/x.toml", text.as_bytes())
+            .map_err(|problems| problems.to_string())?;
+        document
+            .decode(read_build)
+            .map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn preparing_a_kernel_has_limits_of_its_own() {
+        let settings = build("memory = '1GiB'").expect("limits of attempts");
+        assert_eq!(settings.preparation, PreparationSettings::default());
+        let settings =
+            build("[preparation]\nmemory = '20GiB'\ndisk = '18GiB'\ntime = '9h'\ncpus = 3")
+                .expect("limits of preparations");
+        assert_eq!(settings.limits, Limits::default());
+        let PreparationSettings { limits, cpus } = settings.preparation;
+        assert_eq!(limits.memory, ByteSize::mebibytes(20 << 10));
+        assert_eq!(limits.time, Duration::from_secs(9 * 3600));
+        assert_eq!(limits.processes.get(), 4096, "what is not named stays");
+        assert_eq!(cpus.map(NonZeroU32::get), Some(3));
+        for (text, problem) in [
+            (
+                "[preparation]\nmemory = '8GiB'",
+                "`disk` is more than `memory`",
+            ),
+            ("[preparation]\nmemory = '0MiB'", "a limit of 0"),
+            ("[preparation]\ntime = '0s'", "at least one second"),
+            ("[preparation]\ncpus = 0", "`cpus` must be at least 1"),
+            (
+                "[preparation]\nprocesses = 0",
+                "`processes` must be at least 1",
+            ),
+            ("[preparation]\nmemroy = '1GiB'", "unknown key `memroy`"),
+            ("cpus = 2", "unknown key `cpus`"),
+        ] {
+            let error = build(text).expect_err(text);
+            assert!(error.contains(problem), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -37,4 +37,4 @@ pub use format::{PackageFormat, ParseFormatError, Unpacked, unpack};
 pub use identity::PackageIdentity;
 pub use limits::Limits;
 pub use rpm::{RpmSigned, rpm_signed};
-pub use tarball::{Strip, unpack_tarball};
+pub use tarball::{Strip, expanded_tarball, unpack_tarball};

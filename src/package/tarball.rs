@@ -7,7 +7,7 @@ use super::entry::{ArchiveEntry, Kind};
 use super::error::PackageError;
 use super::inflate::{Behind, Compression, Inflated};
 use super::limits::Limits;
-use super::source::peek;
+use super::source::{Peeked, peek};
 use super::tar_entries::{End, for_each_entry};
 use super::unpack::{Links, Unpacking};
 use crate::tree::Entries;
@@ -39,17 +39,7 @@ pub fn unpack_tarball(
     into: &Path,
     limits: &Limits,
 ) -> Result<Entries, PackageError> {
-    let (at, magic) = TAR_MAGIC;
-    let (first, source) = peek(tarball, at + magic.len())?;
-    let plain = first.get(at..).is_some_and(|found| found == magic);
-    let compression = if plain {
-        Compression::None
-    } else {
-        Compression::of_magic(&first).ok_or_else(|| PackageError::UnknownCompression {
-            member: ARCHIVE.to_owned(),
-        })?
-    };
-    let archive = Inflated::open(ARCHIVE, compression, source, Behind::Nothing, limits)?;
+    let archive = inflated(tarball, limits)?;
     let mut tree = Unpacking::open(into, Links::Tree, limits)?;
     let mut top = None;
     for_each_entry(archive, End::Marked, limits, |entry, bytes| match strip {
@@ -63,6 +53,32 @@ pub fn unpack_tarball(
         }),
         (Strip::TopDirectory, Some(_)) | (Strip::Nothing, _) => Ok(tree.finish()),
     }
+}
+
+/// Returns the tar archive of a tarball, which is what some sign: the archive before its compression.
+///
+/// # Errors
+///
+/// A compression that is not known. What goes beyond the limits ends the reading with an error.
+pub fn expanded_tarball<R: Read + Send + Sync>(
+    tarball: R,
+    limits: &Limits,
+) -> Result<impl Read + Send + Sync + use<R>, PackageError> {
+    inflated(tarball, limits)
+}
+
+fn inflated<R: Read>(tarball: R, limits: &Limits) -> Result<Inflated<Peeked<R>>, PackageError> {
+    let (at, magic) = TAR_MAGIC;
+    let (first, source) = peek(tarball, at + magic.len())?;
+    let plain = first.get(at..).is_some_and(|found| found == magic);
+    let compression = if plain {
+        Compression::None
+    } else {
+        Compression::of_magic(&first).ok_or_else(|| PackageError::UnknownCompression {
+            member: ARCHIVE.to_owned(),
+        })?
+    };
+    Inflated::open(ARCHIVE, compression, source, Behind::Nothing, limits)
 }
 
 /// Takes the top directory off an entry's names; the first entry says what it is called.

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::kernel_source::{PrepareLevel, Unanswered};
+use crate::catalog::Fingerprint;
+use crate::catalog::kernel_source::{PinnedSource, PrepareLevel, Unanswered};
 use crate::digest::Sha256Digest;
 use crate::name::{Arch, KernelRelease};
 use crate::recipe::spec::{BuildSpec, Expected, Input, Limits, WORK_AT, surroundings};
@@ -35,7 +36,12 @@ const SCRIPT: &str = concat!(
 #[serde(rename_all = "camelCase")]
 pub struct Preparation {
     pub recipe: u32,
-    pub tarball: Sha256Digest,
+    #[serde(flatten)]
+    pub source: PinnedSource,
+    /// The keys of which one must have signed the source itself. They are part of the identity, since a
+    /// kernel that was prepared before anybody asked for a signature has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signers: Vec<Fingerprint>,
     /// The configuration as its user wrote it.
     pub config: Sha256Digest,
     pub unanswered: Unanswered,
@@ -47,6 +53,9 @@ pub struct Preparation {
     pub make: Vec<String>,
     pub image: Sha256Digest,
     pub limits: Limits,
+    /// The most CPUs; all of the machine's if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u32>,
 }
 
 impl Preparation {
@@ -54,19 +63,6 @@ impl Preparation {
     /// in the order of their declaration.
     pub fn digest(&self) -> Sha256Digest {
         Sha256Digest::of(&serde_json::to_vec(self).expect("plain values serialise"))
-    }
-
-    /// Returns the limits of every preparation: enough for a distribution's kernel with its modules
-    /// and without debug information, which takes 5 GB.
-    pub fn limits() -> Limits {
-        Limits {
-            memory_bytes: 16 << 30,
-            processes: 4096,
-            seconds: 4 * 60 * 60,
-            disk_bytes: 12 << 30,
-            log_bytes: 64 << 20,
-            output_bytes: 1 << 30,
-        }
     }
 }
 
@@ -145,7 +141,11 @@ pub fn preparation_spec(
         domain_name: variation.domain_name.clone(),
         user: variation.user,
         group: variation.group,
-        cpus: variation.cpus,
+        // Zero stands for all in a spec.
+        cpus: match (variation.cpus, inputs.cpus) {
+            (0, most) => most.unwrap_or(0),
+            (wanted, most) => wanted.min(most.unwrap_or(wanted)),
+        },
         limits: inputs.limits.clone(),
         expected: Expected {
             modules: Vec::new(),
@@ -165,7 +165,8 @@ mod tests {
     fn inputs() -> Preparation {
         Preparation {
             recipe: PREPARATION,
-            tarball: Sha256Digest::of(b"tarball"),
+            source: PinnedSource::Tarball(Sha256Digest::of(b"tarball")),
+            signers: Vec::new(),
             config: Sha256Digest::of(b"config"),
             unanswered: Unanswered::Default,
             level: PrepareLevel::Modules,
@@ -174,7 +175,15 @@ mod tests {
             kernel_release: "6.12.1-x".parse().expect("a release"),
             make: vec!["CC=gcc-12".to_owned()],
             image: Sha256Digest::of(b"image"),
-            limits: Preparation::limits(),
+            limits: Limits {
+                memory_bytes: 16 << 30,
+                processes: 4096,
+                seconds: 4 * 60 * 60,
+                disk_bytes: 12 << 30,
+                log_bytes: 64 << 20,
+                output_bytes: 1 << 30,
+            },
+            cpus: None,
         }
     }
 
@@ -190,6 +199,12 @@ mod tests {
         let fixed = |spec: &BuildSpec| [&spec.command[4..6], &spec.command[7..10]].concat();
         assert_eq!(fixed(&first), fixed(&second));
         assert_ne!(first.command[6], second.command[6], "the build directory");
+        assert_eq!((first.cpus, second.cpus), (0, 1));
+        let mut bounded = inputs();
+        bounded.cpus = Some(3);
+        let cpus = |variation| preparation_spec(&bounded, tree, tree, variation).cpus;
+        let varied = Variation::of(1, &axes);
+        assert_eq!((cpus(Variation::reference()), cpus(varied)), (3, 1));
         for word in [
             "ARCH=arm64",
             "CROSS_COMPILE=aarch64-linux-gnu-",
@@ -201,9 +216,25 @@ mod tests {
     }
 
     #[test]
+    fn a_preparation_is_written_as_before_there_were_commits() {
+        let text = serde_json::to_string(&inputs()).expect("JSON");
+        let digest = Sha256Digest::of(b"tarball");
+        let begins = format!(r#"{{"recipe":{PREPARATION},"tarball":"{digest}","config":"#);
+        assert!(text.starts_with(&begins), "{text}");
+        assert_eq!(
+            serde_json::from_str::<Preparation>(&text).expect("a preparation"),
+            inputs()
+        );
+    }
+
+    #[test]
     fn every_input_is_part_of_the_identity() {
-        let changes: [fn(&mut Preparation); 6] = [
-            |inputs| inputs.tarball = Sha256Digest::of(b"another"),
+        let changes: [fn(&mut Preparation); 10] = [
+            |inputs| inputs.cpus = Some(2),
+            |inputs| inputs.limits.seconds = 1,
+            |inputs| inputs.signers = vec!["A".repeat(40).parse().expect("a key")],
+            |inputs| inputs.source = PinnedSource::Tarball(Sha256Digest::of(b"another")),
+            |inputs| inputs.source = PinnedSource::Tree(Sha256Digest::of(b"tarball")),
             |inputs| inputs.config = Sha256Digest::of(b"another"),
             |inputs| inputs.level = PrepareLevel::Headers,
             |inputs| inputs.unanswered = Unanswered::No,

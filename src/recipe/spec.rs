@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::kernel_source::PrepareLevel;
 use crate::digest::Sha256Digest;
 use crate::recipe::{BuiltBy, CellInputs, steps};
 use crate::variation::Variation;
@@ -180,6 +181,12 @@ pub fn build_spec(inputs: &CellInputs, mounts: &[Mount], variation: Variation) -
     if !inputs.needed.is_empty() {
         let needs = steps::needs_path(&variation);
         environment.insert("KMATRIX_NEEDS".to_owned(), needs);
+    }
+    let level = inputs.prepared.as_ref().map(|prepared| prepared.level);
+    if level == Some(PrepareLevel::Headers) {
+        // Nobody knows which symbols such a kernel exports: modpost warns where it would end the build
+        // (Linux, `scripts/Makefile.modpost`). The label says so.
+        environment.insert("KBUILD_MODPOST_WARN".to_owned(), "1".to_owned());
     }
     environment.extend(variation.noise.iter().cloned());
 

@@ -10,22 +10,23 @@ use crate::label::Label;
 use crate::ledger::AttemptRecord;
 use crate::outcome::Outcome;
 use crate::recipe::BuildSpec;
-use crate::report::reproduced;
+use crate::report::preparations::{print_kernel_source, print_preparations};
+use crate::report::{log_name, reproduced};
 use crate::run::{Assessment, Standing};
 use crate::source::{Certainty, Origin, Revision, SourceRecord};
 
 /// How wide a reason may be, beside the names of the axes on 80 columns.
 const REASON: usize = 60;
 
-/// Prints inputs, who vouched for them, the attempts with their commands and logs, what was
+/// Prints inputs, who vouched for them, the preparations of the kernel, the attempts with their commands and logs, what was
 /// compared, and the label with its vector. `reproduction` is what came of making the cell's very
-/// image again. `place` says where an attempt's log is, and `spec` reads one.
+/// image again. `place` says where a log of this name is, and `spec` reads one.
 pub fn explain(
     to: &mut impl Write,
     assessment: &Assessment,
     reproduction: Option<&ImageReproduction>,
     history: &[(String, u32)],
-    place: impl Fn(u32, &Sha256Digest) -> Option<String>,
+    place: impl Fn(&str, &Sha256Digest) -> Option<String>,
     spec: impl Fn(&Sha256Digest) -> Option<BuildSpec>,
 ) -> io::Result<()> {
     let cell = &assessment.cell;
@@ -59,6 +60,7 @@ pub fn explain(
         }
     }
     print_inputs(to, assessment, reproduction)?;
+    print_preparations(to, &assessment.preparations, &place)?;
     print_attempts(to, assessment, &place, &spec)?;
     print_comparisons(to, assessment)?;
     if !history.is_empty() {
@@ -137,6 +139,9 @@ fn print_inputs(
             "    {}/{} {}",
             package.archive, package.suite, package.path
         )?;
+    }
+    if let (Some(source), Some(preparation)) = (&cell.kernel_source, &cell.inputs.prepared) {
+        print_kernel_source(to, source, preparation)?;
     }
     for suite in &cell.vouched {
         writeln!(to, "  vouched for by {}/{}", suite.archive, suite.suite)?;
@@ -224,7 +229,7 @@ fn print_origin(to: &mut impl Write, source: &SourceRecord) -> io::Result<()> {
 fn print_attempts(
     to: &mut impl Write,
     assessment: &Assessment,
-    place: &impl Fn(u32, &Sha256Digest) -> Option<String>,
+    place: &impl Fn(&str, &Sha256Digest) -> Option<String>,
     spec: &impl Fn(&Sha256Digest) -> Option<BuildSpec>,
 ) -> io::Result<()> {
     for attempt in &assessment.attempts {
@@ -293,7 +298,7 @@ fn print_attempts(
                 }
             }
         }
-        match place(attempt.number, &attempt.log) {
+        match place(&log_name(attempt.number), &attempt.log) {
             Some(place) => writeln!(to, "  log {place}")?,
             None => writeln!(to, "  log {} (not in the store)", attempt.log)?,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
+use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{Fingerprint, SuiteRecord};
 use crate::compare::{Comparison, Finding, Inquiry, Trial, inquire, rate_not_excluded};
 use crate::label::{
@@ -407,6 +407,12 @@ fn voucher(suite: &SuiteRecord) -> String {
     )
 }
 
+/// Returns the keys of which one has signed, for people.
+fn shown_keys(keys: &[Fingerprint]) -> String {
+    let keys: Vec<&str> = keys.iter().map(Fingerprint::as_str).collect();
+    keys.join(" or ")
+}
+
 /// Puts together what is known of a kernel that was prepared here.
 fn prepared(
     cell: &CellRecord,
@@ -414,13 +420,14 @@ fn prepared(
     preparations: &[PreparationRecord],
 ) -> PreparedInterface {
     let suite = match &source.origin {
-        TarballOrigin::Archive { archive, suite, .. } => cell
+        KernelOrigin::Archive { archive, suite, .. } => cell
             .vouched
             .iter()
-            .find(|record| record.archive == *archive && record.suite == *suite)
-            .filter(|record| !record.signed_by.is_empty()),
-        TarballOrigin::File { .. } => None,
+            .find(|record| record.archive == *archive && record.suite == *suite),
+        KernelOrigin::File { .. } | KernelOrigin::Git { .. } => None,
     };
+    let signed = suite.filter(|record| !record.signed_by.is_empty());
+    let signature = source.origin.signature();
     let of = |number: u32| preparations.iter().find(|record| record.number == number);
     let kernel = |record: &PreparationRecord| match &record.outcome {
         PreparationOutcome::Prepared { kernel } => Ok(kernel.clone()),
@@ -450,9 +457,22 @@ fn prepared(
     PreparedInterface {
         source: source.origin.shown(),
         config: source.config.short(),
-        vouched_by: suite.map(voucher),
-        exceptions: suite.map_or_else(Vec::new, |suite| suite.exceptions.clone()),
-        is_local: matches!(source.origin, TarballOrigin::File { .. }),
+        vouched_by: match signature {
+            Some(signature) => Some(format!(
+                "its own signature (by the key {})",
+                shown_keys(&signature.signers)
+            )),
+            None => signed.map(voucher),
+        },
+        // Whose the list is bears on nothing where the tarball itself is signed.
+        exceptions: match (signature, suite) {
+            (None, Some(suite)) => suite.exceptions.clone(),
+            (Some(_), _) | (None, None) => Vec::new(),
+        },
+        is_local: match source.origin {
+            KernelOrigin::Archive { .. } => false,
+            KernelOrigin::File { .. } | KernelOrigin::Git { .. } => true,
+        },
         is_prepared: used.is_some(),
         has_symbols: used.is_some_and(|kernel| kernel.has_symbols),
         sealed,

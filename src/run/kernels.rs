@@ -10,7 +10,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::catalog::kernel_source::PrepareLevel;
+use crate::catalog::kernel_source::{KernelOrigin, PinnedSource, PrepareLevel};
 use crate::digest::Sha256Digest;
 use crate::engine::{End, Locations};
 use crate::ledger::PreparationRecord;
@@ -23,7 +23,7 @@ use crate::recipe::{BtfJobs, CONFIG_NAME, Preparation, preparation_spec};
 use crate::run::attempt::CellTask;
 use crate::run::prepare::{BTF_SCRIPTS, PrepareError, blocking};
 use crate::run::{Event, InputError, Message, needed_preparations};
-use crate::store::{Store, StoreError};
+use crate::store::{SourceKind, Store, StoreError};
 use crate::tree::{self, Entries, Entry};
 use crate::variation::{Axis, Variation};
 
@@ -226,13 +226,25 @@ impl CellTask {
             let fetched = self.workshop.packages.fetch_kernel(source).await;
             fetched.map_err(|error| PrepareError::NoInput(InputError::Catalog(Arc::new(error))))?;
         }
-        let (tarball, config) = (preparation.tarball, preparation.config);
+        let (pinned, config) = (preparation.source, preparation.config);
+        let origin = self
+            .cell
+            .kernel_source
+            .as_ref()
+            .map(|source| source.origin.clone());
         let sources = blocking(move || {
-            let source = store.tarball_tree(&tarball, Strip::TopDirectory, &Limits::tarball())?;
+            let (source, source_directory) = match pinned {
+                PinnedSource::Tarball(tarball) => {
+                    let tree =
+                        store.tarball_tree(&tarball, Strip::TopDirectory, &Limits::tarball())?;
+                    (tree.digest, tree.directory)
+                }
+                PinnedSource::Tree(tree) => (tree, kept_tree(&store, origin.as_ref(), &tree)?),
+            };
             let (config, config_directory) = config_tree(&store, &config)?;
             Ok::<_, StoreError>(Sources {
-                source: source.digest,
-                source_directory: source.directory,
+                source,
+                source_directory,
                 config,
                 config_directory,
             })
@@ -394,6 +406,21 @@ fn take_in(
         has_symbols,
     };
     Ok(Ok((kernel, entries)))
+}
+
+/// Returns where the store has the files of a commit.
+fn kept_tree(
+    store: &Store,
+    origin: Option<&KernelOrigin>,
+    tree: &Sha256Digest,
+) -> Result<PathBuf, StoreError> {
+    let kept = match origin {
+        Some(KernelOrigin::Git { kept, .. }) => store.made_source(SourceKind::Commit, kept)?,
+        Some(KernelOrigin::Archive { .. } | KernelOrigin::File { .. }) | None => None,
+    };
+    kept.filter(|(_, found)| found == tree)
+        .map(|(directory, _)| directory)
+        .ok_or(StoreError::NoBlob { digest: *tree })
 }
 
 /// Makes the tree that has nothing but the configuration.

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::dsc::DscError;
-use super::git::GitError;
 use super::wanted::ResolveError;
 use crate::digest::Sha256Digest;
+use crate::git::GitError;
 use crate::name::ModuleName;
 use crate::store::StoreError;
 use crate::tree::TreeError;
@@ -31,7 +31,7 @@ pub enum Refused {
     #[error(transparent)]
     Tree(#[from] TreeError),
     #[error(transparent)]
-    Git(#[from] GitError),
+    Git(GitError),
     #[error("`{}` has {found}, not {expected}", path.display())]
     OtherDigest {
         path: PathBuf,
@@ -48,6 +48,16 @@ pub enum Refused {
     Dsc(#[from] DscError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<GitError> for Refused {
+    fn from(error: GitError) -> Self {
+        match error {
+            GitError::Tree(error) => Self::Tree(error),
+            GitError::Store(error) => Self::Store(error),
+            error => Self::Git(error),
+        }
+    }
 }
 
 impl SourceError {
@@ -123,7 +133,7 @@ impl Refused {
                 | TreeError::NotUtf8 { .. }
                 | TreeError::TooMany { .. },
             ) => "point `source` at a directory that holds the module's sources and nothing else",
-            Self::Git(error) => error.hint(),
+            Self::Git(error) => return error.hint(),
             Self::OtherDigest { .. } => {
                 "find out who changed the file; correct `sha256` only if you trust the new bytes"
             }

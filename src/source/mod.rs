@@ -7,7 +7,6 @@ mod archived;
 mod closed;
 mod dsc;
 mod error;
-mod git;
 mod origin;
 mod patch;
 mod suspicion;
@@ -20,10 +19,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
+use crate::git;
 use crate::name::ModuleName;
-use crate::store::{SourceKind, Store};
+use crate::store::Store;
 use crate::tree::{self, Entries, WalkRules};
 
+pub use crate::git::{
+    CommitId, GitError, ParseCommitIdError, ParseRepositoryUrlError, Repository, RepositoryUrl,
+    Revision,
+};
 pub use archived::{read_dsc, read_package, read_source_rpm, read_tarball};
 pub use closed::{
     Certainty, ClosedInput, Declaration, DeclarationError, RULES as CLOSED_RULES,
@@ -31,14 +35,10 @@ pub use closed::{
 };
 pub use dsc::DscError;
 pub use error::{Refused, SourceError};
-pub use git::{GitError, Revision};
 pub use origin::{Origin, PinnedFile};
 pub use patch::PatchError;
 pub use suspicion::{SUSPICIONS, SettledBy, Suspicion, SuspicionRule};
-pub use wanted::{
-    CommitId, ParseCommitIdError, ParseRepositoryUrlError, ParseSourcePathError, Repository,
-    RepositoryUrl, ResolveError, SourcePath, WantedSource,
-};
+pub use wanted::{ParseSourcePathError, ResolveError, SourcePath, WantedSource};
 
 const RULES: WalkRules<'static> = WalkRules {
     limit: 100_000,
@@ -94,19 +94,8 @@ pub async fn fetch_commit(
     store: &Store,
     offline: bool,
 ) -> Result<(), SourceError> {
-    let refuse = |error: GitError| SourceError::new(module, error.into());
-    let cache = store.git_cache();
-    let objects = git::cache_of(&cache, commit).join("objects");
-    if objects.is_dir() && git::has_commit(&objects, commit).map_err(refuse)? {
-        return Ok(());
-    }
-    if offline {
-        return Err(refuse(GitError::Offline {
-            url: url.to_string(),
-            commit: commit.to_string(),
-        }));
-    }
-    git::fetch(&cache, url, commit).await.map_err(refuse)
+    let fetched = git::fetch_commit(url, commit, store, offline).await;
+    fetched.map_err(|error| SourceError::new(module, error.into()))
 }
 
 /// Reads the files of one commit; one that is elsewhere must have been fetched.
@@ -118,8 +107,8 @@ pub fn read_commit(
     store: &Store,
 ) -> Result<Source, SourceError> {
     let path = path.map(SourcePath::as_str);
-    let directory =
-        extracted(repository, commit, path, store).map_err(|why| SourceError::new(module, why))?;
+    let (directory, _) = git::extracted(repository, commit, path, store)
+        .map_err(|error| SourceError::new(module, error.into()))?;
     let found = Found {
         directory,
         origin: Origin::Git {
@@ -131,37 +120,6 @@ pub fn read_commit(
         }),
     };
     found.read(module)
-}
-
-/// Returns where the files of a commit are in the store, and writes them there if they are not.
-fn extracted(
-    repository: &Repository,
-    commit: &CommitId,
-    path: Option<&str>,
-    store: &Store,
-) -> Result<PathBuf, Refused> {
-    let key = format!("{commit}\n{}", path.unwrap_or_default());
-    let key = Sha256Digest::of(key.as_bytes());
-    if let Some((directory, _)) = store.made_source(SourceKind::Commit, &key)? {
-        return Ok(directory);
-    }
-    let objects = match repository {
-        Repository::Directory(directory) => git::object_store(directory)?,
-        Repository::Url(_) => git::cache_of(&store.git_cache(), commit).join("objects"),
-    };
-    let made = store.make_source()?;
-    let mut objects = git::Objects::open(&objects, commit.as_str())?;
-    git::extract(&mut objects, commit.as_str(), path, made.root()).map_err(
-        |error| match error {
-            GitError::NoObject { id } if id == commit.as_str() => GitError::NoCommit {
-                repository: repository.to_string(),
-                commit: id,
-            },
-            error => error,
-        },
-    )?;
-    let entries = tree::read_directory(made.root(), RULES)?;
-    Ok(store.keep_source(SourceKind::Commit, &key, made, entries)?)
 }
 
 /// A source whose files are in their place.

@@ -24,6 +24,8 @@ pub enum SourceKind {
     Commit,
     /// A Debian source package with its patches applied.
     Dsc,
+    /// The signature of one tarball, which was found good.
+    Signature,
 }
 
 impl SourceKind {
@@ -31,6 +33,7 @@ impl SourceKind {
         match self {
             Self::Commit => "git1",
             Self::Dsc => "dsc1",
+            Self::Signature => "sig1",
         }
     }
 }

@@ -221,6 +221,80 @@ fn a_kernel_that_comes_out_different_is_told_of() {
     );
 }
 
+#[test]
+fn a_commit_makes_the_kernel_that_a_tarball_of_its_files_makes() {
+    let place = Place::new();
+    place.fixture("reproducible");
+    place.write(&format!(
+        "schema = 1\n{}",
+        MODULE.replace("flavour = \"tiny\"", "flavour = [\"tiny\", \"git\"]")
+    ));
+    let (tarball, digest) = fake_tarball(&place, "true");
+    let repository = place.path().join("linux");
+    fs::create_dir(&repository).expect("a directory");
+    let makefile = MAKEFILE.replace("@DO@", "true");
+    fs::write(repository.join("Makefile"), makefile).expect("a file");
+    let commit = place.commit(&repository);
+    fs::create_dir_all(place.path().join("kernels")).expect("a directory");
+    fs::write(
+        place.path().join("kernels/fake.config"),
+        "CONFIG_MODULES=y\n",
+    )
+    .expect("a file");
+    let tree = |source: String, flavour: &str| {
+        format!(
+            "[[kernel.tree]]\n{source}\nversion = \"6.1.0\"\narch = \"amd64\"\n\
+             flavour = \"{flavour}\"\nconfig = \"fake.config\"\nlocal-version = \"-fake\"\n\
+             prepare = \"modules\"\n"
+        )
+    };
+    let kernels = [
+        tree(
+            format!(
+                "tarball = \"{}\"\nsha256 = \"{}\"",
+                tarball.display(),
+                digest.to_hex()
+            ),
+            "tiny",
+        ),
+        tree(format!("git = \"../linux\"\ncommit = \"{commit}\""), "git"),
+    ];
+    let folder = write_facts(&place, "debian-12", &kernels.concat());
+    let folder = folder.to_str().expect("UTF-8");
+    let arguments = [
+        "build",
+        "matrix.toml",
+        "--format",
+        "json",
+        "--kernels",
+        folder,
+    ];
+    // What is built against it is no kernel, and no module comes of it.
+    let document = place.kmatrix(&arguments).expect(30).json();
+    let cells = document["cells"].as_array().expect("cells");
+    assert_eq!(cells.len(), 2);
+    let kernels: Vec<Value> = cells
+        .iter()
+        .flat_map(|cell| {
+            let record = place.explain(cell["id"].as_str().expect("an id"));
+            record["preparations"].as_array().expect("a list").clone()
+        })
+        .map(|preparation| preparation["outcome"]["kernel"]["tree"].clone())
+        .collect();
+    assert_eq!(kernels.len(), 4, "each was prepared twice");
+    assert!(kernels[0].is_string());
+    assert!(
+        kernels.iter().all(|tree| *tree == kernels[0]),
+        "{kernels:?}"
+    );
+
+    // The repository is no longer needed.
+    fs::remove_dir_all(&repository).expect("removed");
+    place
+        .kmatrix(&[&arguments[..], &["--offline"]].concat())
+        .expect(30);
+}
+
 /// What decides how kernels are prepared: with another, they are prepared anew.
 fn state_of_preparations() -> String {
     let code = [
@@ -230,6 +304,66 @@ fn state_of_preparations() -> String {
         CONFIG,
     ];
     Sha256Digest::of(code.concat().as_bytes()).short()
+}
+
+#[test]
+fn headers_alone_make_a_module_whose_symbols_nobody_has_checked() {
+    let families = Families::get();
+    let place = Place::new();
+    let folder = place.path().join("kernels");
+    fs::create_dir_all(&folder).expect("a directory");
+    let config = CONFIG.replace("-tiny", "-head");
+    fs::write(folder.join("head.config"), config).expect("a file");
+    let version = families.source("version");
+    let kernel = format!(
+        "[[kernel.tree]]\ntarball = \"{}\"\nsha256 = \"{}\"\nversion = \"{version}\"\n\
+         arch = \"amd64\"\nflavour = \"head\"\nconfig = \"head.config\"\nunanswered = \"no\"\n\
+         local-version = \"-head\"\nprepare = \"headers\"\n",
+        families.out().join(families.source("tarball")).display(),
+        families.source("sha256"),
+    );
+    write_facts(&place, "kernel-debian-12", &kernel);
+    let state = SharedState::get().beside(&format!("headers-{}", state_of_preparations()));
+    // New every time, so that it is built now.
+    let module = place.fixture("reproducible");
+    let stamp = format!("/* {} */\n", place.path().display());
+    fs::write(module.join("stamp.h"), stamp).expect("a file");
+    place.commit(&module);
+    place.write(&format!(
+        "schema = 1\n{}[policy]\nstale-after = \"5200w\"\nwarn-after = \"5200w\"\n",
+        MODULE.replace("tiny", "head")
+    ));
+    let state = state.to_str().expect("UTF-8");
+    let ran = place
+        .kmatrix(&[
+            "build",
+            "matrix.toml",
+            "--format",
+            "json",
+            "--kernels",
+            folder.to_str().expect("UTF-8"),
+            "--state",
+            state,
+        ])
+        .expect(0);
+    let document = ran.json();
+    let cell = &document["cells"][0];
+    let log = Path::new(state)
+        .join("out")
+        .join(cell["id"].as_str().expect("an id"))
+        .join("reference.log");
+    let log = fs::read_to_string(&log).expect("a log");
+    assert!(log.contains("undefined!"), "{log}");
+    let label = &cell["label"];
+    assert_eq!(label["vector"]["interface"], "locked", "{cell:#}");
+    assert_eq!(label["tier"], "constrained", "{label:#}");
+    let reasons = label["reasons"].as_array().expect("a list");
+    let interface = reasons.iter().find(|reason| reason["axis"] == "interface");
+    let because = interface.expect("a reason")["because"].to_string();
+    assert!(
+        because.contains("without the symbols that the whole kernel exports"),
+        "{because}"
+    );
 }
 
 /// Kernels of packages, beside the one that is prepared here.

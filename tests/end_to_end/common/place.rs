@@ -89,12 +89,14 @@ impl Place {
         to
     }
 
-    /// Commits a directory to a repository of its own.
-    pub fn commit(&self, directory: &Path) {
+    /// Commits a directory to a repository of its own, and returns the commit.
+    pub fn commit(&self, directory: &Path) -> String {
+        let mut printed = String::new();
         for arguments in [
             &["init", "-q"][..],
             &["add", "."],
             &["commit", "-q", "-m", "fixture"],
+            &["rev-parse", "HEAD"],
         ] {
             let mut git = clean(Command::new("git"));
             git.current_dir(directory)
@@ -106,8 +108,9 @@ impl Place {
                 ])
                 .args(arguments)
                 .env("HOME", self.home());
-            Ran::of(git).expect(0);
+            printed = Ran::of(git).expect(0).stdout;
         }
+        printed.trim().to_owned()
     }
 
     /// Writes a matrix file.

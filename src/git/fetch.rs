@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
 use super::process::git;
+use super::{CommitId, RepositoryUrl};
 use super::{GitError, make_empty};
-use crate::source::wanted::{CommitId, RepositoryUrl};
 
 const TIME: Duration = Duration::from_secs(900);
 const MOST_SAID: u64 = 64 * 1024;
@@ -35,7 +35,7 @@ const KEEP: [&str; 12] = [
 ///
 /// Nobody is asked for a password, no helper is run, and no other transport is used than that of
 /// the address, whatever the server redirects to. What arrives is read like any other repository.
-pub(in super::super) async fn fetch(
+pub(super) async fn fetch(
     cache: &Path,
     url: &RepositoryUrl,
     commit: &CommitId,
@@ -90,7 +90,7 @@ pub(in super::super) async fn fetch(
 }
 
 /// Returns the repository that commits are fetched into.
-pub(in super::super) fn cache_of(cache: &Path, commit: &CommitId) -> PathBuf {
+pub(super) fn cache_of(cache: &Path, commit: &CommitId) -> PathBuf {
     cache.join(if commit.as_str().len() == 64 {
         "sha-256"
     } else {

@@ -9,7 +9,9 @@
 //! store, with an empty environment; and every object is hashed here, from the commit down to each
 //! file, so whatever answers cannot answer with other bytes.
 
+mod address;
 mod commit;
+mod extracted;
 mod fetch;
 mod objects;
 mod process;
@@ -18,12 +20,15 @@ mod revision;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub(super) use commit::extract;
-pub(super) use fetch::{cache_of, fetch};
-pub(super) use objects::{Objects, object_store};
+pub use address::{
+    CommitId, ParseCommitIdError, ParseRepositoryUrlError, Repository, RepositoryUrl,
+};
+pub use extracted::{extracted, fetch_commit, is_extracted, kept_as};
 pub use revision::{Revision, revision};
 
-use crate::source::wanted::CommitId;
+use crate::store::StoreError;
+use crate::tree::TreeError;
+use objects::Objects;
 
 /// Says why a commit's files cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +69,10 @@ pub enum GitError {
     Offline { url: String, commit: String },
     #[error("cannot write `{}`", path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl GitError {
@@ -78,6 +87,7 @@ impl GitError {
             | Self::Failed { .. }
             | Self::TimedOut { .. }
             | Self::Offline { .. }
+            | Self::Store(_)
             | Self::Write { .. } => true,
             Self::OtherKind { .. }
             | Self::Malformed { .. }
@@ -85,13 +95,14 @@ impl GitError {
             | Self::Submodule { .. }
             | Self::BadName { .. }
             | Self::LinkLeaves { .. }
+            | Self::Tree(_)
             | Self::TooMuch { .. } => false,
         }
     }
 
     /// Says what to do next.
-    pub fn hint(&self) -> &'static str {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
             Self::NoRepository { .. } => {
                 "`git` names the top directory of a repository, relative to the matrix file, or a URL"
             }
@@ -112,21 +123,24 @@ impl GitError {
             Self::Submodule { .. } => {
                 "name the submodule's own repository and commit, or a `path` beside it"
             }
-            Self::BadName { .. } | Self::LinkLeaves { .. } | Self::TooMuch { .. } => {
-                "name the module's own directory with `path`"
-            }
+            Self::BadName { .. }
+            | Self::LinkLeaves { .. }
+            | Self::TooMuch { .. }
+            | Self::Tree(_) => "name the module's own directory with `path`",
             Self::Run { .. } => "install git",
             Self::Failed { .. } | Self::TimedOut { .. } => {
                 "if the server does not give single commits, clone the repository and name the clone"
             }
             Self::Offline { .. } => "run without `--offline` once",
             Self::Write { .. } => "make room, or check who may write there",
-        }
+            Self::Store(error) => return error.hint(),
+        };
+        Some(hint.to_owned())
     }
 }
 
 /// Returns true if an object store has a commit.
-pub(super) fn has_commit(store: &Path, commit: &CommitId) -> Result<bool, GitError> {
+fn has_commit(store: &Path, commit: &CommitId) -> Result<bool, GitError> {
     let mut objects = Objects::open(store, commit.as_str())?;
     match objects.read(commit.as_str(), "commit", 16 << 20) {
         Ok(_) => Ok(true),

@@ -18,7 +18,7 @@ const TIME: Duration = Duration::from_secs(600);
 const MOST_HEAD: u64 = 200;
 
 /// An object store that answers.
-pub(in super::super) struct Objects {
+pub(super) struct Objects {
     git: Bounded,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
@@ -28,7 +28,7 @@ pub(in super::super) struct Objects {
 
 /// Finds the object store of the repository at `path`, without running anything
 /// (gitrepository-layout(5): `.git` as a directory, `.git` as a file, or a bare repository).
-pub(in super::super) fn object_store(path: &Path) -> Result<PathBuf, GitError> {
+pub(super) fn object_store(path: &Path) -> Result<PathBuf, GitError> {
     let no_repository = || GitError::NoRepository {
         path: path.to_owned(),
     };
@@ -64,7 +64,7 @@ fn read_line(path: &Path) -> Option<String> {
 
 impl Objects {
     /// Opens an object store for ids of this length.
-    pub(in super::super) fn open(store: &Path, id: &str) -> Result<Self, GitError> {
+    pub(super) fn open(store: &Path, id: &str) -> Result<Self, GitError> {
         let repository = tempfile::tempdir().map_err(|source| GitError::Write {
             path: std::env::temp_dir(),
             source,
@@ -85,7 +85,7 @@ impl Objects {
     }
 
     /// Reads an object of at most `limit` bytes, which must be of the kind `wanted`.
-    pub(in super::super) fn read(
+    pub(super) fn read(
         &mut self,
         id: &str,
         wanted: &'static str,
