@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts in the order of the data: words and trees; what is asked for; how it is built and what
 /// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 28] = [
     "name",
     "digest",
     "exit",

@@ -191,8 +191,8 @@ mod tests {
     fn what_is_prepared_twice_differs_in_its_surroundings_alone() {
         let tree = Sha256Digest::of(b"tree");
         let axes = Axis::of_a_preparation();
-        let spec = |attempt| preparation_spec(&inputs(), tree, tree, Variation::of(attempt, &axes));
-        let (first, second) = (spec(0), spec(1));
+        let first = preparation_spec(&inputs(), tree, tree, Variation::reference());
+        let second = preparation_spec(&inputs(), tree, tree, Variation::of(1, &axes));
         assert_eq!(first.inputs, second.inputs);
         assert_ne!(first.digest(), second.digest());
         assert_eq!(first.environment["KBUILD_BUILD_TIMESTAMP"], "@0");
