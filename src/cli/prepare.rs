@@ -26,7 +26,7 @@ use crate::engine::Docker;
 use crate::exit::Exit;
 use crate::image::definition::ImageDefinition;
 use crate::image::{self, ImageRecord};
-use crate::lock::{self, LetGo, Lock};
+use crate::lock::{self, LetGo, Lock, Sharing};
 use crate::matrix::Matrix;
 use crate::name::{Arch, CellId, ImageName, ModuleName};
 use crate::plan::{Plan, plan};
@@ -269,6 +269,13 @@ impl<'a> Inputs<'a> {
                 .warn(&format!("{id} is locked, and its kernel has gone"));
         }
         lost
+    }
+
+    /// Adds up what the cells of a lock share, by what the store has unpacked.
+    pub(crate) fn sharing(&self, lock: &Lock) -> Result<Sharing, Refusal> {
+        Ok(Sharing::of(lock.cell_packages(), |package| {
+            self.store.unpacked_bytes(&package.sha256, package.format)
+        })?)
     }
 
     /// Returns the recorded lock of a matrix.

@@ -2,6 +2,7 @@
 //! it. A value; reading and writing the file is the state's.
 
 mod fewer;
+mod sharing;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use crate::recipe::{
 use crate::source::SourceRecord;
 
 pub use fewer::lost;
+pub use sharing::{PackageSum, Sharing};
 
 /// The lock of one matrix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,6 +221,13 @@ impl Lock {
                 })
             })
             .collect()
+    }
+
+    /// Returns the packages of each cell.
+    pub fn cell_packages(&self) -> impl Iterator<Item = &[PackageRef]> {
+        self.cells
+            .iter()
+            .filter_map(|cell| Some(self.targets.get(cell.target)?.packages.as_slice()))
     }
 
     /// Returns every module that has to be built before this one, in an order in which each comes

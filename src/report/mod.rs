@@ -7,6 +7,7 @@ mod images;
 mod kernels;
 mod lock;
 mod plan;
+mod sharing;
 mod status;
 mod store;
 mod table;
@@ -20,6 +21,7 @@ pub use images::{ImagesDocument, print_freshness, print_images, reproduced};
 pub use kernels::{KernelDocument, ListDocument, Listed, print_kernel, print_kernels};
 pub use lock::print_lock;
 pub use plan::print_plan;
+pub use sharing::print_sharing;
 pub use status::{Colour, Status};
 pub use store::{
     Collected, CollectedDocument, StoreDocument, VerifiedDocument, print_collected, print_store,
