@@ -211,6 +211,17 @@ pub fn digest(entries: &Entries) -> Sha256Digest {
     Sha256Digest::of(&root.encode())
 }
 
+/// Returns the bytes of all files of a tree; one that has several names counts for each.
+pub fn file_bytes(entries: &Entries) -> u64 {
+    entries
+        .values()
+        .map(|entry| match entry {
+            Entry::File { bytes, .. } => *bytes,
+            Entry::Directory | Entry::Symlink { .. } => 0,
+        })
+        .fold(0, u64::saturating_add)
+}
+
 /// Returns the digest of the part of a tree below `prefix`, or `None` if nothing stands there.
 pub fn digest_below(entries: &Entries, prefix: &str) -> Option<Sha256Digest> {
     let below = below(entries, prefix);

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use super::apk_index::{ApkEntry, ApkIndex, SignedIndex};
+use super::apk_entry::ApkEntry;
+use super::apk_index::{ApkIndex, SignedIndex};
 use super::attempts::Attempts;
 use super::error::CatalogError;
 use super::format::ArchiveFormat;

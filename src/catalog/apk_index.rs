@@ -1,22 +1,17 @@
 //! `APKINDEX.tar.gz`: the index of an apk archive (apk-tools, "Apk spec", "Index Format V2"), and the
 //! signature in front of it.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use flate2::bufread::{GzDecoder, MultiGzDecoder};
 use jiff::Timestamp;
 
-use super::archive_path::{ArchivePathError, check_archive_path};
-use super::dependency::{Dependency, DependencyError, parse_requirement};
+use super::apk_entry::{ApkEntry, ApkEntryError, Record};
 use super::index_tar::{IndexTarError, TarEnd, TarLimits, for_each_file};
-use super::indexed_package::{IndexedPackage, Provided};
 use super::kernels::KernelPatterns;
 use super::rsa::{RsaDigest, RsaSignature};
 use crate::digest::Sha256Digest;
-use crate::name::{PackageName, PackageVersion, ParseNameError};
+use crate::name::PackageName;
 
 /// The most bytes of the index, unpacked.
 const MOST_BYTES: u64 = 256 << 20;
@@ -31,21 +26,6 @@ pub struct ApkIndex {
     pub date: Timestamp,
     /// Those whose names are wanted, in its order.
     pub packages: Vec<ApkEntry>,
-}
-
-/// One package of an index, which has no digest of it that would do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApkEntry {
-    pub name: PackageName,
-    pub version: PackageVersion,
-    pub source: PackageName,
-    pub architecture: String,
-    pub depends: Vec<Dependency>,
-    pub provides: Vec<Provided>,
-    pub built: Timestamp,
-    pub bytes: u64,
-    /// The SHA-1 of the package's control part, in base64 behind `Q1`, as the index has it.
-    pub checksum: String,
 }
 
 /// An index apart from the signatures in front of it.
@@ -85,29 +65,6 @@ pub enum ApkIndexError {
         package: String,
         reason: ApkEntryError,
     },
-}
-
-/// Says why the description of one package is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ApkEntryError {
-    #[error("`{0}` is no field")]
-    NotAField(String),
-    #[error("it has the field `{0}` twice")]
-    Twice(char),
-    #[error("it has no field `{0}`")]
-    Lacks(char),
-    #[error("the field `{field}` is no number: `{text}`")]
-    Number { field: char, text: String },
-    #[error(transparent)]
-    Name(#[from] ParseNameError),
-    #[error(transparent)]
-    Path(#[from] ArchivePathError),
-    #[error("its architecture is not one word: `{0}`")]
-    Architecture(String),
-    #[error("its checksum `{0}` is not `Q1` and a SHA-1 digest in base64")]
-    Checksum(String),
-    #[error(transparent)]
-    Dependency(#[from] DependencyError),
 }
 
 impl<'a> SignedIndex<'a> {
@@ -229,150 +186,6 @@ fn read_index(content: &[u8], patterns: &KernelPatterns) -> Result<ApkIndex, Apk
         date: date.ok_or(ApkIndexError::Empty)?,
         packages,
     })
-}
-
-/// The fields of one package, each of one letter and one line.
-struct Record<'a>(BTreeMap<char, &'a str>);
-
-impl<'a> Record<'a> {
-    fn parse(text: &'a str) -> Result<Self, ApkEntryError> {
-        let mut fields = BTreeMap::new();
-        for line in text.lines() {
-            let (field, value) = line
-                .split_once(':')
-                .ok_or_else(|| ApkEntryError::NotAField(line.chars().take(80).collect()))?;
-            let mut letters = field.chars();
-            let (Some(letter), None) = (letters.next(), letters.next()) else {
-                return Err(ApkEntryError::NotAField(line.chars().take(80).collect()));
-            };
-            if fields.insert(letter, value).is_some() {
-                return Err(ApkEntryError::Twice(letter));
-            }
-        }
-        Ok(Self(fields))
-    }
-
-    fn require(&self, field: char) -> Result<&'a str, ApkEntryError> {
-        self.0
-            .get(&field)
-            .copied()
-            .ok_or(ApkEntryError::Lacks(field))
-    }
-
-    fn words(&self, field: char) -> impl Iterator<Item = &'a str> {
-        self.0.get(&field).copied().unwrap_or("").split_whitespace()
-    }
-
-    fn number(&self, field: char) -> Result<i64, ApkEntryError> {
-        let text = self.require(field)?;
-        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        Some(text)
-            .filter(|_| digits)
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| ApkEntryError::Number {
-                field,
-                text: text.chars().take(40).collect(),
-            })
-    }
-
-    fn built(&self) -> Result<Timestamp, ApkEntryError> {
-        let seconds = self.number('t')?;
-        Timestamp::from_second(seconds).map_err(|_| ApkEntryError::Number {
-            field: 't',
-            text: seconds.to_string(),
-        })
-    }
-
-    fn entry(
-        &self,
-        built: Timestamp,
-        patterns: &KernelPatterns,
-    ) -> Result<ApkEntry, ApkEntryError> {
-        let name: PackageName = self.require('P')?.parse()?;
-        let version: PackageVersion = self.require('V')?.parse()?;
-        check_archive_path(&format!("{name}-{version}.apk"))?;
-        let architecture = self.require('A')?;
-        let one_word = !architecture.is_empty()
-            && architecture.len() <= 32
-            && architecture
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if !one_word {
-            return Err(ApkEntryError::Architecture(
-                architecture.chars().take(80).collect(),
-            ));
-        }
-        let checksum = self.require('C')?;
-        let sha1 = checksum
-            .strip_prefix("Q1")
-            .and_then(|text| BASE64.decode(text).ok());
-        if sha1.is_none_or(|sha1| sha1.len() != 20) {
-            return Err(ApkEntryError::Checksum(checksum.chars().take(80).collect()));
-        }
-        let mut depends = Vec::new();
-        // A word with `!` is a conflict.
-        for text in self.words('D').filter(|text| !text.starts_with('!')) {
-            if let Some(dependency) = parse_requirement(text, |name| patterns.follows(name))? {
-                depends.push(dependency);
-            }
-        }
-        let mut provides = Vec::new();
-        for text in self.words('p') {
-            let (name, version) = match text.split_once('=') {
-                Some((name, version)) => (name, Some(version)),
-                None => (text, None),
-            };
-            if patterns.wants_capability(name) {
-                provides.push(Provided {
-                    name: name.to_owned(),
-                    version: version.map(str::parse).transpose()?,
-                });
-            }
-        }
-        let source = self
-            .0
-            .get(&'o')
-            .copied()
-            .filter(|source| !source.is_empty());
-        Ok(ApkEntry {
-            source: match source {
-                Some(source) => source.parse()?,
-                None => name.clone(),
-            },
-            name,
-            version,
-            architecture: architecture.to_owned(),
-            depends,
-            provides,
-            built,
-            bytes: self.number('S')?.unsigned_abs(),
-            checksum: checksum.to_owned(),
-        })
-    }
-}
-
-impl ApkEntry {
-    /// Returns the name of the package's file, beside the index.
-    pub fn file(&self) -> String {
-        format!("{}-{}.apk", self.name, self.version)
-    }
-
-    /// Returns what an index with digests would have said.
-    pub fn with_digest(self, path: String, sha256: Sha256Digest) -> IndexedPackage {
-        IndexedPackage {
-            name: self.name,
-            version: self.version,
-            source: self.source,
-            architecture: self.architecture,
-            depends: self.depends,
-            provides: self.provides,
-            built: Some(self.built),
-            path,
-            bytes: self.bytes,
-            sha256,
-            signature: None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! list of kernels that they hold.
 
 mod apk;
+pub mod apk_entry;
 pub mod apk_index;
 pub mod apt;
 mod apt_sources;
@@ -19,6 +20,7 @@ pub mod fetch;
 pub mod fetch_error;
 pub mod fetch_source;
 pub mod format;
+mod index_field;
 mod index_tar;
 pub mod indexed_package;
 pub mod kernel_source;
@@ -38,6 +40,7 @@ pub mod read;
 mod redirect;
 pub mod release_file;
 pub mod repomd;
+pub mod rpm_entry;
 mod rpm_md;
 pub mod rsa;
 mod signed_index;

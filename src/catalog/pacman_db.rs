@@ -9,9 +9,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 
 use super::archive_path::{ArchivePathError, check_archive_path};
-use super::dependency::{DependencyError, parse_requirement};
+use super::dependency::DependencyError;
+use super::index_field::{followed, is_architecture, moment, number, wanted};
 use super::index_tar::{IndexTarError, TarEnd, TarLimits, for_each_file};
-use super::indexed_package::{Ambiguous, IndexedPackage, Provided, without_repeats};
+use super::indexed_package::{Ambiguous, IndexedPackage, without_repeats};
 use super::kernels::KernelPatterns;
 use crate::digest::{ParseDigestError, Sha256Digest};
 use crate::name::ParseNameError;
@@ -121,6 +122,13 @@ impl PacmanDb {
     }
 }
 
+fn not_a_number(field: &'static str, text: &str) -> DescError {
+    DescError::Number {
+        field,
+        text: text.chars().take(40).collect(),
+    }
+}
+
 /// The fields of one `desc`, each with its lines.
 struct Desc<'a>(BTreeMap<&'a str, Vec<&'a str>>);
 
@@ -163,24 +171,14 @@ impl<'a> Desc<'a> {
         self.optional(field)?.ok_or(DescError::Lacks(field))
     }
 
-    fn number(&self, field: &'static str) -> Result<i64, DescError> {
+    fn number(&self, field: &'static str) -> Result<u64, DescError> {
         let text = self.one(field)?;
-        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        Some(text)
-            .filter(|_| digits)
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| DescError::Number {
-                field,
-                text: text.chars().take(40).collect(),
-            })
+        number(text).ok_or_else(|| not_a_number(field, text))
     }
 
     fn built(&self) -> Result<Timestamp, DescError> {
-        let seconds = self.number("BUILDDATE")?;
-        Timestamp::from_second(seconds).map_err(|_| DescError::Number {
-            field: "BUILDDATE",
-            text: seconds.to_string(),
-        })
+        let text = self.one("BUILDDATE")?;
+        moment(text).ok_or_else(|| not_a_number("BUILDDATE", text))
     }
 
     fn indexed(
@@ -190,12 +188,7 @@ impl<'a> Desc<'a> {
     ) -> Result<IndexedPackage, DescError> {
         let name = self.one("NAME")?;
         let architecture = self.one("ARCH")?;
-        let one_word = |text: &str| {
-            !text.is_empty()
-                && text.len() <= 32
-                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        };
-        if !one_word(architecture) {
+        if !is_architecture(architecture) {
             return Err(DescError::Architecture(
                 architecture.chars().take(80).collect(),
             ));
@@ -212,35 +205,16 @@ impl<'a> Desc<'a> {
         {
             return Err(DescError::Signature);
         }
-        let mut depends = Vec::new();
-        for text in self.lines("DEPENDS") {
-            if let Some(dependency) = parse_requirement(text, |name| patterns.follows(name))? {
-                depends.push(dependency);
-            }
-        }
-        let mut provides = Vec::new();
-        for text in self.lines("PROVIDES") {
-            let (name, version) = match text.split_once('=') {
-                Some((name, version)) => (name, Some(version)),
-                None => (*text, None),
-            };
-            if patterns.wants_capability(name) {
-                provides.push(Provided {
-                    name: name.to_owned(),
-                    version: version.map(str::parse).transpose()?,
-                });
-            }
-        }
         Ok(IndexedPackage {
             name: name.parse()?,
             version: self.one("VERSION")?.parse()?,
             source: self.optional("BASE")?.unwrap_or(name).parse()?,
             architecture: architecture.to_owned(),
-            depends,
-            provides,
+            depends: followed(self.lines("DEPENDS").iter().copied(), patterns)?,
+            provides: wanted(self.lines("PROVIDES").iter().copied(), patterns)?,
             built: Some(built),
             path: file.to_owned(),
-            bytes: self.number("CSIZE")?.unsigned_abs(),
+            bytes: self.number("CSIZE")?,
             sha256: Sha256Digest::from_hex(self.one("SHA256SUM")?)?,
             signature: signature.map(str::to_owned),
         })

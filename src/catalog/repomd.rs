@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::archive_path::{ArchivePathError, check_archive_path};
+use super::index_field;
 use super::xml::{Xml, XmlError};
 use crate::digest::{ParseDigestError, Sha256Digest};
 
@@ -176,27 +177,20 @@ impl Data {
 
 fn number(field: &'static str, text: &str) -> Result<u64, RepomdError> {
     let text = text.trim();
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    Some(text)
-        .filter(|_| digits)
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| RepomdError::Number {
-            field,
-            text: text.chars().take(40).collect(),
-        })
+    index_field::number(text).ok_or_else(|| not_a_number(field, text))
 }
 
 /// Reads seconds since 1970; older createrepo wrote fractions of them too.
 fn timestamp(text: &str) -> Result<Timestamp, RepomdError> {
     let whole = text.trim().split('.').next().unwrap_or_default();
-    let seconds = number("timestamp", whole)?;
-    i64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| Timestamp::from_second(seconds).ok())
-        .ok_or_else(|| RepomdError::Number {
-            field: "timestamp",
-            text: text.chars().take(40).collect(),
-        })
+    index_field::moment(whole).ok_or_else(|| not_a_number("timestamp", text))
+}
+
+fn not_a_number(field: &'static str, text: &str) -> RepomdError {
+    RepomdError::Number {
+        field,
+        text: text.chars().take(40).collect(),
+    }
 }
 
 #[cfg(test)]

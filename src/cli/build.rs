@@ -17,13 +17,13 @@ use crate::exit::Exit;
 use crate::export;
 use crate::label::{Rollup, Tier, roll_up};
 use crate::ledger::{CellRecord, Ledger, RunRecord, RunStatus};
+use crate::lock::Sharing;
 use crate::matrix::Matrix;
 use crate::name::CellId;
-use crate::report::{BuildDocument, Status, print_table};
+use crate::report::{BuildDocument, Status, print_sharing, print_table};
 use crate::run::{
     self, Assessment, Finished, Standing, Workshop, needed, needed_preparations, next_trial,
 };
-use crate::state::State;
 use crate::variation::{Axis, Profile};
 
 #[derive(Debug, Args)]
@@ -123,15 +123,25 @@ pub(crate) async fn run(
             .map(|cell| run::assess_cell(&ledger, cell))
             .collect::<Result<_, _>>()?,
     };
-    conclude(
-        &arguments,
-        &matrix,
-        plan.digest,
-        &inputs.state,
-        finished.as_ref(),
-        &assessments,
-        status,
-    )
+    let results = Results {
+        plan: plan.digest,
+        out: inputs.state.out(),
+        sharing: inputs.sharing(&lock)?,
+        finished,
+        assessments,
+    };
+    conclude(&arguments, &matrix, &results, status)
+}
+
+/// What a build has to tell.
+struct Results {
+    plan: Sha256Digest,
+    /// Where modules, logs and records lie.
+    out: PathBuf,
+    sharing: Sharing,
+    /// `None` if there was nothing to do.
+    finished: Option<Finished>,
+    assessments: Vec<Assessment>,
 }
 
 /// Lets the command line have its way with what the matrix says of variation.
@@ -279,12 +289,17 @@ fn chain(error: &dyn std::error::Error) -> String {
 fn conclude(
     arguments: &Arguments,
     matrix: &Matrix,
-    plan: Sha256Digest,
-    state: &State,
-    finished: Option<&Finished>,
-    assessments: &[Assessment],
+    results: &Results,
     status: &Status,
 ) -> Result<Exit, Refusal> {
+    let Results {
+        plan,
+        out,
+        sharing,
+        finished,
+        assessments,
+    } = results;
+    let finished = finished.as_ref();
     let rollup: Rollup = roll_up(
         assessments
             .iter()
@@ -300,12 +315,16 @@ fn conclude(
         matrix.policy.fail_when_stale,
     );
     match arguments.format {
-        Format::Human => answer(|out| print_table(out, assessments, &rollup, &state.out()))?,
+        Format::Human => answer(|to| {
+            print_table(to, assessments, &rollup, out)?;
+            print_sharing(to, sharing)
+        })?,
         Format::Json => answer_json(&BuildDocument::new(
             finished.map(|finished| &finished.record),
-            plan,
+            *plan,
             exit,
             &rollup,
+            sharing,
             assessments,
         ))?,
     }

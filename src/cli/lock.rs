@@ -49,7 +49,8 @@ pub(crate) async fn run(
     match arguments.format {
         Format::Human => {
             let place = inputs.state.lock(&matrix.path);
-            answer(|out| print_lock(out, &lock, &place))?;
+            let sharing = inputs.sharing(&lock)?;
+            answer(|out| print_lock(out, &lock, &sharing, &place))?;
         }
         Format::Json => answer_json(&lock)?,
     }

@@ -23,7 +23,7 @@ mod table;
 mod value;
 
 pub use file::{Document, MOST_BYTES, toml_files};
-pub use problem::{Place, Placed, Problem, ProblemCode, Problems, print_problem};
+pub use problem::{Place, Placed, Problem, ProblemCode, Problems, print_problem, print_problems};
 pub use quantity::{ByteSize, ParseByteSizeError};
 pub use report::{Read, Reported};
 pub use table::{Table, suggest};

@@ -114,14 +114,19 @@ impl From<Problem> for Problems {
 /// Prints the problems with an empty line between them.
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n\n")?;
-            }
-            problem.fmt(f)?;
-        }
-        Ok(())
+        print_problems(f, &self.0)
     }
+}
+
+/// Prints problems with an empty line between them.
+pub fn print_problems<T: fmt::Display>(f: &mut fmt::Formatter<'_>, problems: &[T]) -> fmt::Result {
+    for (index, problem) in problems.iter().enumerate() {
+        if index > 0 {
+            f.write_str("\n\n")?;
+        }
+        problem.fmt(f)?;
+    }
+    Ok(())
 }
 
 impl fmt::Display for Problem {

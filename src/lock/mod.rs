@@ -2,6 +2,7 @@
 //! it. A value; reading and writing the file is the state's.
 
 mod fewer;
+mod sharing;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -23,6 +24,7 @@ use crate::recipe::{
 use crate::source::SourceRecord;
 
 pub use fewer::lost;
+pub use sharing::{PackageSum, Sharing};
 
 /// The lock of one matrix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,6 +223,13 @@ impl Lock {
                 })
             })
             .collect()
+    }
+
+    /// Returns the packages of each cell.
+    pub fn cell_packages(&self) -> impl Iterator<Item = &[PackageRef]> {
+        self.cells
+            .iter()
+            .filter_map(|cell| Some(self.targets.get(cell.target)?.packages.as_slice()))
     }
 
     /// Returns every module that has to be built before this one, in an order in which each comes

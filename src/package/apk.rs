@@ -77,7 +77,7 @@ pub struct ApkSigned {
 }
 
 /// Reads a package up to its files.
-pub fn apk_signed(apk: impl Read, limits: &Limits) -> Result<ApkSigned, PackageError> {
+pub fn apk_signed(apk: impl Read + Send, limits: &Limits) -> Result<ApkSigned, PackageError> {
     let front = read_front(&mut open(apk)?, limits)?;
     let sha1: [u8; 20] = Sha1::digest(&front.control).into();
     Ok(ApkSigned {
@@ -92,7 +92,7 @@ pub fn apk_signed(apk: impl Read, limits: &Limits) -> Result<ApkSigned, PackageE
 
 /// Unpacks a package as `unpack` says.
 pub(super) fn unpack_apk(
-    apk: impl Read,
+    apk: impl Read + Send,
     into: &Path,
     limits: &Limits,
 ) -> Result<Unpacked, PackageError> {
@@ -127,7 +127,7 @@ pub(super) fn unpack_apk(
     })
 }
 
-fn open(apk: impl Read) -> Result<impl BufRead, PackageError> {
+fn open(apk: impl Read + Send) -> Result<impl BufRead + Send, PackageError> {
     let (magic, source) = peek(apk, Compression::MAGIC_BYTES)?;
     // `ADB.`, and `ADBd` and `ADBc` where it is compressed.
     if magic.starts_with(b"ADB") {
@@ -148,7 +148,7 @@ struct Front {
     info: Vec<u8>,
 }
 
-fn read_front(source: &mut impl BufRead, limits: &Limits) -> Result<Front, PackageError> {
+fn read_front(source: &mut (impl BufRead + Send), limits: &Limits) -> Result<Front, PackageError> {
     let mut stream = read_stream(source, limits)?;
     let signed = stream
         .files
@@ -201,7 +201,10 @@ struct Stream {
 }
 
 /// Reads a stream of small files to its last byte.
-fn read_stream(source: &mut impl BufRead, limits: &Limits) -> Result<Stream, PackageError> {
+fn read_stream(
+    source: &mut (impl BufRead + Send),
+    limits: &Limits,
+) -> Result<Stream, PackageError> {
     let limits = Limits {
         entries: CONTROL_ENTRIES.min(limits.entries),
         total_bytes: limits.control_bytes,

@@ -12,6 +12,7 @@ use super::error::{PackageError, recover, shown};
 use super::inflate::Inflated;
 use super::limits::Limits;
 use super::name;
+use super::read_ahead::read_ahead;
 
 const MAGIC: &[u8] = b"070701";
 /// RPM's own form for files of 4 GiB and more, whose names stand in the package's header only.
@@ -34,15 +35,23 @@ struct HardLinks {
 /// Calls `visit` with every entry and its bytes, and then reads the archive to its end, behind
 /// which only zeros may follow. Of a file with several names the first that `visit` sees has the
 /// bytes, and the others are links to it.
-pub(super) fn for_each_cpio_entry<S: BufRead>(
-    mut archive: Inflated<S>,
+pub(super) fn for_each_cpio_entry<S: BufRead + Send>(
+    archive: Inflated<S>,
+    limits: &Limits,
+    visit: impl FnMut(ArchiveEntry, &mut dyn Read) -> Result<(), PackageError>,
+) -> Result<(), PackageError> {
+    read_ahead(archive, |archive| visit_entries(archive, limits, visit))
+}
+
+fn visit_entries(
+    archive: &mut dyn Read,
     limits: &Limits,
     mut visit: impl FnMut(ArchiveEntry, &mut dyn Read) -> Result<(), PackageError>,
 ) -> Result<(), PackageError> {
     let mut links: BTreeMap<Inode, HardLinks> = BTreeMap::new();
     let mut count = 0;
     loop {
-        let (header, raw) = read_header(&mut archive, limits)?;
+        let (header, raw) = read_header(archive, limits)?;
         if raw == TRAILER {
             if header.size != 0 {
                 return Err(malformed("its trailer has bytes"));
@@ -55,7 +64,7 @@ pub(super) fn for_each_cpio_entry<S: BufRead>(
             });
         }
         count += 1;
-        let mut bytes = (&mut archive).take(header.size.into());
+        let mut bytes = (&mut *archive).take(header.size.into());
         let entry = check(&header, &raw, &mut bytes, limits)?;
         match entry.kind {
             Kind::File { executable, .. } if header.links > 1 => {
@@ -87,7 +96,7 @@ pub(super) fn for_each_cpio_entry<S: BufRead>(
         if bytes.limit() > 0 {
             return Err(malformed("an entry was not read to its end"));
         }
-        skip_padding(&mut archive, u64::from(header.size))?;
+        skip_padding(archive, u64::from(header.size))?;
     }
     for set in links.values_mut().filter(|set| set.written.is_none()) {
         let first = set.waiting.remove(0);
@@ -101,7 +110,7 @@ pub(super) fn for_each_cpio_entry<S: BufRead>(
         visit(empty, &mut io::empty())?;
         link(set, first, &mut visit)?;
     }
-    read_rest(&mut archive)
+    read_rest(archive)
 }
 
 /// Makes the names that waited for a file's bytes.
@@ -134,10 +143,7 @@ struct Header {
 }
 
 /// Reads a header and the name behind it.
-fn read_header<S: BufRead>(
-    archive: &mut Inflated<S>,
-    limits: &Limits,
-) -> Result<(Header, Vec<u8>), PackageError> {
+fn read_header(archive: &mut dyn Read, limits: &Limits) -> Result<(Header, Vec<u8>), PackageError> {
     let mut header = [0; HEADER_BYTES];
     fill(archive, &mut header, "a cpio header")?;
     match &header[..MAGIC.len()] {
@@ -236,7 +242,7 @@ fn read_target(
 }
 
 /// Reads the zeros that fill up to a multiple of four.
-fn skip_padding(archive: &mut impl Read, behind: u64) -> Result<(), PackageError> {
+fn skip_padding(archive: &mut dyn Read, behind: u64) -> Result<(), PackageError> {
     let mut padding = [0; 3];
     let padding = &mut padding[..(behind.wrapping_neg() % 4) as usize];
     fill(archive, padding, "cpio padding")?;
@@ -246,7 +252,7 @@ fn skip_padding(archive: &mut impl Read, behind: u64) -> Result<(), PackageError
     Ok(())
 }
 
-fn read_rest(archive: &mut impl Read) -> Result<(), PackageError> {
+fn read_rest(archive: &mut dyn Read) -> Result<(), PackageError> {
     let mut buffer = vec![0; 4096];
     loop {
         match archive.read(&mut buffer) {

@@ -28,7 +28,11 @@ const DATA: &str = "data.tar";
 ///
 /// Symbolic links with absolute targets are taken: they mean the package's own root, so nothing may
 /// follow them in `into` itself. After an error `into` holds some part of the package.
-pub fn unpack_deb(deb: impl Read, into: &Path, limits: &Limits) -> Result<Unpacked, PackageError> {
+pub fn unpack_deb(
+    deb: impl Read + Send,
+    into: &Path,
+    limits: &Limits,
+) -> Result<Unpacked, PackageError> {
     let mut ar = Ar::open(deb)?;
     let identity = read_identity(&mut ar, limits)?;
     let member = expect(&mut ar, DATA)?;
@@ -47,11 +51,14 @@ pub fn unpack_deb(deb: impl Read, into: &Path, limits: &Limits) -> Result<Unpack
 }
 
 /// Reads what a package says it is, and nothing behind that.
-pub fn deb_identity(deb: impl Read, limits: &Limits) -> Result<PackageIdentity, PackageError> {
+pub fn deb_identity(
+    deb: impl Read + Send,
+    limits: &Limits,
+) -> Result<PackageIdentity, PackageError> {
     read_identity(&mut Ar::open(deb)?, limits)
 }
 
-fn read_identity<R: Read>(
+fn read_identity<R: Read + Send>(
     ar: &mut Ar<R>,
     limits: &Limits,
 ) -> Result<PackageIdentity, PackageError> {

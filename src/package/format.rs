@@ -47,7 +47,7 @@ pub struct Unpacked {
 /// follow them in `into` itself. After an error `into` holds some part of the package.
 pub fn unpack(
     format: PackageFormat,
-    reader: impl Read,
+    reader: impl Read + Send,
     into: &Path,
     limits: &Limits,
 ) -> Result<Unpacked, PackageError> {

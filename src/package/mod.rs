@@ -23,6 +23,7 @@ mod metadata;
 mod name;
 mod pacman;
 mod pkginfo;
+mod read_ahead;
 mod rpm;
 mod rpm_header;
 mod source;

@@ -27,7 +27,7 @@ const METADATA: [&str; 5] = [PKGINFO, ".MTREE", ".BUILDINFO", ".INSTALL", ".CHAN
 
 /// Unpacks a package as `unpack` says.
 pub(super) fn unpack_pacman(
-    package: impl Read,
+    package: impl Read + Send,
     into: &Path,
     limits: &Limits,
 ) -> Result<Unpacked, PackageError> {

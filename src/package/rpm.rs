@@ -100,7 +100,7 @@ pub fn rpm_signed(rpm: impl Read, limits: &Limits) -> Result<RpmSigned, PackageE
 
 /// Unpacks a package as `unpack` says. Source packages have the architecture `src`.
 pub(super) fn unpack_rpm(
-    rpm: impl Read,
+    rpm: impl Read + Send,
     into: &Path,
     limits: &Limits,
 ) -> Result<Unpacked, PackageError> {
@@ -243,7 +243,7 @@ fn first_byte<R: Read>(source: &mut BufReader<R>) -> Result<Option<u8>, PackageE
 
 /// The digest of the compressed payload.
 struct PayloadDigest {
-    hash: Box<dyn DynDigest>,
+    hash: Box<dyn DynDigest + Send>,
     /// In lower-case hex digits.
     wanted: String,
 }
@@ -255,7 +255,7 @@ impl PayloadDigest {
             return Ok(None);
         };
         // The numbers of RFC 9580, section 9.5; RPM 6 leaves the tag out for SHA-256.
-        let hash: Box<dyn DynDigest> = match header.number(PAYLOAD_DIGEST_ALGORITHM)? {
+        let hash: Box<dyn DynDigest + Send> = match header.number(PAYLOAD_DIGEST_ALGORITHM)? {
             None | Some(8) => Box::new(Sha256::default()),
             Some(9) => Box::new(Sha384::default()),
             Some(10) => Box::new(Sha512::default()),

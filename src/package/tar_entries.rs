@@ -13,6 +13,7 @@ use super::error::{PackageError, recover, shown};
 use super::inflate::Inflated;
 use super::limits::Limits;
 use super::name;
+use super::read_ahead::read_ahead;
 
 /// Extension headers that may stand before one entry: a long name, a long link, and two of pax.
 const EXTENSIONS: usize = 4;
@@ -28,16 +29,28 @@ pub(super) enum End {
 
 /// Calls `visit` with every entry and its bytes, and then reads the archive to its end, behind
 /// which only zeros may follow.
-pub(super) fn for_each_entry<S: BufRead>(
+pub(super) fn for_each_entry<S: BufRead + Send>(
     archive: Inflated<S>,
+    end: End,
+    limits: &Limits,
+    visit: impl FnMut(ArchiveEntry, &mut dyn Read) -> Result<(), PackageError>,
+) -> Result<(), PackageError> {
+    let member = archive.member().to_owned();
+    read_ahead(archive, |archive| {
+        visit_entries(&member, archive, end, limits, visit)
+    })
+}
+
+fn visit_entries(
+    member: &str,
+    archive: &mut dyn Read,
     end: End,
     limits: &Limits,
     mut visit: impl FnMut(ArchiveEntry, &mut dyn Read) -> Result<(), PackageError>,
 ) -> Result<(), PackageError> {
-    let member = archive.member().to_owned();
     let malformed = |error: io::Error| {
         recover(error, |error| PackageError::Tar {
-            member: member.clone(),
+            member: member.to_owned(),
             why: shown(error.to_string().as_bytes()),
         })
     };
@@ -76,7 +89,11 @@ pub(super) fn for_each_entry<S: BufRead>(
         match rest.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(count) if buffer[..count].iter().all(|b| *b == 0) => {}
-            Ok(_) => return Err(PackageError::TrailingBytes { member }),
+            Ok(_) => {
+                return Err(PackageError::TrailingBytes {
+                    member: member.to_owned(),
+                });
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(malformed(error)),
         }

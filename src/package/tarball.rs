@@ -34,7 +34,7 @@ pub enum Strip {
 /// the tree has no place of its own. Where the top directory is to be taken off, everything must
 /// stand in one. After an error `into` holds some part of the tarball.
 pub fn unpack_tarball(
-    tarball: impl Read,
+    tarball: impl Read + Send,
     strip: Strip,
     into: &Path,
     limits: &Limits,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::document::{Place, print_problem};
+use crate::document::{Place, print_problem, print_problems};
 
 /// Why there is no plan. The two have exit statuses of their own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,13 +65,7 @@ impl PlanError {
 /// Prints the problems with an empty line between them.
 impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems().iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n\n")?;
-            }
-            problem.fmt(f)?;
-        }
-        Ok(())
+        print_problems(f, self.problems())
     }
 }
 

@@ -5,10 +5,12 @@ use serde::Serialize;
 use crate::compare::Comparison;
 use crate::label::{Label, Rollup};
 use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord, RunRecord};
+use crate::lock::Sharing;
 use crate::name::CellId;
 use crate::outcome::{BuiltModule, Failure};
 use crate::recipe::Executed;
 use crate::report::class_of;
+use crate::report::sharing::SharingDocument;
 use crate::run::{Assessment, Standing};
 
 /// What `build --format json` prints.
@@ -21,6 +23,7 @@ pub struct BuildDocument<'a> {
     plan: crate::digest::Sha256Digest,
     exit: u8,
     rollup: &'a Rollup,
+    packages: SharingDocument,
     cells: Vec<CellSummary<'a>>,
 }
 
@@ -94,6 +97,7 @@ impl<'a> BuildDocument<'a> {
         plan: crate::digest::Sha256Digest,
         exit: crate::exit::Exit,
         rollup: &'a Rollup,
+        sharing: &Sharing,
         assessments: &'a [Assessment],
     ) -> Self {
         Self {
@@ -102,6 +106,7 @@ impl<'a> BuildDocument<'a> {
             plan,
             exit: exit.code(),
             rollup,
+            packages: SharingDocument::from(sharing),
             cells: assessments.iter().map(CellSummary::from).collect(),
         }
     }

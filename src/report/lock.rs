@@ -3,10 +3,16 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::lock::Lock;
+use crate::lock::{Lock, Sharing};
+use crate::report::print_sharing;
 
 /// Prints who vouched for what, the images, the sources, and how much is pinned.
-pub fn print_lock(to: &mut impl Write, lock: &Lock, place: &Path) -> io::Result<()> {
+pub fn print_lock(
+    to: &mut impl Write,
+    lock: &Lock,
+    sharing: &Sharing,
+    place: &Path,
+) -> io::Result<()> {
     for suite in &lock.suites {
         let date = suite.date.strftime("%Y-%m-%d %H:%M UTC");
         writeln!(to, "{}/{} of {date}", suite.archive, suite.suite)?;
@@ -23,17 +29,13 @@ pub fn print_lock(to: &mut impl Write, lock: &Lock, place: &Path) -> io::Result<
     for (module, source) in &lock.sources {
         writeln!(to, "module {module} {}", source.tree)?;
     }
-    let packages: std::collections::BTreeSet<_> = lock
-        .targets
-        .iter()
-        .flat_map(|target| target.packages.iter().map(|package| package.sha256))
-        .collect();
     writeln!(
         to,
         "{} cells, {} kernels, {} packages",
         lock.cells.len(),
         lock.targets.len(),
-        packages.len()
+        sharing.distinct.packages
     )?;
+    print_sharing(to, sharing)?;
     writeln!(to, "lock {}", place.display())
 }

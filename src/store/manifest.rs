@@ -11,7 +11,7 @@ use super::error::{StoreError, failed};
 use crate::digest::Sha256Digest;
 use crate::name::{PackageName, PackageVersion};
 use crate::package::PackageIdentity;
-use crate::tree::Entries;
+use crate::tree::{self, Entries};
 
 /// The version that both files carry; it changes together with the keys of trees.
 const SCHEMA_VERSION: u32 = 1;
@@ -22,6 +22,9 @@ const SCHEMA_VERSION: u32 = 1;
 pub(super) struct TreeFile {
     schema_version: u32,
     pub(super) digest: Sha256Digest,
+    /// The bytes of all files; absent in a tree that was made before this was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) bytes: Option<u64>,
     /// Absent for a source tree and for a tarball.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) package: Option<PackageFile>,
@@ -67,10 +70,11 @@ impl ManifestFile for EntriesFile {
 }
 
 impl TreeFile {
-    pub(super) fn new(digest: Sha256Digest, package: Option<PackageIdentity>) -> Self {
+    pub(super) fn new(entries: &Entries, package: Option<PackageIdentity>) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
-            digest,
+            digest: tree::digest(entries),
+            bytes: Some(tree::file_bytes(entries)),
             package: package.map(PackageFile::from),
         }
     }

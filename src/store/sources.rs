@@ -97,7 +97,7 @@ impl Store {
                 check_name(name)?;
                 copy_entry(entry, &from.join(name), &root.join(name))?;
             }
-            let file = TreeFile::new(digest, None);
+            let file = TreeFile::new(entries, None);
             self.publish_tree(making, &file, entries.clone(), &place)?;
         }
         Ok(place.join("root"))
@@ -130,7 +130,7 @@ impl Store {
         entries: Entries,
     ) -> Result<PathBuf, StoreError> {
         let place = self.tree_place(kind.as_str(), key);
-        let file = TreeFile::new(tree::digest(&entries), None);
+        let file = TreeFile::new(&entries, None);
         self.publish_tree(made.making, &file, entries, &place)?;
         Ok(place.join("root"))
     }

@@ -8,7 +8,7 @@ use super::manifest::TreeFile;
 use super::trees::{ROOT, existing_entries, make_root};
 use crate::digest::Sha256Digest;
 use crate::package::{Limits, Strip, unpack_tarball};
-use crate::tree::{self, Entries};
+use crate::tree::Entries;
 
 /// The version of how tarballs are unpacked, with and without their top directory.
 fn kind(strip: Strip) -> &'static str {
@@ -44,7 +44,7 @@ impl Store {
         let root = make_root(making.path())?;
         let entries =
             self.read_package(tarball, |bytes| unpack_tarball(bytes, strip, &root, limits))?;
-        let file = TreeFile::new(tree::digest(&entries), None);
+        let file = TreeFile::new(&entries, None);
         let place = self.tree_place(kind(strip), tarball);
         self.publish_tree(making, &file, entries, &place)?;
         self.existing_tarball_tree(tarball, strip)?

@@ -67,6 +67,27 @@ impl Store {
         }))
     }
 
+    /// Returns how many bytes the files of a package's tree have, at the cost of reading one small
+    /// file; `None` if it is not unpacked. A tree that was made before that was written down is read
+    /// for it.
+    pub fn unpacked_bytes(
+        &self,
+        package: &Sha256Digest,
+        format: PackageFormat,
+    ) -> Result<Option<u64>, StoreError> {
+        let place = self.tree_place(kind(format), package);
+        let Some(file) = manifest::read::<TreeFile>(&place)? else {
+            return Ok(None);
+        };
+        match file.bytes {
+            Some(bytes) => Ok(Some(bytes)),
+            None => {
+                let entries = existing_entries(&place, &file.digest)?;
+                Ok(Some(tree::file_bytes(&entries)))
+            }
+        }
+    }
+
     /// Returns a package's tree, and unpacks the package's blob if that was not done before.
     ///
     /// Of two that unpack one package at once, the first to finish wins and both return its tree.
@@ -82,7 +103,7 @@ impl Store {
         let making = self.scratch.directory()?;
         let root = make_root(making.path())?;
         let unpacked = self.read_package(package, |bytes| unpack(format, bytes, &root, limits))?;
-        let file = TreeFile::new(tree::digest(&unpacked.entries), Some(unpacked.identity));
+        let file = TreeFile::new(&unpacked.entries, Some(unpacked.identity));
         let place = self.tree_place(kind(format), package);
         self.publish_tree(making, &file, unpacked.entries, &place)?;
         self.existing_package_tree(package, format)?

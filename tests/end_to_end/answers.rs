@@ -95,6 +95,7 @@ fn documents_go_to_standard_output_alone() {
         .expect(0);
     assert_eq!(ran.json()["schemaVersion"], 1);
     assert!(ran.stderr.contains("    Building debian-12/"), "{ran}");
+    both_cells_share_one_kernel(&ran.json()["packages"]);
     for (arguments, version) in [
         (&["explain", "/first", "--format", "json"][..], 1),
         (&["lock", "matrix.toml", "--format", "json"], 2),
@@ -106,6 +107,26 @@ fn documents_go_to_standard_output_alone() {
         assert_eq!(ran.json()["schemaVersion"], version, "{arguments:?}");
         assert_eq!(ran.stderr, "", "{arguments:?}");
     }
+}
+
+/// Two modules for one kernel: each package is asked for twice, and there once.
+fn both_cells_share_one_kernel(packages: &Value) {
+    let number = |at: &str| packages.pointer(at).and_then(Value::as_u64).unwrap_or(0);
+    assert_eq!(number("/cells"), 2, "{packages:#}");
+    assert_eq!(packages["notUnpacked"], 0);
+    for (asked, distinct) in [
+        ("/asked/packages", "/distinct/packages"),
+        ("/asked/bytes", "/distinct/bytes"),
+        ("/asked/unpackedBytes", "/distinct/unpackedBytes"),
+    ] {
+        assert!(number(distinct) > 0, "{packages:#}");
+        assert_eq!(number(asked), 2 * number(distinct), "{packages:#}");
+    }
+    assert_eq!(number("/savedBytes"), number("/distinct/bytes"));
+    assert_eq!(
+        number("/savedUnpackedBytes"),
+        number("/distinct/unpackedBytes")
+    );
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::catalog::surroundings::Surroundings;
 use crate::cli::{Common, Refusal};
 use crate::digest::Sha256Digest;
 use crate::exit::Exit;
+use crate::lock::{Lock, Sharing};
 use crate::matrix::Matrix;
 use crate::name::{Arch, ModuleName};
 use crate::report::Status;
@@ -127,6 +128,13 @@ impl<'a> Inputs<'a> {
     /// Reads the facts of every distribution release.
     pub(crate) fn facts(&self) -> Result<Vec<DistroFacts>, Refusal> {
         Ok(facts::read_all(&self.common.kernels)?)
+    }
+
+    /// Adds up what the cells of a lock share, by what the store has unpacked.
+    pub(crate) fn sharing(&self, lock: &Lock) -> Result<Sharing, Refusal> {
+        Ok(Sharing::of(lock.cell_packages(), |package| {
+            self.store.unpacked_bytes(&package.sha256, package.format)
+        })?)
     }
 
     /// Returns what fetches packages during a run.
