@@ -157,14 +157,14 @@ mod tests {
     use crate::name::Arch;
     use crate::outcome::{PreparationFailure, PreparedKernel};
     use crate::recipe::{Limits, PREPARATION};
-    use crate::variation::{Axis, Variation};
+    use crate::variation::Variation;
 
     fn record(number: u32, outcome: PreparationOutcome, differing: &[&str]) -> PreparationRecord {
         PreparationRecord {
             number,
             run: "r1".to_owned(),
             spec: Sha256Digest::of(b"spec"),
-            variation: Variation::of(number, &Axis::of_a_preparation()),
+            variation: Variation::of_preparation(number),
             started: jiff::Timestamp::UNIX_EPOCH,
             wall: Duration::from_millis(61_500),
             steps: Steps::default(),

@@ -25,7 +25,7 @@ use crate::run::prepare::{BTF_SCRIPTS, PrepareError, blocking};
 use crate::run::{Event, InputError, Message, needed_preparations};
 use crate::store::{SourceKind, Store, StoreError};
 use crate::tree::{self, Entries, Entry};
-use crate::variation::{Axis, Variation};
+use crate::variation::Variation;
 
 /// The most bytes of a file of the prepared kernel that is read here.
 const MAX_RECORD: u64 = 16 << 20;
@@ -261,10 +261,7 @@ impl CellTask {
         number: u32,
         reference: Option<&Entries>,
     ) -> Result<Option<Made>, PrepareError> {
-        let variation = match number {
-            0 => Variation::reference(),
-            _ => Variation::of(number, &Axis::of_a_preparation()),
-        };
+        let variation = Variation::of_preparation(number);
         let spec = preparation_spec(preparation, sources.source, sources.config, variation);
         let locations = Locations::from([
             (sources.source, sources.source_directory.clone()),

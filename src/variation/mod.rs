@@ -114,6 +114,15 @@ impl Variation {
         variation
     }
 
+    /// Returns the surroundings of a preparation of a kernel: 0 is the reference, the others differ
+    /// from it on every axis that a preparation has.
+    pub fn of_preparation(number: u32) -> Self {
+        match number {
+            0 => Self::reference(),
+            _ => Self::of(number, &Axis::of_a_preparation()),
+        }
+    }
+
     fn change(&mut self, axis: Axis) {
         let attempt = self.attempt;
         let odd = attempt % 2 == 1;
