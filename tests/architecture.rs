@@ -36,11 +36,13 @@ const ORDER: [&str; 26] = [
 ];
 
 /// Libraries and the only files or folders that may name them.
-const PLACES: [(&str, &str); 14] = [
+const PLACES: [(&str, &str); 16] = [
     ("aws_lc_rs", "src/catalog/rsa.rs"),
     ("bollard", "src/engine/docker/"),
     ("bzip2", "src/package/inflate.rs"),
     ("clap", "src/cli/"),
+    ("cms", "src/ko/signature.rs"),
+    ("der", "src/ko/signature.rs"),
     ("debversion", "src/catalog/version_order.rs"),
     ("diffy", "src/source/patch.rs"),
     ("indicatif", "src/report/status.rs"),

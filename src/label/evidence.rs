@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::compare::Normalisation;
 use crate::label::interface::{Interface, interface};
 use crate::label::{Axis, Grade, Reason, Vector};
 use crate::recipe;
@@ -42,6 +43,10 @@ pub struct SourceOrigin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rebuilds {
     pub same: u32,
+    /// Those that are the same after named normalisations, and not before.
+    pub normalised: u32,
+    /// All of the normalisations that these took.
+    pub normalisations: BTreeSet<Normalisation>,
     pub different: u32,
     /// The axes on which every rebuild that agreed differed from the reference, as observed.
     pub varied: BTreeSet<recipe::Axis>,
@@ -101,7 +106,7 @@ fn rebuilds(found: Option<&Rebuilds>) -> (Grade, String) {
     let Some(rebuilds) = found else {
         return (Grade::Unattempted, "it was not rebuilt".to_owned());
     };
-    let total = rebuilds.same + rebuilds.different;
+    let total = rebuilds.same + rebuilds.normalised + rebuilds.different;
     if rebuilds.different > 0 {
         return (
             Grade::Differs,
@@ -120,6 +125,25 @@ fn rebuilds(found: Option<&Rebuilds>) -> (Grade, String) {
         .filter(|axis| !rebuilds.varied.contains(axis))
         .collect();
     let noun = if total == 1 { "rebuild" } else { "rebuilds" };
+    if rebuilds.normalised > 0 {
+        let taken: Vec<String> = rebuilds
+            .normalisations
+            .iter()
+            .map(|each| format!("`{each}` ({})", each.reason()))
+            .collect();
+        let held = match held.as_slice() {
+            [] => String::new(),
+            held => format!(", and with the same {}", names(held)),
+        };
+        return (
+            Grade::Normalised,
+            format!(
+                "{} of {total} {noun} gave the same only after normalisation: {}{held}",
+                rebuilds.normalised,
+                taken.join(", ")
+            ),
+        );
+    }
     if held.is_empty() {
         (
             Grade::Varied,
@@ -295,6 +319,8 @@ mod tests {
         Evidence {
             rebuilds: Some(Rebuilds {
                 same: 2,
+                normalised: 0,
+                normalisations: BTreeSet::new(),
                 different: 0,
                 varied: recipe::Axis::ALL.into_iter().collect(),
             }),
@@ -416,10 +442,44 @@ mod tests {
         );
     }
 
+    /// Makes one rebuild agree only after normalisation, and others not at all.
+    fn normalise(evidence: &mut Evidence, different: u32) {
+        let rebuilds = evidence.rebuilds.as_mut().expect("set");
+        (rebuilds.same, rebuilds.normalised) = (1, 1);
+        rebuilds.normalisations.insert(Normalisation::BtfOrder);
+        rebuilds.different = different;
+    }
+
+    #[test]
+    fn normalisations_are_named_with_their_reasons() {
+        let mut evidence = complete();
+        normalise(&mut evidence, 0);
+        let (_, reasons) = grade(&evidence);
+        let because = &reasons[0].because;
+        assert!(
+            because.starts_with(
+                "1 of 2 rebuilds gave the same only after normalisation: `btf-order` ("
+            ),
+            "{because}"
+        );
+    }
+
     #[test]
     fn each_finding_has_its_grade() {
         type Change = fn(&mut Evidence);
-        let cases: [(Change, Axis, Grade, Tier); 14] = [
+        let cases: [(Change, Axis, Grade, Tier); 16] = [
+            (
+                |e| normalise(e, 0),
+                Axis::Reproducibility,
+                Grade::Normalised,
+                Tier::Partial,
+            ),
+            (
+                |e| normalise(e, 1),
+                Axis::Reproducibility,
+                Grade::Differs,
+                Tier::Irreproducible,
+            ),
             (
                 |e| e.rebuilds.as_mut().expect("set").different = 1,
                 Axis::Reproducibility,

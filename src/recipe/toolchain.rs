@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ko::BtfBase;
+
 /// What a kernel says of the tools that it was built with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,6 +25,10 @@ pub struct KernelToolchain {
     pub makes_btf: bool,
     /// `CONFIG_PAHOLE_VERSION`, such as `124` for 1.24.
     pub pahole: Option<u32>,
+    /// Where the kernel's own types end in the `vmlinux` that a module's BTF goes on from; `None` in
+    /// records of before it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub btf_base: Option<BtfBase>,
 }
 
 /// Reads the record from a header tree's `.config` and, where there is one, `.kernelvariables`.
@@ -57,6 +63,7 @@ pub fn read_record(
             && value("CONFIG_DEBUG_INFO_BTF") == Some("y")
             && value("CONFIG_DEBUG_INFO_BTF_MODULES") == Some("y"),
         pahole: value("CONFIG_PAHOLE_VERSION").and_then(|digits| digits.parse().ok()),
+        btf_base: None,
     }
 }
 

@@ -274,13 +274,20 @@ fn rebuilds(
     comparisons: &[(u32, Comparison)],
 ) -> Rebuilds {
     let mut varied: BTreeSet<Axis> = Axis::ALL.into_iter().collect();
-    let (mut same, mut different) = (0, 0);
+    let (mut same, mut normalised, mut different) = (0, 0, 0);
+    let mut normalisations = BTreeSet::new();
     for (number, comparison) in comparisons {
-        if !comparison.is_same() {
-            different += 1;
-            continue;
+        match comparison.normalisations() {
+            None => {
+                different += 1;
+                continue;
+            }
+            Some(_) if comparison.is_same() => same += 1,
+            Some(named) => {
+                normalised += 1;
+                normalisations.extend(named);
+            }
         }
-        same += 1;
         let axes: BTreeSet<Axis> = attempts
             .iter()
             .find(|attempt| attempt.number == *number)
@@ -290,6 +297,8 @@ fn rebuilds(
     }
     Rebuilds {
         same,
+        normalised,
+        normalisations,
         different,
         varied,
     }

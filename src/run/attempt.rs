@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use crate::compare::{self, AttemptFacts, Comparison};
 use crate::digest::Sha256Digest;
 use crate::engine::{End, EngineFailure, Execution, Locations, Observed};
+use crate::ko::BtfBase;
 use crate::ledger::{AttemptRecord, CellRecord};
 
 use crate::outcome::{self, BuiltModule, Failure, ModuleFile, Outcome};
@@ -112,6 +113,7 @@ impl CellTask {
                 )
             })
             .collect();
+        let mut base = self.known.iter().find_map(|known| known.toolchain.btf_base);
         let kernel = match &self.cell.inputs.prepared {
             Some(preparation) if !self.is_over() => {
                 self.kernel(preparation, !numbers.is_empty()).await?
@@ -125,6 +127,7 @@ impl CellTask {
             let kernel = kernel.as_deref();
             let prepared = prepare(&self.workshop, &self.unpacked, &self.cell, kernel).await?;
             let prepared = Arc::new(prepared);
+            base = base.or(prepared.toolchain.btf_base);
             drop(permit);
             self.event(Event::Prepared {
                 cell: self.cell.id.clone(),
@@ -143,7 +146,7 @@ impl CellTask {
                 }
             }
         }
-        self.compare(made).await.map_err(PrepareError::Store)
+        self.compare(made, base).await.map_err(PrepareError::Store)
     }
 
     /// Queues up for a slot per attempt, all at once and in order: attempts begin in their order,
@@ -276,7 +279,11 @@ impl CellTask {
     }
 
     /// Holds every rebuild that has not been compared yet against the reference.
-    async fn compare(&self, made: Vec<(u32, Outcome, Option<Observed>)>) -> Result<(), StoreError> {
+    async fn compare(
+        &self,
+        made: Vec<(u32, Outcome, Option<Observed>)>,
+        base: Option<BtfBase>,
+    ) -> Result<(), StoreError> {
         let built = |outcome: &Outcome| match outcome {
             Outcome::Built { modules } => Some(modules.clone()),
             Outcome::Failed { .. } | Outcome::Excluded { .. } => None,
@@ -296,7 +303,8 @@ impl CellTask {
             if number == 0 || self.compared.contains(&number) {
                 continue;
             }
-            let differences = differences(&self.workshop.store, &reference, &rebuild)?;
+            let differences = differences(&self.workshop.store, &reference, &rebuild, base)?;
+            let agreed = compare::as_agreed(&reference, &rebuild, &differences);
             let facts = |modules, observed: &Option<Observed>| {
                 compare::metadata_digest(&AttemptFacts {
                     inputs,
@@ -307,8 +315,7 @@ impl CellTask {
             };
             let comparison = Comparison {
                 differences,
-                metadata_equal: facts(&reference, &reference_observed)
-                    == facts(&rebuild, &observed),
+                metadata_equal: facts(&reference, &reference_observed) == facts(&agreed, &observed),
             };
             self.send(Message::Comparison {
                 inputs,
@@ -348,6 +355,7 @@ fn differences(
     store: &Store,
     reference: &[BuiltModule],
     rebuild: &[BuiltModule],
+    base: Option<BtfBase>,
 ) -> Result<Vec<compare::ModuleDifference>, StoreError> {
     let open = |path: &str, digest: Option<Sha256Digest>| {
         digest
@@ -368,6 +376,7 @@ fn differences(
                 (first, second),
                 a.as_ref(),
                 b.as_ref(),
+                base,
             ))
         })
         .collect()
