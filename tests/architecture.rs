@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts in the order of the data: words and trees; what is asked for; how it is built and what
 /// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
-const ORDER: [&str; 26] = [
+const ORDER: [&str; 27] = [
     "name",
     "digest",
     "exit",
@@ -23,6 +23,7 @@ const ORDER: [&str; 26] = [
     "engine",
     "outcome",
     "compare",
+    "gate",
     "label",
     "image",
     "ledger",
@@ -36,13 +37,12 @@ const ORDER: [&str; 26] = [
 ];
 
 /// Libraries and the only files or folders that may name them.
-const PLACES: [(&str, &str); 16] = [
+const PLACES: [(&str, &str); 15] = [
     ("aws_lc_rs", "src/catalog/rsa.rs"),
     ("bollard", "src/engine/docker/"),
     ("bzip2", "src/package/inflate.rs"),
     ("clap", "src/cli/"),
     ("cms", "src/ko/signature.rs"),
-    ("der", "src/ko/signature.rs"),
     ("debversion", "src/catalog/version_order.rs"),
     ("diffy", "src/source/patch.rs"),
     ("indicatif", "src/report/status.rs"),
@@ -55,7 +55,9 @@ const PLACES: [(&str, &str); 16] = [
     ("tracing_subscriber", "src/cli/"),
 ];
 
-const PURE: [&str; 6] = ["plan", "recipe", "compare", "label", "outcome", "lock"];
+const PURE: [&str; 8] = [
+    "ko", "plan", "recipe", "outcome", "compare", "gate", "label", "lock",
+];
 
 /// What a pure stage does not do: files, the network, waiting, clocks, the process's surroundings.
 const IMPURE: [&str; 10] = [

@@ -5,9 +5,10 @@
 //! `SignedData` (RFC 5652) without content. Nothing here says whether it verifies.
 
 use cms::cert::IssuerAndSerialNumber;
+use cms::cert::x509::der::Decode;
 use cms::content_info::ContentInfo;
 use cms::signed_data::{SignedData, SignerIdentifier};
-use der::Decode;
+
 use serde::{Deserialize, Serialize};
 
 use super::ModuleError;

@@ -9,12 +9,15 @@ use crate::image::ImageReproduction;
 use crate::label::Label;
 use crate::outcome::Outcome;
 use crate::recipe::BuildSpec;
+use crate::report::pair::place_shown;
 use crate::report::reproduced;
 use crate::run::{Assessment, Standing};
 use crate::source::{Certainty, Origin, Revision, SourceRecord};
 
 /// How wide a reason may be, beside the names of the axes on 80 columns.
 const REASON: usize = 60;
+/// How many of the places that differ are printed.
+const MOST_PLACES: usize = 8;
 
 /// Prints inputs, who vouched for them, the attempts with their commands and logs, what was
 /// compared, and the label with its vector. `reproduction` is what came of making the cell's very
@@ -317,6 +320,13 @@ fn print_comparisons(to: &mut impl Write, assessment: &Assessment) -> io::Result
                     bytes(section.reference_bytes),
                     bytes(section.rebuild_bytes)
                 )?;
+            }
+            for place in difference.places.iter().take(MOST_PLACES) {
+                writeln!(to, "  {}", place_shown(place))?;
+            }
+            if let Some(agreement) = &difference.agreement {
+                let names: Vec<&str> = agreement.normalisations.iter().map(|n| n.id()).collect();
+                writeln!(to, "  the same after: {}", names.join(", "))?;
             }
         }
     }

@@ -6,6 +6,7 @@ mod explain;
 mod images;
 mod kernels;
 mod lock;
+mod pair;
 mod plan;
 mod status;
 mod store;
@@ -19,6 +20,7 @@ pub use explain::explain;
 pub use images::{ImagesDocument, print_freshness, print_images, reproduced};
 pub use kernels::{KernelDocument, ListDocument, Listed, print_kernel, print_kernels};
 pub use lock::print_lock;
+pub use pair::{PairDocument, explain_pair};
 pub use plan::print_plan;
 pub use status::{Colour, Status};
 pub use store::{
