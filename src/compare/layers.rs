@@ -203,11 +203,19 @@ pub fn agreement(first: &Apart<'_>, second: &Apart<'_>) -> Option<Agreement> {
     }
     if layer == Layer::Normalised {
         normalisations.extend(first.form.needed(&second.form));
-        // Whatever is longer or shorter moves what stands behind it.
-        normalisations.insert(Normalisation::Layout);
+        if places(first) != places(second) {
+            normalisations.insert(Normalisation::Layout);
+        }
     }
     Some(Agreement {
         layer,
         normalisations,
     })
+}
+
+/// Returns where everything stands in a module.
+fn places<'m>(apart: &'m Apart<'_>) -> (usize, Vec<(&'m str, u64)>) {
+    let parts = apart.module.parts.iter();
+    let parts = parts.map(|part| (part.name.as_str(), part.at)).collect();
+    (apart.module.bytes.len(), parts)
 }

@@ -94,6 +94,13 @@ pub(super) const DECL_TAG: u8 = 17;
 const TYPE_TAG: u8 = 18;
 const ENUM64: u8 = 19;
 
+/// Returns where the kernel's own types end, from its `vmlinux`; `None` if that has no types that can
+/// be read.
+pub fn btf_base_of_kernel(vmlinux: &[u8]) -> Option<BtfBase> {
+    let types = super::elf::section_of_any(vmlinux, b".BTF")?;
+    Btf::parse(types).ok().map(|btf| btf.as_base())
+}
+
 impl<'a> Btf<'a> {
     /// Reads a `.BTF` section.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, BtfError> {

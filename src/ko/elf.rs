@@ -373,6 +373,13 @@ impl<'a> Module<'a> {
     }
 }
 
+/// Returns a section of an ELF file of any kind.
+pub(super) fn section_of_any<'a>(bytes: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    use object::{Object, ObjectSection};
+    let file = object::File::parse(bytes).ok()?;
+    file.section_by_name_bytes(name)?.data().ok()
+}
+
 /// Returns bytes as text for people; what is no UTF-8 is replaced.
 pub(crate) fn shown(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()

@@ -17,7 +17,7 @@ mod signature;
 pub(crate) mod testing;
 mod versions;
 
-pub use btf::{Btf, BtfBase, BtfError, BtfType};
+pub use btf::{Btf, BtfBase, BtfError, BtfType, btf_base_of_kernel};
 pub use build_id::build_id;
 pub use canonical::canonical_btf;
 pub use compressed::{Compression, Expanded, expand};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::compare::Normalisation;
 use crate::label::interface::{Interface, interface};
-use crate::label::{Axis, Grade, Reason, Vector};
+use crate::label::{Axis, Finding, Grade, Reason, Vector};
 use crate::recipe;
 use crate::source::Revision;
 
@@ -20,6 +20,8 @@ pub struct Evidence {
     pub toolchain: Option<Toolchain>,
     pub isolation: Option<Isolation>,
     pub source: Option<SourceOrigin>,
+    /// The gates that a module did not pass, in any attempt.
+    pub findings: Vec<Finding>,
 }
 
 /// What the search for prebuilt objects found.
@@ -82,7 +84,10 @@ pub fn grade(evidence: &Evidence) -> (Vector, Vec<Reason>) {
     for (axis, (grade, because)) in [
         (Axis::Reproducibility, rebuilds(evidence.rebuilds.as_ref())),
         (Axis::Metadata, metadata(evidence.metadata_equal)),
-        (Axis::Interface, interface(evidence.interface.as_ref())),
+        (
+            Axis::Interface,
+            built_for(interface(evidence.interface.as_ref()), &evidence.findings),
+        ),
         (Axis::ClosedInputs, closed(evidence.closed_inputs.as_ref())),
         (Axis::Toolchain, toolchain(evidence.toolchain.as_ref())),
         (Axis::Isolation, isolation(evidence.isolation.as_ref())),
@@ -160,6 +165,24 @@ fn rebuilds(found: Option<&Rebuilds>) -> (Grade, String) {
                 names(&held)
             ),
         )
+    }
+}
+
+/// Lowers the grade of the interface where a module turns out not to have been built for it: what is
+/// known of the kernel's tree then says nothing about this module.
+fn built_for((grade, because): (Grade, String), findings: &[Finding]) -> (Grade, String) {
+    let other = findings
+        .iter()
+        .find(|finding| finding.gate.is_about_the_kernel());
+    match other {
+        None => (grade, because),
+        Some(finding) => (
+            Grade::InterfaceUnpinned,
+            format!(
+                "`{}` does not fit the kernel (gate `{}`): {}",
+                finding.module, finding.gate, finding.because
+            ),
+        ),
     }
 }
 
@@ -348,6 +371,7 @@ mod tests {
                 },
                 from: None,
             }),
+            findings: Vec::new(),
         }
     }
 
@@ -440,6 +464,27 @@ mod tests {
             reason.because,
             "the matrix declares by digest: `a.o` (the vendor's core), `fw.bin` (firmware)"
         );
+    }
+
+    #[test]
+    fn a_gate_about_the_kernel_lowers_the_interface_and_others_are_told() {
+        let finding = |gate| Finding {
+            gate,
+            module: "m.ko".to_owned(),
+            because: "`printk` has another CRC".to_owned(),
+        };
+        for gate in crate::gate::Gate::ALL {
+            let mut evidence = complete();
+            evidence.findings.push(finding(gate));
+            let label = label(&evidence, Freshness::Unknown);
+            assert_eq!(label.findings, evidence.findings);
+            let expected = if gate.is_about_the_kernel() {
+                (Grade::InterfaceUnpinned, Tier::Unverified)
+            } else {
+                (Grade::Signed, Tier::Constrained)
+            };
+            assert_eq!((label.vector.interface, label.tier), expected, "{gate}");
+        }
     }
 
     /// Makes one rebuild agree only after normalisation, and others not at all.

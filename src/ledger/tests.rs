@@ -37,6 +37,7 @@ fn attempt(number: u32, outcome: Outcome) -> AttemptRecord {
         observed: None,
         toolchain: KernelToolchain::default(),
         outcome,
+        gates: Vec::new(),
         log: Sha256Digest::of(b"log"),
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use textwrap::WordSplitter;
 
 use crate::digest::Sha256Digest;
+use crate::gate::{ModuleGates, Verdict};
 use crate::image::ImageReproduction;
 use crate::label::Label;
 use crate::outcome::Outcome;
@@ -85,6 +86,11 @@ fn print_label(to: &mut impl Write, label: &Label) -> io::Result<()> {
         }
     }
     writeln!(to, "  {:<15}  {}", "image", label.freshness)?;
+    for finding in &label.findings {
+        let (gate, module) = (finding.gate, &finding.module);
+        writeln!(to, "  finding: {module} does not pass `{gate}`")?;
+        writeln!(to, "{:19}{}", "", finding.because)?;
+    }
     match label.raised_by.as_slice() {
         [] => writeln!(to, "  nothing would raise it")?,
         raises => {
@@ -289,9 +295,39 @@ fn print_attempts(
                 }
             }
         }
+        print_gates(to, &attempt.gates)?;
         match place(attempt.number, &attempt.log) {
             Some(place) => writeln!(to, "  log {place}")?,
             None => writeln!(to, "  log {} (not in the store)", attempt.log)?,
+        }
+    }
+    Ok(())
+}
+
+/// Prints what every module passed in one line, and all else with its evidence.
+fn print_gates(to: &mut impl Write, gates: &[ModuleGates]) -> io::Result<()> {
+    for module in gates {
+        let passed: Vec<&str> = module
+            .gates
+            .iter()
+            .filter(|result| result.verdict == Verdict::Passed)
+            .map(|result| result.gate.id())
+            .collect();
+        writeln!(
+            to,
+            "  gates of {}: passed {}",
+            module.path,
+            passed.join(", ")
+        )?;
+        for result in &module.gates {
+            let word = match result.verdict {
+                Verdict::Passed => continue,
+                Verdict::Failed => "failed",
+                Verdict::Unknown => "unknown",
+            };
+            for evidence in &result.evidence {
+                writeln!(to, "    {} {word}: {evidence}", result.gate)?;
+            }
         }
     }
     Ok(())

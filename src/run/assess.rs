@@ -6,9 +6,10 @@ use crate::catalog::kernel_source::{KernelSource, TarballOrigin};
 use crate::catalog::{Fingerprint, SuiteRecord};
 use crate::compare::Comparison;
 use crate::engine::Observed;
+use crate::gate::Verdict;
 use crate::label::{
-    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Interface, Isolation, Label,
-    PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
+    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Finding, Interface, Isolation,
+    Label, PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
 };
 use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
@@ -214,7 +215,27 @@ fn evidence(
                 .count(),
         }),
         source: Some(source_origin(cell)),
+        findings: findings(&compared),
     }
+}
+
+/// Returns the gates that modules did not pass, each once for all attempts.
+fn findings(attempts: &[&AttemptRecord]) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    for module in attempts.iter().flat_map(|attempt| &attempt.gates) {
+        for result in &module.gates {
+            let is_known =
+                |known: &Finding| known.gate == result.gate && known.module == module.path;
+            if result.verdict == Verdict::Failed && !found.iter().any(is_known) {
+                found.push(Finding {
+                    gate: result.gate,
+                    module: module.path.clone(),
+                    because: result.evidence.first().cloned().unwrap_or_default(),
+                });
+            }
+        }
+    }
+    found
 }
 
 /// Returns the prebuilt objects of the module's own source, and of what it needs.

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use crate::compare::{self, AttemptFacts, Comparison};
 use crate::digest::Sha256Digest;
 use crate::engine::{End, EngineFailure, Execution, Locations, Observed};
+use crate::gate::{self, ModuleGates, Symvers};
 use crate::ko::BtfBase;
 use crate::ledger::{AttemptRecord, CellRecord};
 
@@ -25,6 +26,9 @@ use crate::store::{Store, StoreError};
 
 /// How often an attempt is made again after the engine was lost, and how long is waited before.
 const RETRIES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// Where everything is that only a build's container has.
+const OUR_DIRECTORIES: [&str; 2] = ["/build/", "/kmatrix/"];
 
 /// The places in which attempts run: each is given a processor of its own.
 #[derive(Clone)]
@@ -213,6 +217,7 @@ impl CellTask {
         {
             self.lost.send_replace(Some(failure.clone()));
         }
+        let gates = examine(&spec, &self.cell, prepared.symvers.as_deref(), &files);
         let (observed, steps) = (execution.observed.clone(), execution.steps);
         let (store, to_keep, log) = (
             self.workshop.store.clone(),
@@ -232,6 +237,7 @@ impl CellTask {
             observed: observed.clone(),
             toolchain: prepared.toolchain.clone(),
             outcome: outcome.clone(),
+            gates,
             log,
         });
         self.send(Message::Attempt {
@@ -334,6 +340,34 @@ impl CellTask {
         // The receiver is gone only when the run has failed already.
         let _ = self.sender.send(message);
     }
+}
+
+/// Looks at what an attempt made through every gate.
+fn examine(
+    spec: &BuildSpec,
+    cell: &CellRecord,
+    symvers: Option<&Symvers>,
+    files: &[ModuleFile],
+) -> Vec<ModuleGates> {
+    let exported: Vec<String> = files
+        .iter()
+        .flat_map(|file| gate::exported(&file.bytes))
+        .collect();
+    let target = gate::Target {
+        machine: spec.expected.machine,
+        kernel_release: &spec.expected.kernel_release,
+        symvers,
+        beside: &exported,
+        has_needed: !cell.inputs.needed.is_empty(),
+        directories: &OUR_DIRECTORIES,
+    };
+    files
+        .iter()
+        .map(|file| ModuleGates {
+            path: file.path.clone(),
+            gates: gate::examine(&file.bytes, &target),
+        })
+        .collect()
 }
 
 /// Writes what an attempt leaves into the store, and returns the log's digest. The modules are

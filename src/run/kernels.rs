@@ -13,12 +13,14 @@ use tokio::sync::Mutex as AsyncMutex;
 use crate::catalog::kernel_source::PrepareLevel;
 use crate::digest::Sha256Digest;
 use crate::engine::{End, Locations};
+use crate::gate::Symvers;
 use crate::ledger::PreparationRecord;
 use crate::outcome::{PreparationFailure, PreparationOutcome, PreparedKernel, read_preparation};
 use crate::package::{Limits, Strip, unpack_tarball};
 use crate::recipe::toolchain::{self, KernelToolchain};
 use crate::recipe::{CONFIG_NAME, Preparation, Variation, preparation_spec};
 use crate::run::attempt::CellTask;
+use crate::run::exports;
 use crate::run::prepare::{PrepareError, blocking};
 use crate::run::{Event, InputError, Message, needed_preparations};
 use crate::store::{Store, StoreError};
@@ -54,6 +56,8 @@ pub(crate) struct KernelTrees {
     pub build: Sha256Digest,
     pub build_directory: PathBuf,
     pub toolchain: KernelToolchain,
+    /// What the kernel exports, where the whole of it was built.
+    pub symvers: Option<Arc<Symvers>>,
 }
 
 impl Kernels {
@@ -190,12 +194,14 @@ impl CellTask {
         }
         let (directory, entries) = self.open(&kernel).await?;
         let toolchain = read_toolchain(&directory, &entries)?;
+        let symvers = exports::read_symvers(&directory, "", &entries)?;
         Ok(Some(Arc::new(KernelTrees {
             source: sources.source,
             source_directory: sources.source_directory.clone(),
             build: kernel.tree,
             build_directory: directory,
             toolchain,
+            symvers,
         })))
     }
 
@@ -432,7 +438,11 @@ fn differing(reference: &Entries, other: &Entries) -> Vec<String> {
 fn read_toolchain(directory: &Path, entries: &Entries) -> Result<KernelToolchain, StoreError> {
     let config = read_text(directory, ".config", entries)?.unwrap_or_default();
     let has_vmlinux = entries.contains_key("vmlinux");
-    Ok(toolchain::read_record(&config, None, has_vmlinux))
+    let mut record = toolchain::read_record(&config, None, has_vmlinux);
+    if record.makes_btf {
+        record.btf_base = exports::read_btf_base(directory, "", entries)?;
+    }
+    Ok(record)
 }
 
 /// Reads a small file of an unpacked tree.
