@@ -62,6 +62,7 @@ impl Form {
 /// stands between them.
 pub(super) fn sections(module: &Module<'_>, digests: &[Sha256Digest]) -> Sha256Digest {
     let mut bytes = header(module);
+    text(&mut bytes, &module.headers());
     text(&mut bytes, &module.between());
     for (part, digest) in module.parts.iter().zip(digests) {
         attributes(&mut bytes, part);
@@ -87,6 +88,7 @@ pub(super) fn form(
         tables: Vec::new(),
     };
     let mut whole = header(module);
+    text(&mut whole, &module.headers());
     text(&mut whole, &module.between());
     text(&mut whole, &unnamed(module));
     form.pieces.push((String::new(), Sha256Digest::of(&whole)));
@@ -102,13 +104,18 @@ pub(super) fn form(
         }
         let mut bytes = Vec::new();
         attributes(&mut bytes, part);
-        if part.is_symbols() {
+        let is_table = |part: &Part<'_>| {
+            let table = module.symbol_table();
+            table.is_some_and(|table| table.index == part.index)
+        };
+        let has_table = module.part_at(part.link as usize).is_some_and(is_table);
+        if is_table(part) {
             form.tables.push(named());
             symbols(&mut bytes, module);
-        } else if part.is_relocations() {
+        } else if part.is_relocations() && has_table {
             form.tables.push(named());
             relocations(&mut bytes, module, part)?;
-        } else if let Some(group) = module.group(part) {
+        } else if let Some(group) = module.group(part).filter(|_| has_table) {
             form.tables.push(named());
             number(&mut bytes, group.flags.into());
             symbol(&mut bytes, module, part.info);
@@ -119,7 +126,7 @@ pub(super) fn form(
                     None => number(&mut bytes, member.into()),
                 }
             }
-        } else if is_name_table(module, part) || part.is_symbol_places() {
+        } else if is_name_table(module, part) || (part.is_symbol_places() && has_table) {
             // The names stand where they are used, and places with the symbols.
             form.tables.push(named());
         } else {
@@ -222,6 +229,7 @@ fn attributes(bytes: &mut Vec<u8>, part: &Part<'_>) {
     number(bytes, part.flags);
     number(bytes, part.alignment);
     number(bytes, part.entry_bytes);
+    number(bytes, part.address);
 }
 
 /// Writes what a section's header refers to: by name where it is a section, and as it is otherwise.

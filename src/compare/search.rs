@@ -199,16 +199,20 @@ fn header(a: &Module<'_>, b: &Module<'_>, found: &mut Places) {
             );
         }
     }
-    let (first, second) = (a.between(), b.between());
-    if first != second {
-        found.add(
-            "",
-            Difference::Header {
-                field: "bytes between sections".to_owned(),
-                first: Excerpt::of(&first).hex,
-                second: Excerpt::of(&second).hex,
-            },
-        );
+    for (field, first, second) in [
+        ("bytes of the headers", a.headers(), b.headers()),
+        ("bytes between sections", a.between(), b.between()),
+    ] {
+        if first != second {
+            found.add(
+                "",
+                Difference::Header {
+                    field: field.to_owned(),
+                    first: Excerpt::of(&first).hex,
+                    second: Excerpt::of(&second).hex,
+                },
+            );
+        }
     }
 }
 

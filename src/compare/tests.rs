@@ -245,6 +245,24 @@ fn what_is_loaded_is_never_normalised() {
             ids(types(false, 8)),
             ids(types(true, 8)),
         ),
+        ("the header", plain.clone(), {
+            let mut other = plain.clone();
+            other[24] = 1;
+            other
+        }),
+        ("the null symbol", plain.clone(), {
+            let mut symbols = pieces(Form::AMD64).remove(6).data;
+            symbols[8] = 1;
+            changed(".symtab", &symbols)
+        }),
+        (
+            "a second table of symbols",
+            plain.clone(),
+            with(Form::AMD64, |all| {
+                let table = all[6].clone();
+                all.push(table);
+            }),
+        ),
         (
             "a flag",
             plain.clone(),

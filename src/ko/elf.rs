@@ -85,7 +85,8 @@ pub struct Module<'a> {
     /// In the table's order, without the null symbol.
     pub symbols: Vec<Symbol<'a>>,
     by_name: BTreeMap<String, usize>,
-    /// The index of the symbols' names.
+    /// The numbers of the table of symbols that was read, and of their names.
+    symbol_table: Option<usize>,
     symbol_names: Option<usize>,
     section_names: usize,
 }
@@ -105,6 +106,8 @@ pub struct Part<'a> {
     pub flags: u64,
     pub alignment: u64,
     pub entry_bytes: u64,
+    /// `sh_addr`, which is zero before a module is loaded.
+    pub address: u64,
     /// `sh_link` and `sh_info`, as they are.
     pub link: u32,
     pub info: u32,
@@ -250,6 +253,35 @@ impl<'a> Module<'a> {
     /// Returns a symbol by its number.
     pub fn symbol_at(&self, index: u32) -> Option<&Symbol<'a>> {
         self.symbols.get((index as usize).checked_sub(1)?)
+    }
+
+    /// Returns the table that the symbols were read from. There is no second in any module.
+    pub fn symbol_table(&self) -> Option<&Part<'a>> {
+        self.symbol_table.and_then(|index| self.part_at(index))
+    }
+
+    /// Returns the bytes of the headers that no field of this type stands for: of the file's header
+    /// what does not say where the table of the sections is, and the entries of the null section and
+    /// the null symbol.
+    pub fn headers(&self) -> Vec<u8> {
+        // `e_shoff`, and `e_shnum` with `e_shstrndx` (System V ABI, "ELF Header").
+        let (length, table, numbers, symbol) = match self.width {
+            Width::Bits32 => (52, 32..36, 48..52, 16),
+            Width::Bits64 => (64, 40..48, 60..64, 24),
+        };
+        let mut bytes = self.bytes[..length.min(self.bytes.len())].to_vec();
+        for range in [table, numbers] {
+            if let Some(field) = bytes.get_mut(range) {
+                field.fill(0);
+            }
+        }
+        let (at, entry) = self.section_table();
+        let (at, entry) = (at as usize, entry as usize);
+        let end = at.saturating_add(entry);
+        bytes.extend(self.bytes.get(at..end).unwrap_or_default());
+        let table = self.symbol_table().map_or(&[][..], |part| part.data);
+        bytes.extend(&table[..symbol.min(table.len())]);
+        bytes
     }
 
     /// Returns the table of the symbols' names.
@@ -443,6 +475,7 @@ fn parse<'a, H: FileHeader<Endian = Endianness>>(
             flags: flags_of::<H>(section, endian),
             alignment: section.sh_addralign(endian).into(),
             entry_bytes: section.sh_entsize(endian).into(),
+            address: section.sh_addr(endian).into(),
             link: section.sh_link(endian),
             info: section.sh_info(endian),
             bytes: section.sh_size(endian).into(),
@@ -465,6 +498,7 @@ fn parse<'a, H: FileHeader<Endian = Endianness>>(
         parts,
         symbols: Vec::new(),
         by_name,
+        symbol_table: None,
         symbol_names: None,
         section_names,
     };
@@ -540,7 +574,9 @@ impl<'a> Module<'a> {
                 place,
             });
         }
-        self.symbol_names = Some(strings.index);
+        let tables = (part.index, strings.index);
+        self.symbol_table = Some(tables.0);
+        self.symbol_names = Some(tables.1);
         self.symbols = symbols;
         Ok(())
     }
