@@ -14,6 +14,8 @@ mod rules;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gate::Gate;
+
 pub use evidence::{ClosedInputs, Evidence, Isolation, SourceOrigin, Toolchain, grade};
 pub use freshness::{AgeLimits, Freshness, freshness};
 pub use grade::{Axis, Grade, Tier, Vector};
@@ -33,6 +35,9 @@ pub struct Label {
     pub reasons: Vec<Reason>,
     /// The axes that keep the label from the next better tier, and the grades that it needs.
     pub raised_by: Vec<Raise>,
+    /// What gates found in the modules, beside what is graded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     pub rules: RulesUsed,
     /// What the rebuilds showed, in numbers; nothing if there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,6 +50,17 @@ pub struct Label {
 pub struct Reason {
     pub axis: Axis,
     pub grade: Grade,
+    pub because: String,
+}
+
+/// A gate that a module did not pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    pub gate: Gate,
+    /// The module's path below the source.
+    pub module: String,
+    /// The first of the evidence.
     pub because: String,
 }
 
@@ -87,6 +103,7 @@ pub fn label(evidence: &Evidence, freshness: Freshness) -> Label {
         raised_by: rules.raised_by(&vector),
         vector,
         reasons,
+        findings: evidence.findings.clone(),
         rules: RulesUsed {
             version: rules.version,
             digest: rules.digest,

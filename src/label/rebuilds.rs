@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::{Finding, rate_not_excluded};
+use crate::compare::{Answer, Normalisation, rate_not_excluded};
 use crate::label::Grade;
 use crate::variation::Axis;
 
@@ -13,6 +13,12 @@ use crate::variation::Axis;
 #[serde(rename_all = "camelCase")]
 pub struct Rebuilds {
     pub same: u32,
+    /// Those that are the same after named normalisations, and not before.
+    #[serde(default)]
+    pub normalised: u32,
+    /// All of the normalisations that these took.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub normalisations: BTreeSet<Normalisation>,
     pub different: u32,
     /// The axes that were varied together, as observed, in most of those that agreed.
     pub varied: BTreeSet<Axis>,
@@ -22,7 +28,7 @@ pub struct Rebuilds {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,
     /// What makes some differ, where that was looked for to its end.
-    pub finding: Option<Finding>,
+    pub finding: Option<Answer>,
 }
 
 impl Rebuilds {
@@ -37,7 +43,7 @@ impl Rebuilds {
 pub(super) fn rebuilds(found: Option<&Rebuilds>) -> (Grade, String) {
     match found {
         None => (Grade::Unattempted, "it was not rebuilt".to_owned()),
-        Some(rebuilds) if rebuilds.different > 0 => differing(rebuilds),
+        Some(rebuilds) if rebuilds.different + rebuilds.normalised > 0 => differing(rebuilds),
         Some(rebuilds) if rebuilds.same == 0 => {
             (Grade::Unattempted, "it was not rebuilt".to_owned())
         }
@@ -74,22 +80,28 @@ fn agreeing(rebuilds: &Rebuilds) -> (Grade, String) {
 }
 
 fn differing(rebuilds: &Rebuilds) -> (Grade, String) {
-    let total = rebuilds.same + rebuilds.different;
-    let count = format!("{} of {total} rebuilds gave other bits", rebuilds.different);
+    let other = rebuilds.different + rebuilds.normalised;
+    let total = rebuilds.same + other;
+    let count = format!("{other} of {total} rebuilds gave other bits");
+    if let (0, None | Some(Answer::Same | Answer::Noise { .. } | Answer::Unsteady { .. })) =
+        (rebuilds.different, &rebuilds.finding)
+    {
+        return normalised(rebuilds, &count);
+    }
     match &rebuilds.finding {
-        None | Some(Finding::Same) => (Grade::Differs, count),
-        Some(Finding::Noise { differing, of }) => {
+        None | Some(Answer::Same) => (Grade::Differs, count),
+        Some(Answer::Noise { differing, of }) => {
             let text = format!("{count}; so did {differing} of {of} with nothing varied");
             (Grade::Differs, text)
         }
-        Some(Finding::Unsteady { axes }) => {
+        Some(Answer::Unsteady { axes }) => {
             let text = format!(
                 "{count}; with the same surroundings ({} varied) some agree and some do not",
                 names(axes)
             );
             (Grade::Differs, text)
         }
-        Some(Finding::Axes { sets, agreeing }) => {
+        Some(Answer::Axes { sets, agreeing }) => {
             let sets: Vec<String> = sets.iter().map(names).collect();
             let text = format!(
                 "{count}, all of them with another {}; {agreeing} with the same and everything \
@@ -99,6 +111,20 @@ fn differing(rebuilds: &Rebuilds) -> (Grade, String) {
             (Grade::Fixed, text)
         }
     }
+}
+
+/// Grades rebuilds of which none differs after normalisation.
+fn normalised(rebuilds: &Rebuilds, count: &str) -> (Grade, String) {
+    let taken: Vec<String> = rebuilds
+        .normalisations
+        .iter()
+        .map(|each| format!("`{each}` ({})", each.reason()))
+        .collect();
+    let taken = taken.join(", ");
+    (
+        Grade::Normalised,
+        format!("{count}, all of them the same after normalisation: {taken}"),
+    )
 }
 
 /// Writes axes that only do it together as one.
@@ -117,6 +143,8 @@ mod tests {
     fn all_agreeing(same: u32) -> Rebuilds {
         Rebuilds {
             same,
+            normalised: 0,
+            normalisations: BTreeSet::new(),
             different: 0,
             varied: Axis::all(),
             with_these: same,
@@ -125,7 +153,7 @@ mod tests {
         }
     }
 
-    fn one_differing(finding: Option<Finding>) -> (Grade, String) {
+    fn one_differing(finding: Option<Answer>) -> (Grade, String) {
         rebuilds(Some(&Rebuilds {
             different: 1,
             finding,
@@ -155,9 +183,27 @@ mod tests {
     }
 
     #[test]
+    fn what_only_normalisation_makes_the_same_says_which() {
+        let (grade, because) = rebuilds(Some(&Rebuilds {
+            normalised: 1,
+            normalisations: [Normalisation::Debug].into(),
+            finding: Some(Answer::Noise {
+                differing: 1,
+                of: 1,
+            }),
+            ..all_agreeing(0)
+        }));
+        assert_eq!(grade, Grade::Normalised);
+        assert!(
+            because.contains("after normalisation: `debug` ("),
+            "{because}"
+        );
+    }
+
+    #[test]
     fn only_an_axis_that_was_found_out_keeps_a_difference_from_counting_in_full() {
         let sets = vec![[Axis::HostName].into_iter().collect()];
-        let (grade, because) = one_differing(Some(Finding::Axes { sets, agreeing: 3 }));
+        let (grade, because) = one_differing(Some(Answer::Axes { sets, agreeing: 3 }));
         assert_eq!(grade, Grade::Fixed);
         assert!(
             because.contains("all of them with another host name"),
@@ -165,11 +211,11 @@ mod tests {
         );
         for finding in [
             None,
-            Some(Finding::Noise {
+            Some(Answer::Noise {
                 differing: 1,
                 of: 1,
             }),
-            Some(Finding::Unsteady { axes: Axis::all() }),
+            Some(Answer::Unsteady { axes: Axis::all() }),
         ] {
             let (grade, because) = one_differing(finding);
             assert_eq!(grade, Grade::Differs, "{because}");

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ko::BtfBase;
 use crate::recipe::BtfJobs;
 
 /// What a kernel says of the tools that it was built with.
@@ -28,6 +29,10 @@ pub struct KernelToolchain {
     /// How its makefiles call pahole.
     #[serde(default)]
     pub btf_jobs: BtfJobs,
+    /// Where the kernel's own types end in the `vmlinux` that a module's BTF goes on from; `None` in
+    /// records of before it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub btf_base: Option<BtfBase>,
 }
 
 /// Reads the record from a header tree's `.config` and, where there is one, `.kernelvariables`.
@@ -63,6 +68,7 @@ pub fn read_record(
             && value("CONFIG_DEBUG_INFO_BTF_MODULES") == Some("y"),
         pahole: value("CONFIG_PAHOLE_VERSION").and_then(|digits| digits.parse().ok()),
         btf_jobs: BtfJobs::Unknown,
+        btf_base: None,
     }
 }
 

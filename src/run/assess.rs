@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{Fingerprint, SuiteRecord};
-use crate::compare::{Comparison, Finding, Inquiry, Trial, inquire, rate_not_excluded};
+use crate::compare::{Answer, Comparison, Inquiry, Trial, inquire, rate_not_excluded};
+use crate::gate::Verdict;
 use crate::label::{
-    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Interface, Isolation, Label,
-    PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
+    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Finding, Interface, Isolation,
+    Label, PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
 };
 use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
@@ -227,6 +228,7 @@ fn evidence(
                 .count(),
         }),
         source: Some(source_origin(cell)),
+        findings: findings(&compared),
     }
 }
 
@@ -234,11 +236,30 @@ fn evidence(
 /// the bits differ, and with the bits the provenance, those that held these axes are asked.
 fn metadata_equal(rebuilds: Option<&Rebuilds>, comparisons: &[(u32, Comparison)]) -> Option<bool> {
     let finding = rebuilds?.finding.as_ref();
-    let is_axes = matches!(finding, Some(Finding::Axes { .. }));
+    let is_axes = matches!(finding, Some(Answer::Axes { .. }));
     let asked = comparisons
         .iter()
         .filter(|(_, comparison)| !is_axes || comparison.is_same());
     Some(asked.clone().count() > 0 && asked.clone().all(|(_, found)| found.metadata_equal))
+}
+
+/// Returns the gates that modules did not pass, each once for all attempts.
+fn findings(attempts: &[&AttemptRecord]) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    for module in attempts.iter().flat_map(|attempt| &attempt.gates) {
+        for result in &module.gates {
+            let is_known =
+                |known: &Finding| known.gate == result.gate && known.module == module.path;
+            if result.verdict == Verdict::Failed && !found.iter().any(is_known) {
+                found.push(Finding {
+                    gate: result.gate,
+                    module: module.path.clone(),
+                    because: result.evidence.first().cloned().unwrap_or_default(),
+                });
+            }
+        }
+    }
+    found
 }
 
 /// Returns the prebuilt objects of the module's own source, and of what it needs.
@@ -299,10 +320,18 @@ fn rebuilds(
     comparisons: &[(u32, Comparison)],
 ) -> Rebuilds {
     let trials = trials(reference, attempts, comparisons);
-    let count = |wanted: bool| {
-        let count = trials.iter().filter(|trial| trial.same == wanted).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
-    };
+    let (mut same, mut normalised, mut different) = (0, 0, 0);
+    let mut normalisations = BTreeSet::new();
+    for (_, comparison) in comparisons {
+        match comparison.normalisations() {
+            None => different += 1,
+            Some(_) if comparison.is_same() => same += 1,
+            Some(named) => {
+                normalised += 1;
+                normalisations.extend(named);
+            }
+        }
+    }
     let agreeing = || trials.iter().filter(|trial| trial.same);
     let with = |axes: &BTreeSet<Axis>| {
         let count = agreeing().filter(|trial| axes.is_subset(&trial.axes));
@@ -315,15 +344,17 @@ fn rebuilds(
         .unwrap_or_default();
     let with_these = with(&varied);
     Rebuilds {
-        same: count(true),
-        different: count(false),
+        same,
+        normalised,
+        normalisations,
+        different,
         with_these,
         varied,
         doubts: shuffled_btf(cell, reference, with_these)
             .into_iter()
             .collect(),
         finding: match inquire(&trials) {
-            Inquiry::Over(finding) => Some(finding),
+            Inquiry::Over(answer) => Some(answer),
             Inquiry::Try(_) => None,
         },
     }
