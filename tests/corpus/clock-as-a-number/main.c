@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The month as a number in code. */
+/* The year as a number in code. */
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/printk.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The year and the day, by date. */
+/* The year, by date. */
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/printk.h>

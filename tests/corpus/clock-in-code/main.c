@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The day, by the compiler, with what would pin it taken away. */
+/* The year, by the compiler, with what would pin it taken away. */
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/printk.h>
 
 static int __init corpus_init(void)
 {
-	pr_info("%s\n", __DATE__);
+	pr_info("%c%c\n", __DATE__[9], __DATE__[10]);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The character set of the locale. */
+/* A word of the language of the locale. */
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/printk.h>

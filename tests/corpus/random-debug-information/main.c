@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A name that is thrown anew, in debug information alone. */
+/* The name of a variable, which only debug information has. */
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/printk.h>
 
 static int __init corpus_init(void)
 {
+	int PLANTED = 1;
+
+	(void)PLANTED;
 	pr_info("%s\n", "x");
 	return 0;
 }
