@@ -32,6 +32,24 @@ pub struct Rebuilds {
 }
 
 impl Rebuilds {
+    /// Says in one line what makes rebuilds differ; nothing if none does, or if nobody looked.
+    pub fn blamed(&self) -> Option<String> {
+        match self.finding.as_ref()? {
+            Answer::Same => None,
+            Answer::Noise { .. } => Some("it differs with nothing varied".to_owned()),
+            Answer::Unsteady { .. } => {
+                Some("it differs and agrees in the same surroundings".to_owned())
+            }
+            Answer::Axes { sets, agreeing } => {
+                let sets: Vec<String> = sets.iter().map(names).collect();
+                let sets = sets.join(", or another ");
+                Some(format!(
+                    "it takes another {sets}: {agreeing} rebuilds without that agree"
+                ))
+            }
+        }
+    }
+
     /// Returns the share of builds, in percent and rounded up, that may still flip although these
     /// rebuilds agreed: what flips more often would have shown itself in 19 of 20 cases.
     pub fn flips_not_excluded_percent(&self) -> u32 {
