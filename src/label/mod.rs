@@ -8,6 +8,9 @@ mod evidence;
 mod freshness;
 mod grade;
 mod interface;
+#[cfg(test)]
+mod properties;
+mod raise;
 mod rebuilds;
 mod rollup;
 mod rules;
@@ -18,6 +21,7 @@ pub use evidence::{ClosedInputs, Evidence, Isolation, SourceOrigin, Toolchain, g
 pub use freshness::{AgeLimits, Freshness, freshness};
 pub use grade::{Axis, Grade, Tier, Vector};
 pub use interface::{Again, Interface, PackagedInterface, PreparedInterface};
+pub use raise::{Change, Raise, Way};
 pub use rebuilds::Rebuilds;
 pub use rollup::{CellStanding, Rollup, roll_up};
 pub use rules::{RuleTable, rule_table, text as rules_text};
@@ -33,6 +37,9 @@ pub struct Label {
     pub reasons: Vec<Reason>,
     /// The axes that keep the label from the next better tier, and the grades that it needs.
     pub raised_by: Vec<Raise>,
+    /// Every smallest way to every better tier, the next one first.
+    #[serde(default)]
+    pub raised_to: Vec<Way>,
     pub rules: RulesUsed,
     /// What the rebuilds showed, in numbers; nothing if there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,16 +53,6 @@ pub struct Reason {
     pub axis: Axis,
     pub grade: Grade,
     pub because: String,
-}
-
-/// One grade that a better tier needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Raise {
-    pub tier: Tier,
-    pub axis: Axis,
-    pub from: Grade,
-    pub to: Grade,
 }
 
 /// The rule table that a label was made by.
@@ -81,10 +78,12 @@ pub fn label(evidence: &Evidence, freshness: Freshness) -> Label {
     let rules = rule_table();
     let (vector, reasons) = grade(evidence);
     let tier = rules.tier(&vector);
+    let raised_to = raise::ways(rules, &vector);
     Label {
         tier,
         freshness,
-        raised_by: rules.raised_by(&vector),
+        raised_by: raise::raised_by(&raised_to),
+        raised_to,
         vector,
         reasons,
         rules: RulesUsed {

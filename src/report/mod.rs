@@ -8,6 +8,7 @@ mod kernels;
 mod lock;
 mod plan;
 mod preparations;
+mod rules;
 mod sharing;
 mod status;
 mod store;
@@ -23,6 +24,7 @@ pub use kernels::{KernelDocument, ListDocument, Listed, print_kernel, print_kern
 pub use lock::print_lock;
 pub use plan::print_plan;
 pub use preparations::preparation_log_name;
+pub use rules::{RulesDocument, print_rules};
 pub use sharing::print_sharing;
 pub use status::{Colour, Status};
 pub use store::{

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{Fingerprint, SuiteRecord};
-use crate::compare::{Comparison, Finding, Inquiry, Trial, inquire, rate_not_excluded};
+use crate::compare::{Comparison, Finding, Inquiry, Trial, differing, inquire, rate_not_excluded};
 use crate::label::{
     self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Interface, Isolation, Label,
     PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
@@ -203,8 +203,8 @@ fn evidence(
                     .any(|(number, _)| *number == attempt.number)
         })
         .collect();
-    let rebuilds =
-        (!comparisons.is_empty()).then(|| rebuilds(cell, reference, attempts, comparisons));
+    let rebuilds = rebuilds(cell, reference, attempts, comparisons);
+    let rebuilds = (rebuilds.same + rebuilds.different + rebuilds.failed > 0).then_some(rebuilds);
     Evidence {
         metadata_equal: metadata_equal(rebuilds.as_ref(), comparisons),
         interface: Some(match &cell.kernel_source {
@@ -214,19 +214,23 @@ fn evidence(
         closed_inputs: Some(closed_inputs(cell)),
         rebuilds,
         toolchain: Some(toolchain(cell, reference, &compared)),
-        isolation: Some(Isolation {
-            attempts: compared.len(),
-            sealed: compared
-                .iter()
-                .filter(|attempt| {
-                    attempt
-                        .observed
-                        .as_ref()
-                        .is_some_and(|observed| observed.is_sealed())
-                })
-                .count(),
-        }),
+        isolation: Some(isolation(attempts)),
         source: Some(source_origin(cell)),
+    }
+}
+
+/// Counts every attempt that made modules, compared or not.
+fn isolation(attempts: &[AttemptRecord]) -> Isolation {
+    let made = attempts
+        .iter()
+        .filter(|attempt| matches!(attempt.outcome, Outcome::Built { .. }));
+    let is_sealed = |attempt: &&AttemptRecord| {
+        let observed = attempt.observed.as_ref();
+        observed.is_some_and(|observed| observed.is_sealed())
+    };
+    Isolation {
+        attempts: made.clone().count(),
+        sealed: made.filter(is_sealed).count(),
     }
 }
 
@@ -317,6 +321,7 @@ fn rebuilds(
     Rebuilds {
         same: count(true),
         different: count(false),
+        failed: without_modules(attempts),
         with_these,
         varied,
         doubts: shuffled_btf(cell, reference, with_these)
@@ -345,23 +350,47 @@ fn shuffled_btf(cell: &CellRecord, reference: &AttemptRecord, agreeing: u32) -> 
     ))
 }
 
-/// Returns every rebuild that was compared, with the axes on which it was found to differ from the
-/// reference's surroundings: those that its spec varied, if a probe inside both containers tells so.
+/// Returns how many rebuilds made no module for a reason that is the build's own.
+fn without_modules(attempts: &[AttemptRecord]) -> u32 {
+    let rebuilds = attempts.iter().filter(|attempt| attempt.number > 0);
+    let failed = rebuilds.filter(|attempt| match &attempt.outcome {
+        Outcome::Failed { failure } => !failure.is_infrastructure(),
+        Outcome::Built { .. } | Outcome::Excluded { .. } => false,
+    });
+    u32::try_from(failed.count()).unwrap_or(u32::MAX)
+}
+
+/// Returns every rebuild that was held against the reference, with the axes on which it was found to
+/// differ from the reference's surroundings: those that its spec varied, if a probe inside both
+/// containers tells so. One whose modules have other digests than the reference's differs, whatever
+/// came of its comparison, and if there is none.
 pub(super) fn trials(
     reference: &AttemptRecord,
     attempts: &[AttemptRecord],
     comparisons: &[(u32, Comparison)],
 ) -> Vec<Trial> {
     let of = |number: u32| attempts.iter().find(|attempt| attempt.number == number);
-    comparisons
+    let differs = |rebuild: &AttemptRecord| {
+        let is_built = matches!(rebuild.outcome, Outcome::Built { .. });
+        is_built && !differing(built(reference), built(rebuild)).is_empty()
+    };
+    let trial = |number: u32, same: bool| Trial {
+        axes: of(number).map_or_else(BTreeSet::new, |rebuild| {
+            &rebuild.variation.axes & &rebuild.reached.differs_from(&reference.reached)
+        }),
+        same,
+    };
+    let compared = comparisons.iter().map(|(number, comparison)| {
+        let same = comparison.is_same() && !of(*number).is_some_and(differs);
+        trial(*number, same)
+    });
+    let is_compared = |number: u32| comparisons.iter().any(|(known, _)| *known == number);
+    let others = attempts
         .iter()
-        .map(|(number, comparison)| Trial {
-            axes: of(*number).map_or_else(BTreeSet::new, |rebuild| {
-                &rebuild.variation.axes & &rebuild.reached.differs_from(&reference.reached)
-            }),
-            same: comparison.is_same(),
-        })
-        .collect()
+        .filter(|rebuild| rebuild.number > 0 && !is_compared(rebuild.number))
+        .filter(|rebuild| differs(rebuild))
+        .map(|rebuild| trial(rebuild.number, false));
+    compared.chain(others).collect()
 }
 
 fn packages(cell: &CellRecord) -> PackagedInterface {
@@ -525,3 +554,6 @@ fn built(attempt: &AttemptRecord) -> &[BuiltModule] {
         Outcome::Failed { .. } | Outcome::Excluded { .. } => &[],
     }
 }
+
+#[cfg(test)]
+mod tests;
