@@ -14,6 +14,7 @@ mod raise;
 mod rebuilds;
 mod rollup;
 mod rules;
+mod scope;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,7 @@ pub use raise::{Change, Raise, Way};
 pub use rebuilds::Rebuilds;
 pub use rollup::{CellStanding, Rollup, roll_up};
 pub use rules::{RuleTable, rule_table, text as rules_text};
+pub use scope::{Fate, LeftOut, LetGo, NotBuilt, Scope, scope};
 
 /// What is said of one cell. Never stored or printed without its vector and reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +65,17 @@ pub struct RulesUsed {
     pub digest: crate::digest::Sha256Digest,
 }
 
+impl RulesUsed {
+    /// Returns the program's own.
+    pub fn current() -> Self {
+        let table = rule_table();
+        Self {
+            version: table.version,
+            digest: table.digest,
+        }
+    }
+}
+
 impl Label {
     /// Returns the tier with its qualifiers, such as `constrained+stale`.
     pub fn word(&self) -> String {
@@ -86,10 +99,7 @@ pub fn label(evidence: &Evidence, freshness: Freshness) -> Label {
         raised_to,
         vector,
         reasons,
-        rules: RulesUsed {
-            version: rules.version,
-            digest: rules.digest,
-        },
+        rules: RulesUsed::current(),
         rebuilds: evidence.rebuilds.clone(),
     }
 }

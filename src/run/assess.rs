@@ -6,8 +6,8 @@ use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{Fingerprint, SuiteRecord};
 use crate::compare::{Comparison, Finding, Inquiry, Trial, differing, inquire, rate_not_excluded};
 use crate::label::{
-    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Interface, Isolation, Label,
-    PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
+    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Fate, Interface, Isolation,
+    Label, PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
 };
 use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
@@ -82,6 +82,30 @@ impl Assessment {
         }
     }
 
+    /// Returns what came of the cell, for the scope statement.
+    pub fn fate(&self) -> Fate {
+        match &self.standing {
+            Standing::Labelled(_) => Fate::Built,
+            Standing::Excluded { exclusion } => Fate::ExcludedByModule(exclusion.to_string()),
+            Standing::Failed {
+                number, failure, ..
+            } => Fate::Failed(in_attempt(*number, failure)),
+            Standing::Missing {
+                failure: Some((number, failure)),
+                ..
+            } => Fate::Missing(in_attempt(*number, failure)),
+            Standing::Missing { failure: None, .. } => {
+                let made = self.attempts.len();
+                let reason = match made {
+                    0 => "no attempt was made".to_owned(),
+                    1 => "only one attempt was made".to_owned(),
+                    count => format!("only {count} attempts were made, or not all compared"),
+                };
+                Fate::Missing(reason)
+            }
+        }
+    }
+
     /// Returns how many rebuilds agreed and how many there were.
     pub fn agreement(&self) -> (usize, usize) {
         let same = self
@@ -90,6 +114,14 @@ impl Assessment {
             .filter(|(_, comparison)| comparison.is_same())
             .count();
         (same, self.comparisons.len())
+    }
+}
+
+fn in_attempt(number: u32, failure: &Failure) -> String {
+    let class = failure.class();
+    match number {
+        0 => format!("{class}: {failure}"),
+        number => format!("{class}: {failure}, in rebuild {number}"),
     }
 }
 
