@@ -28,8 +28,8 @@ pub(super) fn ends(history: &CellHistory) -> String {
             history.sum(|run| run.infrastructure),
             "ended by the engine or an interrupt",
         ),
-        (history.sum(|run| run.same), "rebuilds the same"),
-        (history.sum(|run| run.different), "rebuilds different"),
+        (history.sum(|run| run.same), "rebuilt the same"),
+        (history.sum(|run| run.different), "rebuilt different"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)

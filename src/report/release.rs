@@ -13,7 +13,7 @@ use crate::ledger::CellHistory;
 use crate::name::CellId;
 use crate::report::history::ends;
 use crate::report::table::rollup_lines;
-use crate::run::{Cause, Uniform, Uniformity};
+use crate::run::{Aspect, Cause, Uniform, Uniformity};
 
 /// A release as `kmatrix report` shows it.
 #[derive(Debug)]
@@ -150,16 +150,18 @@ fn print_groups(
 
 fn print_uniformity(to: &mut impl Write, module: &Uniformity) -> io::Result<()> {
     let plural = if module.cells == 1 { "cell" } else { "cells" };
-    writeln!(to, "\n{} over {} {plural}", module.module, module.cells)?;
-    let of = |cause: Cause| {
-        module
-            .findings
-            .iter()
-            .filter(move |found| found.cause == cause)
+    let others: Vec<String> = of_cause(module, Cause::Other).map(name).collect();
+    let verdict = match (module.cells, &others[..]) {
+        (0, _) => "nothing to compare".to_owned(),
+        (_, []) => "uniform".to_owned(),
+        (_, others) => format!("uniform but for {}", others.join(", ")),
     };
-    print_names(to, "the same", of(Cause::Same))?;
-    print_names(to, "different by the kernel alone", of(Cause::Kernel))?;
-    for found in of(Cause::Other) {
+    let (id, count) = (&module.module, module.cells);
+    writeln!(to, "\n{id} over {count} {plural}: {verdict}")?;
+    print_names(to, "the same", of_cause(module, Cause::Same))?;
+    let by_kernel = of_cause(module, Cause::Kernel);
+    print_names(to, "different by the kernel alone", by_kernel)?;
+    for found in of_cause(module, Cause::Other) {
         writeln!(to, "  different by something else: {}", name(found))?;
         for side in &found.sides {
             writeln!(to, "    {}", side.value)?;
@@ -174,33 +176,60 @@ fn print_uniformity(to: &mut impl Write, module: &Uniformity) -> io::Result<()> 
     Ok(())
 }
 
+fn of_cause(module: &Uniformity, cause: Cause) -> impl Iterator<Item = &Uniform> {
+    let findings = module.findings.iter();
+    findings.filter(move |found| found.cause == cause)
+}
+
+/// Prints what was compared, each aspect once with all that it is of.
 fn print_names<'a>(
     to: &mut impl Write,
     what: &str,
     findings: impl Iterator<Item = &'a Uniform>,
 ) -> io::Result<()> {
-    let names: Vec<String> = findings.map(name).collect();
-    if names.is_empty() {
+    let mut aspects: Vec<(Aspect, String, Vec<String>)> = Vec::new();
+    for found in findings {
+        let of = found.of.iter().map(|of| counted(of, found));
+        let noun = match found.of {
+            Some(_) => found.aspect.noun().to_owned(),
+            None => counted(found.aspect.noun(), found),
+        };
+        match aspects.last_mut() {
+            Some((aspect, _, all)) if *aspect == found.aspect => all.extend(of),
+            Some(_) | None => aspects.push((found.aspect, noun, of.collect())),
+        }
+    }
+    if aspects.is_empty() {
         return Ok(());
     }
     writeln!(to, "  {what}:")?;
     // Names have dashes, and are looked up whole.
     let whole = textwrap::Options::new(76).word_splitter(WordSplitter::NoHyphenation);
-    for line in textwrap::wrap(&names.join(", "), whole) {
-        writeln!(to, "    {line}")?;
+    for (_, noun, of) in aspects {
+        let line = match &of[..] {
+            [] => noun,
+            of => format!("{noun}: {}", of.join(", ")),
+        };
+        let indented = whole.clone().subsequent_indent("  ");
+        for line in textwrap::wrap(&line, indented) {
+            writeln!(to, "    {line}")?;
+        }
     }
     Ok(())
 }
 
-/// Names what was compared, and in how many values it came.
+/// Names what differs, and in how many values it came.
 fn name(found: &Uniform) -> String {
     let noun = found.aspect.noun();
-    let name = match &found.of {
-        Some(of) => format!("{noun} {of}"),
-        None => noun.to_owned(),
-    };
+    match &found.of {
+        Some(of) => format!("{noun} of {}", counted(of, found)),
+        None => counted(noun, found),
+    }
+}
+
+fn counted(name: &str, found: &Uniform) -> String {
     match found.sides.len() {
-        0 | 1 => name,
+        0 | 1 => name.to_owned(),
         count => format!("{name} ({count} values)"),
     }
 }

@@ -89,7 +89,7 @@ fn a_report_says_what_a_release_is_and_is_not() {
     assert_eq!(place.explain(&flips)["history"]["runs"], uneven[0]["runs"]);
     let explained = place.kmatrix(&["explain", &flips]).expect(0);
     assert!(
-        explained.stdout.contains("1 rebuilds different"),
+        explained.stdout.contains("1 rebuilt different"),
         "{explained}"
     );
     assert!(
@@ -102,7 +102,7 @@ fn a_report_says_what_a_release_is_and_is_not() {
         "release: irreproducible",
         "scope: 2 of 3 promised cells built",
         "  1 left out by the matrix: not shipped (KM-1)",
-        "\nsound over 1 cell\n",
+        "\nsound over 1 cell: uniform\n",
         "\nuneven over time\n",
     ] {
         assert!(human.stdout.contains(said), "no `{said}`\n{human}");
