@@ -18,23 +18,26 @@ use kmatrix::catalog::primary_xml::read_primary;
 use kmatrix::catalog::release_file::ReleaseFile;
 use kmatrix::catalog::repomd::Repomd;
 use kmatrix::catalog::sums_list;
+use kmatrix::compare::{Basis, differences};
 use kmatrix::document::Document;
 use kmatrix::engine::BuildNetwork;
 use kmatrix::image::Dockerfile;
-use kmatrix::ko;
+use kmatrix::ko::{self, Btf, BtfBase, canonical_btf};
 use kmatrix::package::{self, Limits, PackageFormat, Strip};
 
 /// A parser by the name of its fuzz target and of its folder in the corpus.
 pub type Parser = fn(&[u8]);
 
 /// Every parser.
-pub const ALL: [(&str, Parser); 17] = [
+pub const ALL: [(&str, Parser); 19] = [
     ("apk", apk),
     ("apk_index", apk_index),
+    ("btf", btf),
     ("clear_signed", clear_signed),
     ("deb", deb),
     ("dockerfile", dockerfile),
     ("facts", facts),
+    ("ko", ko),
     ("matrix", matrix),
     ("module", module),
     ("packages_index", packages_index),
@@ -207,6 +210,33 @@ pub fn matrix(bytes: &[u8]) {
 pub fn module(bytes: &[u8]) {
     let _ = ko::facts(bytes);
     let _ = ko::sections(bytes);
+}
+
+/// The types of a module, put in order.
+pub fn btf(bytes: &[u8]) {
+    if let Ok(types) = Btf::parse(bytes) {
+        let whole = BtfBase {
+            types: 1,
+            strings: 0,
+        };
+        let base = types.inferred_base().unwrap_or(whole);
+        let _ = canonical_btf(&types, base);
+    }
+}
+
+/// Any two modules, held against each other: the bytes' halves, and the bytes against themselves with
+/// one changed.
+pub fn ko(bytes: &[u8]) {
+    let mut other = bytes.to_vec();
+    if let Some(byte) = other.get_mut(bytes.len() / 3) {
+        *byte ^= 1;
+    }
+    if let Ok(found) = differences(bytes, bytes, Basis::Inferred) {
+        assert!(found.sections.is_empty(), "it is what it is");
+    }
+    let _ = differences(bytes, &other, Basis::Inferred);
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    let _ = differences(first, second, Basis::Recorded(None));
 }
 
 /// A Packages index.

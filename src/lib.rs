@@ -20,6 +20,7 @@ pub mod document;
 pub mod engine;
 pub mod exit;
 pub mod export;
+pub mod gate;
 pub mod git;
 pub mod image;
 pub mod ko;

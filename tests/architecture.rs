@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts in the order of the data: words and trees; what is asked for; how it is built and what
 /// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
-const ORDER: [&str; 28] = [
+const ORDER: [&str; 29] = [
     "name",
     "digest",
     "exit",
@@ -25,6 +25,7 @@ const ORDER: [&str; 28] = [
     "engine",
     "outcome",
     "compare",
+    "gate",
     "label",
     "image",
     "ledger",
@@ -38,11 +39,12 @@ const ORDER: [&str; 28] = [
 ];
 
 /// Libraries and the only files or folders that may name them.
-const PLACES: [(&str, &str); 14] = [
+const PLACES: [(&str, &str); 15] = [
     ("aws_lc_rs", "src/catalog/rsa.rs"),
     ("bollard", "src/engine/docker/"),
     ("bzip2", "src/package/inflate.rs"),
     ("clap", "src/cli/"),
+    ("cms", "src/ko/signature.rs"),
     ("debversion", "src/catalog/version_order.rs"),
     ("diffy", "src/source/patch.rs"),
     ("indicatif", "src/report/status.rs"),
@@ -55,13 +57,15 @@ const PLACES: [(&str, &str); 14] = [
     ("tracing_subscriber", "src/cli/"),
 ];
 
-const PURE: [&str; 7] = [
+const PURE: [&str; 9] = [
+    "ko",
     "variation",
     "plan",
     "recipe",
-    "compare",
-    "label",
     "outcome",
+    "compare",
+    "gate",
+    "label",
     "lock",
 ];
 

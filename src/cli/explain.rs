@@ -1,9 +1,11 @@
 //! `kmatrix explain`.
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 
 use crate::cli::find::{ambiguous, meant};
-use crate::cli::{Common, Format, Refusal, answer, answer_json};
+use crate::cli::{Common, Format, Refusal, answer, answer_json, explain_pair};
 use crate::exit::Exit;
 use crate::image::ImageReproduction;
 use crate::ledger::Ledger;
@@ -17,13 +19,31 @@ use crate::store::Store;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The cell's id, with or without its package version, any part of it that names one cell alone,
-    /// or its directory below `out/`
+    /// or its directory below `out/`; or a module, with another behind it
+    #[arg(value_name = "CELL|FILE")]
     cell: String,
+    /// A second module: the two are held against each other, wherever they are from
+    #[arg(value_name = "FILE")]
+    with: Option<PathBuf>,
+    /// Hand the two modules to diffoscope as well
+    #[arg(long, requires = "with")]
+    diffoscope: bool,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusal> {
+    if let Some(second) = &arguments.with {
+        if arguments.diffoscope && arguments.format == Format::Json {
+            return Err(Refusal::new(
+                Exit::Usage,
+                "`--diffoscope` prints for people, and `--format json` for programs",
+            )
+            .hint("leave one of them out".to_owned()));
+        }
+        let first = Path::new(&arguments.cell);
+        return explain_pair::run(first, second, arguments.format, arguments.diffoscope);
+    }
     let state = recorded(common)?;
     let ledger = Ledger::open(&state.ledger())?;
     let id = find(&ledger, &state, &arguments.cell)?;

@@ -3,6 +3,7 @@
 
 mod build;
 mod explain;
+mod explain_pair;
 mod find;
 mod images;
 mod init;
@@ -108,7 +109,7 @@ enum Command {
     Lock(lock::Arguments),
     /// Build, rebuild, compare and label every cell of a matrix
     Build(build::Arguments),
-    /// Show everything that is known of one cell
+    /// Show everything that is known of one cell, or what two modules differ in
     Explain(explain::Arguments),
     /// Show how a release stands: its label, its scope, how alike its modules are
     Report(report::Arguments),

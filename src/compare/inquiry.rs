@@ -36,13 +36,13 @@ pub struct Trial {
 pub enum Inquiry {
     /// A rebuild with just these axes is needed.
     Try(BTreeSet<Axis>),
-    Over(Finding),
+    Over(Answer),
 }
 
 /// What an inquiry came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
-pub enum Finding {
+pub enum Answer {
     /// Nothing differed.
     Same,
     /// It differed although nothing was varied.
@@ -60,12 +60,12 @@ pub enum Finding {
 pub fn inquire(trials: &[Trial]) -> Inquiry {
     let trials = Trials(trials);
     let Some(whole) = trials.largest_that_differs() else {
-        return Inquiry::Over(Finding::Same);
+        return Inquiry::Over(Answer::Same);
     };
     let nothing = BTreeSet::new();
     let (agreeing, differing) = trials.count(&nothing);
     if differing > 0 {
-        return Inquiry::Over(Finding::Noise {
+        return Inquiry::Over(Answer::Noise {
             differing,
             of: agreeing + differing,
         });
@@ -82,18 +82,18 @@ pub fn inquire(trials: &[Trial]) -> Inquiry {
             .collect();
         match trials.count(&rest) {
             (0, 0) => return Inquiry::Try(rest),
-            (1.., 1..) => return Inquiry::Over(Finding::Unsteady { axes: rest }),
+            (1.., 1..) => return Inquiry::Over(Answer::Unsteady { axes: rest }),
             (agreeing, 0) if agreeing < CONFIRMATIONS => return Inquiry::Try(rest),
-            (agreeing, 0) => return Inquiry::Over(Finding::Axes { sets, agreeing }),
+            (agreeing, 0) => return Inquiry::Over(Answer::Axes { sets, agreeing }),
             (0, _) => {}
         }
         let smallest = match trials.cut(&rest) {
             Cut::Try(axes) => return Inquiry::Try(axes),
-            Cut::Mixed(axes) => return Inquiry::Over(Finding::Unsteady { axes }),
+            Cut::Mixed(axes) => return Inquiry::Over(Answer::Unsteady { axes }),
             Cut::Done(axes) => axes,
         };
         match trials.count(&smallest) {
-            (1.., _) => return Inquiry::Over(Finding::Unsteady { axes: smallest }),
+            (1.., _) => return Inquiry::Over(Answer::Unsteady { axes: smallest }),
             (0, differing) if differing < CONFIRMATIONS => return Inquiry::Try(smallest),
             (0, _) => sets.push(smallest),
         }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     /// Rebuilds until the inquiry is over, beginning with one that varies everything.
-    fn solve(mut same: impl FnMut(&BTreeSet<Axis>, usize) -> bool) -> (Finding, usize) {
+    fn solve(mut same: impl FnMut(&BTreeSet<Axis>, usize) -> bool) -> (Answer, usize) {
         let mut trials = Vec::new();
         let mut next = Axis::all();
         loop {
@@ -196,7 +196,7 @@ mod tests {
             match inquire(&trials) {
                 Inquiry::Try(_) if trials.len() == MOST_TRIALS => {
                     let axes = trials[0].axes.clone();
-                    return (Finding::Unsteady { axes }, MOST_TRIALS);
+                    return (Answer::Unsteady { axes }, MOST_TRIALS);
                 }
                 Inquiry::Try(axes) => next = axes,
                 Inquiry::Over(finding) => return (finding, trials.len()),
@@ -208,7 +208,7 @@ mod tests {
     fn every_single_axis_is_found() {
         for axis in Axis::ALL {
             let (finding, trials) = solve(|axes, _| !axes.contains(&axis));
-            let expected = Finding::Axes {
+            let expected = Answer::Axes {
                 sets: vec![set(&[axis])],
                 agreeing: CONFIRMATIONS,
             };
@@ -222,7 +222,7 @@ mod tests {
         for (index, one) in Axis::ALL.into_iter().enumerate() {
             for other in Axis::ALL.into_iter().skip(index + 1) {
                 let (finding, _) = solve(|axes, _| !(axes.contains(&one) && axes.contains(&other)));
-                let expected = Finding::Axes {
+                let expected = Answer::Axes {
                     sets: vec![set(&[one, other])],
                     agreeing: CONFIRMATIONS,
                 };
@@ -235,7 +235,7 @@ mod tests {
     fn axes_that_each_do_it_are_found_one_by_one() {
         let (finding, _) =
             solve(|axes, _| !axes.contains(&Axis::HostName) && !axes.contains(&Axis::Clock));
-        let Finding::Axes { mut sets, .. } = finding else {
+        let Answer::Axes { mut sets, .. } = finding else {
             panic!("{finding:?}");
         };
         sets.sort();
@@ -247,7 +247,7 @@ mod tests {
         let (finding, trials) = solve(|_, _| false);
         assert_eq!(
             finding,
-            Finding::Noise {
+            Answer::Noise {
                 differing: 1,
                 of: 1
             }
@@ -268,8 +268,8 @@ mod tests {
                 number > 0 && (state >> 33) % 10 < 6
             });
             match finding {
-                Finding::Axes { .. } => blamed += 1,
-                Finding::Noise { .. } | Finding::Unsteady { .. } | Finding::Same => {}
+                Answer::Axes { .. } => blamed += 1,
+                Answer::Noise { .. } | Answer::Unsteady { .. } | Answer::Same => {}
             }
         }
         assert!(blamed <= 20, "{blamed} of 2000");

@@ -1,18 +1,33 @@
 //! Reference against rebuild. Pure.
 
+mod bytes;
+mod differences;
+mod form;
 mod inquiry;
+mod layers;
 mod metadata;
+mod normalisation;
+mod places;
+mod search;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
-use crate::ko::{self, Section};
+use crate::ko::BtfBase;
 use crate::outcome::{BuiltModule, ModuleFile};
 
-pub use inquiry::{Finding, Inquiry, MOST_TRIALS, Trial, inquire, rate_not_excluded};
+pub use differences::{
+    Difference, Differences, Excerpt, ModuleView, SectionDifference, SectionFacts,
+};
+pub use inquiry::{Answer, Inquiry, MOST_TRIALS, Trial, inquire, rate_not_excluded};
+pub use layers::{Agreement, Apart, Basis, Layer, Layers, Opened};
 pub use metadata::{AttemptFacts, metadata_digest};
+pub use normalisation::Normalisation;
+pub use search::{Which, differences};
 
 /// What came of holding a rebuild against the reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +44,16 @@ impl Comparison {
     pub fn is_same(&self) -> bool {
         self.differences.is_empty()
     }
+
+    /// Returns the normalisations after which every module of both attempts is the same: none if
+    /// every bit is, and `None` if some module differs whatever is taken away.
+    pub fn normalisations(&self) -> Option<BTreeSet<Normalisation>> {
+        let mut all = BTreeSet::new();
+        for difference in &self.differences {
+            all.extend(&difference.agreement.as_ref()?.normalisations);
+        }
+        Some(all)
+    }
 }
 
 /// One module that is not the same in both attempts.
@@ -43,16 +68,31 @@ pub struct ModuleDifference {
     pub sections: Vec<SectionDifference>,
     /// Set if the files differ although every section is the same, or a file cannot be read.
     pub note: Option<String>,
+    /// The digests of the layers of both; `None` in records of before there were any, or if one of
+    /// them cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layers: Option<LayerPair>,
+    /// Where they are the same after all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<Agreement>,
+    /// The first of the places that differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Difference>,
+    /// How many places more were found.
+    #[serde(default, skip_serializing_if = "is_none_left")]
+    pub left_out: u64,
 }
 
-/// One ELF section that is not the same in both.
+fn is_none_left(count: &u64) -> bool {
+    *count == 0
+}
+
+/// The digests of the layers of two modules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SectionDifference {
-    pub name: String,
-    /// The size in bytes; `None` if the section is not there.
-    pub reference_bytes: Option<u64>,
-    pub rebuild_bytes: Option<u64>,
+pub struct LayerPair {
+    pub reference: Layers,
+    pub rebuild: Layers,
 }
 
 /// Finds the modules that differ, by digest.
@@ -74,12 +114,14 @@ pub fn differing<'a>(
         .collect()
 }
 
-/// Names the sections in which two modules of one path differ.
+/// Says in which sections and places two modules of one path differ. `base` is where the types of the
+/// kernel end that both were built against, as recorded.
 pub fn explain(
     path: &str,
     digests: (Option<Sha256Digest>, Option<Sha256Digest>),
     reference: Option<&ModuleFile>,
     rebuild: Option<&ModuleFile>,
+    base: Option<BtfBase>,
 ) -> ModuleDifference {
     let mut difference = ModuleDifference {
         path: path.to_owned(),
@@ -87,94 +129,56 @@ pub fn explain(
         rebuild: digests.1,
         sections: Vec::new(),
         note: None,
+        layers: None,
+        agreement: None,
+        places: Vec::new(),
+        left_out: 0,
     };
     let (Some(reference), Some(rebuild)) = (reference, rebuild) else {
         difference.note = Some("only one of the attempts made it".to_owned());
         return difference;
     };
-    match (ko::sections(&reference.bytes), ko::sections(&rebuild.bytes)) {
-        (Ok(a), Ok(b)) => {
-            difference.sections = section_differences(&a, &b);
-            if difference.sections.is_empty() {
+    match differences(&reference.bytes, &rebuild.bytes, Basis::Recorded(base)) {
+        Ok(found) => {
+            if found.sections.is_empty() {
                 difference.note =
                     Some("every section is the same; the bytes outside them differ".to_owned());
             }
+            difference.sections = found.sections;
+            difference.layers = Some(LayerPair {
+                reference: found.first.layers,
+                rebuild: found.second.layers,
+            });
+            difference.agreement = found.agreement;
+            difference.places = found.places;
+            difference.left_out = found.left_out;
         }
-        (Err(error), _) | (_, Err(error)) => {
+        Err((_, error)) => {
             difference.note = Some(format!("its sections cannot be read: {error}"));
         }
     }
     difference
 }
 
-fn section_differences(reference: &[Section], rebuild: &[Section]) -> Vec<SectionDifference> {
-    let mut pairs: BTreeMap<&str, (Option<&Section>, Option<&Section>)> = BTreeMap::new();
-    for section in reference {
-        pairs.entry(&section.name).or_default().0 = Some(section);
-    }
-    for section in rebuild {
-        pairs.entry(&section.name).or_default().1 = Some(section);
-    }
-    pairs
-        .into_iter()
-        .filter(|(_, (a, b))| a.map(|s| s.digest) != b.map(|s| s.digest))
-        .map(|(name, (a, b))| SectionDifference {
-            name: name.to_owned(),
-            reference_bytes: a.map(|s| s.bytes),
-            rebuild_bytes: b.map(|s| s.bytes),
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn section(name: &str, content: &[u8]) -> Section {
-        Section {
-            name: name.to_owned(),
-            bytes: content.len() as u64,
-            digest: Sha256Digest::of(content),
+/// Returns a rebuild's modules as they are after the normalisations by which they agree with the
+/// reference: for the provenance, in which a module stands by its digest.
+pub fn as_agreed(
+    reference: &[BuiltModule],
+    rebuild: &[BuiltModule],
+    differences: &[ModuleDifference],
+) -> Vec<BuiltModule> {
+    let agrees = |path: &str| {
+        let found = differences.iter().find(|found| found.path == path);
+        found.is_some_and(|found| found.agreement.is_some())
+    };
+    let mut modules = rebuild.to_vec();
+    for module in &mut modules {
+        let same_path = |other: &&BuiltModule| other.path == module.path;
+        if agrees(&module.path)
+            && let Some(original) = reference.iter().find(same_path)
+        {
+            (module.digest, module.bytes) = (original.digest, original.bytes);
         }
     }
-
-    #[test]
-    fn only_the_sections_that_differ_are_named() {
-        let reference = [section(".text", b"a"), section(".data", b"b")];
-        let rebuild = [
-            section(".text", b"x"),
-            section(".data", b"b"),
-            section(".n", b""),
-        ];
-        let names: Vec<String> = section_differences(&reference, &rebuild)
-            .into_iter()
-            .map(|d| d.name)
-            .collect();
-        assert_eq!(names, [".n", ".text"]);
-        assert!(section_differences(&reference, &reference).is_empty());
-    }
-
-    #[test]
-    fn a_module_that_only_one_attempt_made_is_a_difference() {
-        let module = |path: &str| BuiltModule {
-            path: path.to_owned(),
-            digest: Sha256Digest::of(path.as_bytes()),
-            bytes: 1,
-            facts: crate::ko::ModuleFacts {
-                machine: 62,
-                vermagic: None,
-                srcversion: None,
-                name: None,
-                license: None,
-                depends: None,
-                compilers: Vec::new(),
-            },
-        };
-        let both = [module("a.ko"), module("b.ko")];
-        let one = [module("a.ko")];
-        assert!(differing(&both, &both).is_empty());
-        let found = differing(&both, &one);
-        assert_eq!(found.len(), 1);
-        assert_eq!((found[0].0, found[0].2), ("b.ko", None));
-    }
+    modules
 }

@@ -2,7 +2,7 @@
 
 use crate::label::interface::{Interface, interface};
 use crate::label::rebuilds::{Rebuilds, rebuilds};
-use crate::label::{Axis, Grade, Reason, Vector};
+use crate::label::{Axis, Finding, Grade, Reason, Vector};
 use crate::recipe;
 use crate::source::Revision;
 
@@ -18,6 +18,8 @@ pub struct Evidence {
     pub toolchain: Option<Toolchain>,
     pub isolation: Option<Isolation>,
     pub source: Option<SourceOrigin>,
+    /// The gates that a module did not pass, in any attempt.
+    pub findings: Vec<Finding>,
 }
 
 /// What the search for prebuilt objects found.
@@ -67,7 +69,10 @@ pub fn grade(evidence: &Evidence) -> (Vector, Vec<Reason>) {
     for (axis, (grade, because)) in [
         (Axis::Reproducibility, rebuilds(evidence.rebuilds.as_ref())),
         (Axis::Metadata, metadata(evidence.metadata_equal)),
-        (Axis::Interface, interface(evidence.interface.as_ref())),
+        (
+            Axis::Interface,
+            built_for(interface(evidence.interface.as_ref()), &evidence.findings),
+        ),
         (Axis::ClosedInputs, closed(evidence.closed_inputs.as_ref())),
         (Axis::Toolchain, toolchain(evidence.toolchain.as_ref())),
         (
@@ -88,6 +93,24 @@ pub fn grade(evidence: &Evidence) -> (Vector, Vec<Reason>) {
         });
     }
     (vector, reasons)
+}
+
+/// Lowers the grade of the interface where a module turns out not to have been built for it: what is
+/// known of the kernel's tree then says nothing about this module.
+fn built_for((grade, because): (Grade, String), findings: &[Finding]) -> (Grade, String) {
+    let other = findings
+        .iter()
+        .find(|finding| finding.gate.is_about_the_kernel());
+    match other {
+        None => (grade, because),
+        Some(finding) => (
+            Grade::InterfaceUnpinned,
+            format!(
+                "`{}` does not fit the kernel (gate `{}`): {}",
+                finding.module, finding.gate, finding.because
+            ),
+        ),
+    }
 }
 
 fn metadata(equal: Option<bool>) -> (Grade, String) {
@@ -203,7 +226,8 @@ fn isolation(found: Option<&Isolation>, rebuilds: Option<&Rebuilds>) -> (Grade, 
             "how closed the build was is not recorded".to_owned(),
         );
     };
-    let compared = rebuilds.map_or(0, |rebuilds| rebuilds.same + rebuilds.different) as usize;
+    let compared =
+        rebuilds.map_or(0, |found| found.same + found.normalised + found.different) as usize;
     let attempts = isolation.attempts.max(compared + 1);
     if isolation.sealed < attempts {
         let sealed = isolation.sealed;
@@ -241,7 +265,10 @@ fn source(found: Option<&SourceOrigin>) -> (Grade, String) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::compare::Normalisation;
     use crate::label::{Again, PackagedInterface, PreparedInterface};
     use crate::label::{Freshness, Tier, label};
     use crate::variation;
@@ -250,6 +277,8 @@ mod tests {
         Evidence {
             rebuilds: Some(Rebuilds {
                 same: 2,
+                normalised: 0,
+                normalisations: BTreeSet::new(),
                 different: 0,
                 failed: 0,
                 varied: variation::Axis::all(),
@@ -281,6 +310,7 @@ mod tests {
                 },
                 from: None,
             }),
+            findings: Vec::new(),
         }
     }
 
@@ -376,9 +406,50 @@ mod tests {
     }
 
     #[test]
+    fn a_gate_about_the_kernel_lowers_the_interface_and_others_are_told() {
+        let finding = |gate| Finding {
+            gate,
+            module: "m.ko".to_owned(),
+            because: "`printk` has another CRC".to_owned(),
+        };
+        for gate in crate::gate::Gate::ALL {
+            let mut evidence = complete();
+            evidence.findings.push(finding(gate));
+            let label = label(&evidence, Freshness::Unknown);
+            assert_eq!(label.findings, evidence.findings);
+            let expected = if gate.is_about_the_kernel() {
+                (Grade::InterfaceUnpinned, Tier::Unverified)
+            } else {
+                (Grade::Signed, Tier::Constrained)
+            };
+            assert_eq!((label.vector.interface, label.tier), expected, "{gate}");
+        }
+    }
+
+    /// Makes one rebuild agree only after normalisation, and others not at all.
+    fn normalise(evidence: &mut Evidence, different: u32) {
+        let rebuilds = evidence.rebuilds.as_mut().expect("set");
+        (rebuilds.same, rebuilds.normalised) = (1, 1);
+        rebuilds.normalisations.insert(Normalisation::BtfOrder);
+        rebuilds.different = different;
+    }
+
+    #[test]
     fn each_finding_has_its_grade() {
         type Change = fn(&mut Evidence);
-        let cases: [(Change, Axis, Grade, Tier); 14] = [
+        let cases: [(Change, Axis, Grade, Tier); 16] = [
+            (
+                |e| normalise(e, 0),
+                Axis::Reproducibility,
+                Grade::Normalised,
+                Tier::Partial,
+            ),
+            (
+                |e| normalise(e, 1),
+                Axis::Reproducibility,
+                Grade::Differs,
+                Tier::Irreproducible,
+            ),
             (
                 |e| e.rebuilds.as_mut().expect("set").different = 1,
                 Axis::Reproducibility,

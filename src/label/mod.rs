@@ -18,6 +18,8 @@ mod scope;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gate::Gate;
+
 pub use evidence::{ClosedInputs, Evidence, Isolation, SourceOrigin, Toolchain, grade};
 pub use freshness::{AgeLimits, Freshness, freshness};
 pub use grade::{Axis, Grade, Tier, Vector};
@@ -42,6 +44,9 @@ pub struct Label {
     /// Every smallest way to every better tier, the next one first.
     #[serde(default)]
     pub raised_to: Vec<Way>,
+    /// What gates found in the modules, beside what is graded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     pub rules: RulesUsed,
     /// What the rebuilds showed, in numbers; nothing if there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,6 +59,17 @@ pub struct Label {
 pub struct Reason {
     pub axis: Axis,
     pub grade: Grade,
+    pub because: String,
+}
+
+/// A gate that a module did not pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    pub gate: Gate,
+    /// The module's path below the source.
+    pub module: String,
+    /// The first of the evidence.
     pub because: String,
 }
 
@@ -99,6 +115,7 @@ pub fn label(evidence: &Evidence, freshness: Freshness) -> Label {
         raised_to,
         vector,
         reasons,
+        findings: evidence.findings.clone(),
         rules: RulesUsed::current(),
         rebuilds: evidence.rebuilds.clone(),
     }

@@ -8,7 +8,7 @@ use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::compare::Finding;
+use crate::compare::{Answer, Normalisation};
 use crate::label::{
     Again, AgeLimits, Axis, CellStanding, ClosedInputs, Evidence, Freshness, Grade, Interface,
     Isolation, Label, PackagedInterface, PreparedInterface, Rebuilds, Rollup, SourceOrigin, Tier,
@@ -80,17 +80,23 @@ const REMOVALS: [Step; 23] = [
 ];
 
 /// What speaks against a cell.
-const FINDINGS: [Step; 15] = [
+const FINDINGS: [Step; 16] = [
     ("a difference", |e| {
         with(&mut e.rebuilds, |r| r.different += 1);
     }),
     ("a difference by chance", |e| {
         with(&mut e.rebuilds, |r| {
             r.different += 1;
-            r.finding = Some(Finding::Noise {
+            r.finding = Some(Answer::Noise {
                 differing: 1,
                 of: 3,
             });
+        });
+    }),
+    ("a rebuild that only normalisation makes the same", |e| {
+        // Where none agreed to begin with, it is something rather than nothing.
+        with(&mut e.rebuilds, |r| {
+            r.normalised += u32::from(r.same.min(r.with_these) > 0);
         });
     }),
     ("a rebuild without modules", |e| {
@@ -173,13 +179,13 @@ fn axes() -> impl Strategy<Value = BTreeSet<variation::Axis>> {
     ]
 }
 
-fn finding() -> impl Strategy<Value = Finding> {
+fn finding() -> impl Strategy<Value = Answer> {
     prop_oneof![
-        Just(Finding::Same),
-        (1_usize..3).prop_map(|differing| Finding::Noise { differing, of: 3 }),
-        axes().prop_map(|axes| Finding::Unsteady { axes }),
+        Just(Answer::Same),
+        (1_usize..3).prop_map(|differing| Answer::Noise { differing, of: 3 }),
+        axes().prop_map(|axes| Answer::Unsteady { axes }),
         (vec(axes(), 0..3), 0_usize..5)
-            .prop_map(|(sets, agreeing)| Finding::Axes { sets, agreeing }),
+            .prop_map(|(sets, agreeing)| Answer::Axes { sets, agreeing }),
     ]
 }
 
@@ -195,6 +201,7 @@ fn texts() -> impl Strategy<Value = Vec<String>> {
 fn rebuilds() -> impl Strategy<Value = Rebuilds> {
     (
         0_u32..5,
+        (few(), subsequence(Normalisation::ALL.to_vec(), 0..=3)),
         few(),
         few(),
         0_u32..5,
@@ -203,8 +210,19 @@ fn rebuilds() -> impl Strategy<Value = Rebuilds> {
         weighted(0.4, finding()),
     )
         .prop_map(
-            |(same, different, failed, with_these, varied, doubts, finding)| Rebuilds {
+            |(
                 same,
+                (normalised, taken),
+                different,
+                failed,
+                with_these,
+                varied,
+                doubts,
+                finding,
+            )| Rebuilds {
+                same,
+                normalised,
+                normalisations: taken.into_iter().collect(),
                 different,
                 failed,
                 varied,
@@ -316,8 +334,11 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         .prop_map(
             |(rebuilds, metadata_equal, interface, closed_inputs, toolchain, isolation, source)| {
                 Evidence {
+                    findings: Vec::new(),
                     isolation: isolation.map(|(more, open)| {
-                        let compared = rebuilds.as_ref().map_or(0, |r| r.same + r.different);
+                        let compared = rebuilds
+                            .as_ref()
+                            .map_or(0, |r| r.same + r.normalised + r.different);
                         let attempts = (1 + compared + more) as usize;
                         Isolation {
                             attempts,
@@ -445,10 +466,10 @@ proptest! {
     #[test]
     fn agreement_is_only_claimed_of_rebuilds_that_agreed(evidence in evidence()) {
         let grade = of(&evidence).vector.reproducibility;
-        let agreed = evidence.rebuilds.as_ref().map_or(0, |rebuilds| rebuilds.same);
+        let agreed = evidence.rebuilds.as_ref().map_or(0, |r| r.same + r.normalised);
         prop_assert!(grade <= Grade::Differs || agreed > 0, "{grade} of {agreed}");
         let all = evidence.rebuilds.is_some_and(|rebuilds| {
-            rebuilds.different + rebuilds.failed == 0
+            rebuilds.different + rebuilds.normalised + rebuilds.failed == 0
                 && rebuilds.doubts.is_empty()
                 && rebuilds.varied == variation::Axis::all()
         });

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::{Finding, rate_not_excluded};
+use crate::compare::{Answer, Normalisation, rate_not_excluded};
 use crate::label::Grade;
 use crate::variation::Axis;
 
@@ -13,6 +13,12 @@ use crate::variation::Axis;
 #[serde(rename_all = "camelCase")]
 pub struct Rebuilds {
     pub same: u32,
+    /// Those that are the same after named normalisations, and not before.
+    #[serde(default)]
+    pub normalised: u32,
+    /// All of the normalisations that these took.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub normalisations: BTreeSet<Normalisation>,
     pub different: u32,
     /// Those that made no module although the reference did, for a reason that is the build's own.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -25,7 +31,7 @@ pub struct Rebuilds {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,
     /// What makes some differ, where that was looked for to its end.
-    pub finding: Option<Finding>,
+    pub finding: Option<Answer>,
 }
 
 fn is_zero(count: &u32) -> bool {
@@ -36,6 +42,24 @@ impl Rebuilds {
     /// Returns how many agreed with all of the axes in `varied` varied.
     fn agreed(&self) -> u32 {
         self.with_these.min(self.same)
+    }
+
+    /// Says in one line what makes rebuilds differ; nothing if none does, or if nobody looked.
+    pub fn blamed(&self) -> Option<String> {
+        match self.finding.as_ref()? {
+            Answer::Same => None,
+            Answer::Noise { .. } => Some("it differs with nothing varied".to_owned()),
+            Answer::Unsteady { .. } => {
+                Some("it differs and agrees in the same surroundings".to_owned())
+            }
+            Answer::Axes { sets, agreeing } => {
+                let sets: Vec<String> = sets.iter().map(names).collect();
+                let sets = sets.join(", or another ");
+                Some(format!(
+                    "it takes another {sets}: {agreeing} rebuilds without that agree"
+                ))
+            }
+        }
     }
 
     /// Returns the share of builds, in percent and rounded up, that may still flip although these
@@ -51,7 +75,7 @@ pub(super) fn rebuilds(found: Option<&Rebuilds>) -> (Grade, String) {
     let Some(rebuilds) = found else {
         return (Grade::Unattempted, "it was not rebuilt".to_owned());
     };
-    let (grade, because) = if rebuilds.different > 0 {
+    let (grade, because) = if rebuilds.different + rebuilds.normalised > 0 {
         differing(rebuilds)
     } else if rebuilds.agreed() > 0 {
         agreeing(rebuilds)
@@ -97,30 +121,40 @@ fn agreeing(rebuilds: &Rebuilds) -> (Grade, String) {
 }
 
 fn differing(rebuilds: &Rebuilds) -> (Grade, String) {
-    let total = rebuilds.same + rebuilds.different;
-    let count = format!("{} of {total} rebuilds gave other bits", rebuilds.different);
+    let other = rebuilds.different + rebuilds.normalised;
+    let total = rebuilds.same + other;
+    let count = format!("{other} of {total} rebuilds gave other bits");
+    if let (0, None | Some(Answer::Same | Answer::Noise { .. } | Answer::Unsteady { .. })) =
+        (rebuilds.different, &rebuilds.finding)
+    {
+        return normalised(rebuilds, &count);
+    }
     let agreed = rebuilds.agreed() as usize;
     match &rebuilds.finding {
-        None | Some(Finding::Same) => (Grade::Differs, count),
-        Some(Finding::Axes { sets, agreeing })
+        Some(Answer::Axes { sets, agreeing })
             if sets.is_empty()
                 || sets.iter().any(BTreeSet::is_empty)
                 || !(1..=agreed).contains(agreeing) =>
         {
-            (Grade::Differs, count)
+            if rebuilds.different == 0 {
+                normalised(rebuilds, &count)
+            } else {
+                (Grade::Differs, count)
+            }
         }
-        Some(Finding::Noise { differing, of }) => {
+        None | Some(Answer::Same) => (Grade::Differs, count),
+        Some(Answer::Noise { differing, of }) => {
             let text = format!("{count}; so did {differing} of {of} with nothing varied");
             (Grade::Differs, text)
         }
-        Some(Finding::Unsteady { axes }) => {
+        Some(Answer::Unsteady { axes }) => {
             let text = format!(
                 "{count}; with the same surroundings ({} varied) some agree and some do not",
                 names(axes)
             );
             (Grade::Differs, text)
         }
-        Some(Finding::Axes { sets, agreeing }) => {
+        Some(Answer::Axes { sets, agreeing }) => {
             let sets: Vec<String> = sets.iter().map(names).collect();
             let text = format!(
                 "{count}, all of them with another {}; {agreeing} with the same and everything \
@@ -130,6 +164,23 @@ fn differing(rebuilds: &Rebuilds) -> (Grade, String) {
             (Grade::Fixed, text)
         }
     }
+}
+
+/// Grades rebuilds of which none differs after normalisation.
+fn normalised(rebuilds: &Rebuilds, count: &str) -> (Grade, String) {
+    if rebuilds.normalisations.is_empty() {
+        return (Grade::Differs, count.to_owned());
+    }
+    let taken: Vec<String> = rebuilds
+        .normalisations
+        .iter()
+        .map(|each| format!("`{each}` ({})", each.reason()))
+        .collect();
+    let taken = taken.join(", ");
+    (
+        Grade::Normalised,
+        format!("{count}, all of them the same after normalisation: {taken}"),
+    )
 }
 
 /// Writes axes that only do it together as one.
@@ -148,6 +199,8 @@ mod tests {
     fn all_agreeing(same: u32) -> Rebuilds {
         Rebuilds {
             same,
+            normalised: 0,
+            normalisations: BTreeSet::new(),
             different: 0,
             failed: 0,
             varied: Axis::all(),
@@ -157,7 +210,7 @@ mod tests {
         }
     }
 
-    fn one_differing(finding: Option<Finding>) -> (Grade, String) {
+    fn one_differing(finding: Option<Answer>) -> (Grade, String) {
         rebuilds(Some(&Rebuilds {
             different: 1,
             finding,
@@ -204,9 +257,27 @@ mod tests {
     }
 
     #[test]
+    fn what_only_normalisation_makes_the_same_says_which() {
+        let (grade, because) = rebuilds(Some(&Rebuilds {
+            normalised: 1,
+            normalisations: [Normalisation::Debug].into(),
+            finding: Some(Answer::Noise {
+                differing: 1,
+                of: 1,
+            }),
+            ..all_agreeing(0)
+        }));
+        assert_eq!(grade, Grade::Normalised);
+        assert!(
+            because.contains("after normalisation: `debug` ("),
+            "{because}"
+        );
+    }
+
+    #[test]
     fn only_an_axis_that_was_found_out_keeps_a_difference_from_counting_in_full() {
         let sets = vec![[Axis::HostName].into_iter().collect()];
-        let (grade, because) = one_differing(Some(Finding::Axes { sets, agreeing: 3 }));
+        let (grade, because) = one_differing(Some(Answer::Axes { sets, agreeing: 3 }));
         assert_eq!(grade, Grade::Fixed);
         assert!(
             because.contains("all of them with another host name"),
@@ -214,11 +285,11 @@ mod tests {
         );
         for finding in [
             None,
-            Some(Finding::Noise {
+            Some(Answer::Noise {
                 differing: 1,
                 of: 1,
             }),
-            Some(Finding::Unsteady { axes: Axis::all() }),
+            Some(Answer::Unsteady { axes: Axis::all() }),
         ] {
             let (grade, because) = one_differing(finding);
             assert_eq!(grade, Grade::Differs, "{because}");

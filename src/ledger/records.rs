@@ -10,6 +10,7 @@ use crate::catalog::kernel_source::KernelSource;
 use crate::catalog::{PackageRef, SuiteRecord};
 use crate::digest::Sha256Digest;
 use crate::engine::{EngineIdentity, Observed, Steps};
+use crate::gate::ModuleGates;
 use crate::image::ImageRecord;
 use crate::name::{CellId, ModuleName};
 use crate::outcome::{Outcome, PreparationOutcome, Reached};
@@ -105,6 +106,9 @@ pub struct AttemptRecord {
     /// What the kernel's headers say of the tools that it was built with.
     pub toolchain: KernelToolchain,
     pub outcome: Outcome,
+    /// What was looked at in each module; empty in records of before there were gates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<ModuleGates>,
     /// The digest of what the build printed; the store has its bytes.
     pub log: Sha256Digest,
 }

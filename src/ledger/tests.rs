@@ -38,6 +38,7 @@ fn attempt(number: u32, outcome: Outcome) -> AttemptRecord {
         reached: Reached::default(),
         toolchain: KernelToolchain::default(),
         outcome,
+        gates: Vec::new(),
         log: Sha256Digest::of(b"log"),
     }
 }
@@ -86,6 +87,10 @@ fn compared(is_same: bool) -> Comparison {
         rebuild: None,
         sections: Vec::new(),
         note: None,
+        layers: None,
+        agreement: None,
+        places: Vec::new(),
+        left_out: 0,
     };
     Comparison {
         differences: if is_same {

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ko::BtfBase;
 use crate::recipe::BtfJobs;
 
 /// What a kernel says of the tools that it was built with.
@@ -28,6 +29,10 @@ pub struct KernelToolchain {
     /// How its makefiles call pahole.
     #[serde(default)]
     pub btf_jobs: BtfJobs,
+    /// Where the kernel's own types end in the `vmlinux` that a module's BTF goes on from; `None` in
+    /// records of before it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub btf_base: Option<BtfBase>,
 }
 
 /// Reads the record from a header tree's `.config` and, where there is one, `.kernelvariables`.
@@ -63,6 +68,7 @@ pub fn read_record(
             && value("CONFIG_DEBUG_INFO_BTF_MODULES") == Some("y"),
         pahole: value("CONFIG_PAHOLE_VERSION").and_then(|digits| digits.parse().ok()),
         btf_jobs: BtfJobs::Unknown,
+        btf_base: None,
     }
 }
 
@@ -70,11 +76,8 @@ pub fn read_record(
 pub fn pahole_version(said: &str) -> Option<u32> {
     let (major, minor) = said.trim().trim_start_matches('v').split_once('.')?;
     let minor: u32 = minor.parse().ok()?;
-    major
-        .parse::<u32>()
-        .ok()?
-        .checked_mul(100)?
-        .checked_add(minor)
+    let major = major.parse::<u32>().ok()?;
+    major.checked_mul(100)?.checked_add(minor)
 }
 
 /// Returns a version line without the program's name: `gcc-12 (Debian 12.2.0-14) 12.2.0` and

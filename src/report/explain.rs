@@ -5,11 +5,13 @@ use std::io::{self, Write};
 use textwrap::WordSplitter;
 
 use crate::digest::Sha256Digest;
+use crate::gate::{ModuleGates, Verdict};
 use crate::image::ImageReproduction;
 use crate::label::Label;
 use crate::ledger::AttemptRecord;
 use crate::outcome::Outcome;
 use crate::recipe::BuildSpec;
+use crate::report::pair::place_shown;
 use crate::report::preparations::{print_kernel_source, print_preparations};
 use crate::report::{log_name, reproduced};
 use crate::run::{Assessment, Standing};
@@ -17,6 +19,8 @@ use crate::source::{Certainty, Origin, Revision, SourceRecord};
 
 /// How wide a reason may be, beside the names of the axes on 80 columns.
 const REASON: usize = 60;
+/// How many of the places that differ are printed.
+const MOST_PLACES: usize = 8;
 
 /// Prints inputs, who vouched for them, the preparations of the kernel, the attempts with their commands and logs, what was
 /// compared, and the label with its vector. `reproduction` is what came of making the cell's very
@@ -85,6 +89,11 @@ fn print_label(to: &mut impl Write, label: &Label) -> io::Result<()> {
         }
     }
     writeln!(to, "  {:<15}  {}", "image", label.freshness)?;
+    for finding in &label.findings {
+        let (gate, module) = (finding.gate, &finding.module);
+        writeln!(to, "  finding: {module} does not pass `{gate}`")?;
+        writeln!(to, "{:19}{}", "", finding.because)?;
+    }
     print_ways(to, label)?;
     let rules = &label.rules;
     writeln!(to, "  rules: version {}, {}", rules.version, rules.digest)
@@ -300,6 +309,7 @@ fn print_attempts(
                 }
             }
         }
+        print_gates(to, &attempt.gates)?;
         match place(&log_name(attempt.number), &attempt.log) {
             Some(place) => writeln!(to, "  log {place}")?,
             None => writeln!(to, "  log {} (not in the store)", attempt.log)?,
@@ -329,6 +339,35 @@ fn print_reached(
     Ok(())
 }
 
+/// Prints what every module passed in one line, and all else with its evidence.
+fn print_gates(to: &mut impl Write, gates: &[ModuleGates]) -> io::Result<()> {
+    for module in gates {
+        let passed: Vec<&str> = module
+            .gates
+            .iter()
+            .filter(|result| result.verdict == Verdict::Passed)
+            .map(|result| result.gate.id())
+            .collect();
+        writeln!(
+            to,
+            "  gates of {}: passed {}",
+            module.path,
+            passed.join(", ")
+        )?;
+        for result in &module.gates {
+            let word = match result.verdict {
+                Verdict::Passed => continue,
+                Verdict::Failed => "failed",
+                Verdict::Unknown => "unknown",
+            };
+            for evidence in &result.evidence {
+                writeln!(to, "    {} {word}: {evidence}", result.gate)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn print_comparisons(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> {
     for (number, comparison) in &assessment.comparisons {
         if comparison.is_same() {
@@ -352,6 +391,13 @@ fn print_comparisons(to: &mut impl Write, assessment: &Assessment) -> io::Result
                     bytes(section.reference_bytes),
                     bytes(section.rebuild_bytes)
                 )?;
+            }
+            for place in difference.places.iter().take(MOST_PLACES) {
+                writeln!(to, "  {}", place_shown(place))?;
+            }
+            if let Some(agreement) = &difference.agreement {
+                let names: Vec<&str> = agreement.normalisations.iter().map(|n| n.id()).collect();
+                writeln!(to, "  the same after: {}", names.join(", "))?;
             }
         }
     }

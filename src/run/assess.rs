@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{Fingerprint, SuiteRecord};
-use crate::compare::{Comparison, Finding, Inquiry, Trial, differing, inquire, rate_not_excluded};
+use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire, rate_not_excluded};
+use crate::gate::Verdict;
 use crate::label::{
-    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Fate, Interface, Isolation,
-    Label, PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
+    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Fate, Finding, Interface,
+    Isolation, Label, PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
 };
 use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
@@ -236,7 +237,8 @@ fn evidence(
         })
         .collect();
     let rebuilds = rebuilds(cell, reference, attempts, comparisons);
-    let rebuilds = (rebuilds.same + rebuilds.different + rebuilds.failed > 0).then_some(rebuilds);
+    let rebuilds = (rebuilds.same + rebuilds.normalised + rebuilds.different + rebuilds.failed > 0)
+        .then_some(rebuilds);
     Evidence {
         metadata_equal: metadata_equal(rebuilds.as_ref(), comparisons),
         interface: Some(match &cell.kernel_source {
@@ -248,6 +250,7 @@ fn evidence(
         toolchain: Some(toolchain(cell, reference, &compared)),
         isolation: Some(isolation(attempts)),
         source: Some(source_origin(cell)),
+        findings: findings(&compared),
     }
 }
 
@@ -270,11 +273,30 @@ fn isolation(attempts: &[AttemptRecord]) -> Isolation {
 /// the bits differ, and with the bits the provenance, those that held these axes are asked.
 fn metadata_equal(rebuilds: Option<&Rebuilds>, comparisons: &[(u32, Comparison)]) -> Option<bool> {
     let finding = rebuilds?.finding.as_ref();
-    let is_axes = matches!(finding, Some(Finding::Axes { .. }));
+    let is_axes = matches!(finding, Some(Answer::Axes { .. }));
     let asked = comparisons
         .iter()
         .filter(|(_, comparison)| !is_axes || comparison.is_same());
     Some(asked.clone().count() > 0 && asked.clone().all(|(_, found)| found.metadata_equal))
+}
+
+/// Returns the gates that modules did not pass, each once for all attempts.
+fn findings(attempts: &[&AttemptRecord]) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    for module in attempts.iter().flat_map(|attempt| &attempt.gates) {
+        for result in &module.gates {
+            let is_known =
+                |known: &Finding| known.gate == result.gate && known.module == module.path;
+            if result.verdict == Verdict::Failed && !found.iter().any(is_known) {
+                found.push(Finding {
+                    gate: result.gate,
+                    module: module.path.clone(),
+                    because: result.evidence.first().cloned().unwrap_or_default(),
+                });
+            }
+        }
+    }
+    found
 }
 
 /// Returns the prebuilt objects of the module's own source, and of what it needs.
@@ -335,10 +357,20 @@ fn rebuilds(
     comparisons: &[(u32, Comparison)],
 ) -> Rebuilds {
     let trials = trials(reference, attempts, comparisons);
+    let mut normalised = 0;
+    let mut normalisations = BTreeSet::new();
+    for (_, comparison) in comparisons.iter().filter(|(_, found)| !found.is_same()) {
+        if let Some(named) = comparison.normalisations() {
+            normalised += 1;
+            normalisations.extend(named);
+        }
+    }
     let count = |wanted: bool| {
         let count = trials.iter().filter(|trial| trial.same == wanted).count();
         u32::try_from(count).unwrap_or(u32::MAX)
     };
+    let same = count(true);
+    let different = count(false).saturating_sub(normalised);
     let agreeing = || trials.iter().filter(|trial| trial.same);
     let with = |axes: &BTreeSet<Axis>| {
         let count = agreeing().filter(|trial| axes.is_subset(&trial.axes));
@@ -351,8 +383,10 @@ fn rebuilds(
         .unwrap_or_default();
     let with_these = with(&varied);
     Rebuilds {
-        same: count(true),
-        different: count(false),
+        same,
+        normalised,
+        normalisations,
+        different,
         failed: without_modules(attempts),
         with_these,
         varied,
@@ -360,7 +394,7 @@ fn rebuilds(
             .into_iter()
             .collect(),
         finding: match inquire(&trials) {
-            Inquiry::Over(finding) => Some(finding),
+            Inquiry::Over(answer) => Some(answer),
             Inquiry::Try(_) => None,
         },
     }

@@ -13,6 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use crate::compare::{self, AttemptFacts, Comparison};
 use crate::digest::Sha256Digest;
 use crate::engine::{End, EngineFailure, Execution, Locations, Observed};
+use crate::gate::{self, ModuleGates, Symvers};
+use crate::ko::BtfBase;
 use crate::ledger::{AttemptRecord, CellRecord};
 
 use crate::outcome::{self, BuiltModule, Failure, ModuleFile, Outcome, Reached};
@@ -25,6 +27,9 @@ use crate::variation::Variation;
 
 /// How often an attempt is made again after the engine was lost, and how long is waited before.
 const RETRIES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// Where everything is that only a build's container has.
+const OUR_DIRECTORIES: [&str; 2] = ["/build/", "/kmatrix/"];
 
 /// The places in which attempts run: each is given a processor of its own.
 #[derive(Clone)]
@@ -104,6 +109,7 @@ impl CellTask {
         let mut made = self.known.clone();
         let mut compared = self.compared.clone();
         let mut wanted = needed(&made, self.cell.rebuilds, &self.cell.axes);
+        let mut base = self.known.iter().find_map(|known| known.toolchain.btf_base);
         // A kernel is prepared as often as its cell asks, even if the cell itself needs nothing more.
         let mut kernel = match &self.cell.inputs.prepared {
             Some(preparation) if !self.is_over() => {
@@ -120,6 +126,7 @@ impl CellTask {
                     kernel = self.kernel(preparation, true).await?;
                 }
                 prepared = self.prepare(kernel.as_deref()).await?;
+                base = base.or(prepared.as_ref().and_then(|p| p.toolchain.btf_base));
             }
             if let Some(prepared) = &prepared {
                 for attempt in self.attempts(wanted, prepared).await? {
@@ -127,7 +134,7 @@ impl CellTask {
                     made.push(attempt);
                 }
             }
-            let new = self.compare(&made, &compared).await;
+            let new = self.compare(&made, &compared, base).await;
             compared.extend(new.map_err(PrepareError::Store)?);
             let is_inquiring = self.workshop.inquires && !self.is_over();
             match next_trial(&made, &compared).filter(|_| is_inquiring) {
@@ -243,6 +250,7 @@ impl CellTask {
             self.lost.send_replace(Some(failure.clone()));
         }
         let reached = Reached::read(&execution.log.bytes);
+        let gates = examine(&spec, &self.cell, prepared.symvers.as_deref(), &files);
         let (observed, steps) = (execution.observed.clone(), execution.steps);
         let (store, to_keep, log) = (
             self.workshop.store.clone(),
@@ -263,6 +271,7 @@ impl CellTask {
             reached,
             toolchain: prepared.toolchain.clone(),
             outcome,
+            gates,
             log,
         };
         self.send(Message::Attempt {
@@ -314,6 +323,7 @@ impl CellTask {
         &self,
         made: &[AttemptRecord],
         compared: &[(u32, Comparison)],
+        base: Option<BtfBase>,
     ) -> Result<Vec<(u32, Comparison)>, StoreError> {
         let inputs = self.cell.inputs.digest();
         let modules = |attempt: &AttemptRecord| match &attempt.outcome {
@@ -344,10 +354,11 @@ impl CellTask {
             if number == 0 || compared.iter().chain(&new).any(is_known) {
                 continue;
             }
+            let differences = differences(&self.workshop.store, &of_reference, &of_rebuild, base)?;
+            let agreed = compare::as_agreed(&of_reference, &of_rebuild, &differences);
             let comparison = Comparison {
-                differences: differences(&self.workshop.store, &of_reference, &of_rebuild)?,
-                metadata_equal: metadata(reference, &of_reference)
-                    == metadata(rebuild, &of_rebuild),
+                differences,
+                metadata_equal: metadata(reference, &of_reference) == metadata(rebuild, &agreed),
             };
             self.send(Message::Comparison {
                 inputs,
@@ -369,6 +380,34 @@ impl CellTask {
     }
 }
 
+/// Looks at what an attempt made through every gate.
+fn examine(
+    spec: &BuildSpec,
+    cell: &CellRecord,
+    symvers: Option<&Symvers>,
+    files: &[ModuleFile],
+) -> Vec<ModuleGates> {
+    let exported: Vec<String> = files
+        .iter()
+        .flat_map(|file| gate::exported(&file.bytes))
+        .collect();
+    let target = gate::Target {
+        machine: spec.expected.machine,
+        kernel_release: &spec.expected.kernel_release,
+        symvers,
+        beside: &exported,
+        has_needed: !cell.inputs.needed.is_empty(),
+        directories: &OUR_DIRECTORIES,
+    };
+    files
+        .iter()
+        .map(|file| ModuleGates {
+            path: file.path.clone(),
+            gates: gate::examine(&file.bytes, &target),
+        })
+        .collect()
+}
+
 /// Writes what an attempt leaves into the store, and returns the log's digest. The modules are
 /// there before any record names them.
 fn keep(
@@ -388,6 +427,7 @@ fn differences(
     store: &Store,
     reference: &[BuiltModule],
     rebuild: &[BuiltModule],
+    base: Option<BtfBase>,
 ) -> Result<Vec<compare::ModuleDifference>, StoreError> {
     let open = |path: &str, digest: Option<Sha256Digest>| {
         digest
@@ -408,6 +448,7 @@ fn differences(
                 (first, second),
                 a.as_ref(),
                 b.as_ref(),
+                base,
             ))
         })
         .collect()

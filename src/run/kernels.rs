@@ -13,6 +13,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use crate::catalog::kernel_source::{KernelOrigin, PinnedSource, PrepareLevel};
 use crate::digest::Sha256Digest;
 use crate::engine::{End, Locations};
+use crate::gate::Symvers;
 use crate::ledger::PreparationRecord;
 use crate::outcome::{
     PreparationFailure, PreparationOutcome, PreparedKernel, Reached, read_preparation,
@@ -21,6 +22,7 @@ use crate::package::{Limits, Strip, unpack_tarball};
 use crate::recipe::toolchain::{self, KernelToolchain};
 use crate::recipe::{BtfJobs, CONFIG_NAME, Preparation, preparation_spec};
 use crate::run::attempt::CellTask;
+use crate::run::exports;
 use crate::run::prepare::{BTF_SCRIPTS, PrepareError, blocking};
 use crate::run::{Event, InputError, Message, needed_preparations};
 use crate::store::{SourceKind, Store, StoreError};
@@ -57,6 +59,8 @@ pub(crate) struct KernelTrees {
     pub build: Sha256Digest,
     pub build_directory: PathBuf,
     pub toolchain: KernelToolchain,
+    /// What the kernel exports, where the whole of it was built.
+    pub symvers: Option<Arc<Symvers>>,
 }
 
 impl Kernels {
@@ -194,12 +198,14 @@ impl CellTask {
         let (directory, entries) = self.open(&kernel).await?;
         let mut toolchain = read_toolchain(&directory, &entries)?;
         toolchain.btf_jobs = btf_jobs(&sources.source_directory)?;
+        let symvers = exports::read_symvers(&directory, "", &entries)?;
         Ok(Some(Arc::new(KernelTrees {
             source: sources.source,
             source_directory: sources.source_directory.clone(),
             build: kernel.tree,
             build_directory: directory,
             toolchain,
+            symvers,
         })))
     }
 
@@ -465,7 +471,11 @@ fn differing(reference: &Entries, other: &Entries) -> Vec<String> {
 fn read_toolchain(directory: &Path, entries: &Entries) -> Result<KernelToolchain, StoreError> {
     let config = read_text(directory, ".config", entries)?.unwrap_or_default();
     let has_vmlinux = entries.contains_key("vmlinux");
-    Ok(toolchain::read_record(&config, None, has_vmlinux))
+    let mut record = toolchain::read_record(&config, None, has_vmlinux);
+    if record.makes_btf {
+        record.btf_base = exports::read_btf_base(directory, "", entries)?;
+    }
+    Ok(record)
 }
 
 /// Reads how the kernel's makefiles call pahole.

@@ -6,6 +6,7 @@
 
 mod assess;
 mod attempt;
+mod exports;
 mod kernels;
 mod prepare;
 mod trial;

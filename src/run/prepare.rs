@@ -12,10 +12,12 @@ use crate::catalog::error::CatalogError;
 use crate::catalog::kernel_source::KernelSource;
 use crate::digest::Sha256Digest;
 use crate::engine::Locations;
+use crate::gate::Symvers;
 use crate::ledger::CellRecord;
 use crate::package;
 use crate::recipe::toolchain::{self, KernelToolchain};
 use crate::recipe::{BtfJobs, KERNEL_BUILD_AT, KERNEL_SOURCE_AT, Mount};
+use crate::run::exports;
 use crate::run::kernels::KernelTrees;
 use crate::run::{InputError, Workshop};
 use crate::store::{PackageTree, StoreError};
@@ -65,6 +67,8 @@ pub(crate) struct Prepared {
     pub mounts: Vec<Mount>,
     pub locations: Locations,
     pub toolchain: KernelToolchain,
+    /// What the kernel exports, where its tree says it.
+    pub symvers: Option<Arc<Symvers>>,
 }
 
 /// Trees that cells which are being prepared have open. Cells share packages: each is fetched,
@@ -120,6 +124,7 @@ pub(crate) async fn prepare(
     let mut mounts = Vec::new();
     let mut locations = Locations::new();
     let mut record = None;
+    let mut symvers = None;
     let globs = globs(&cell.inputs.mounts);
     let mut open = Vec::new();
     for package in &cell.packages {
@@ -151,6 +156,11 @@ pub(crate) async fn prepare(
         if record.is_none() {
             record = read_toolchain(cell, tree)?;
         }
+        if symvers.is_none()
+            && let Some(root) = header_root(cell, tree)
+        {
+            symvers = exports::read_symvers(&tree.directory, &root, &tree.entries)?;
+        }
     }
     if let Some(kernel) = kernel {
         for (at, tree, directory) in [
@@ -164,6 +174,7 @@ pub(crate) async fn prepare(
             });
         }
         record = Some(kernel.toolchain.clone());
+        symvers = kernel.symvers.clone();
     }
     if let Some(record) = &mut record
         && kernel.is_none()
@@ -184,6 +195,7 @@ pub(crate) async fn prepare(
         mounts,
         locations,
         toolchain: record.unwrap_or_default(),
+        symvers,
     })
 }
 
@@ -244,11 +256,11 @@ fn read_toolchain(
     };
     let variables = read(".kernelvariables")?;
     let has_vmlinux = tree.entries.contains_key(&format!("{root}/vmlinux"));
-    Ok(Some(toolchain::read_record(
-        &config,
-        variables.as_deref(),
-        has_vmlinux,
-    )))
+    let mut record = toolchain::read_record(&config, variables.as_deref(), has_vmlinux);
+    if record.makes_btf {
+        record.btf_base = exports::read_btf_base(&tree.directory, &root, &tree.entries)?;
+    }
+    Ok(Some(record))
 }
 
 /// Finds the directory of a package's tree that the cell's build directory is or links to.

@@ -47,6 +47,49 @@ fn a_committed_reproducible_module_is_constrained() {
         assert_eq!(reason(&cell, axis)["grade"], grade);
     }
     assert_eq!(cell["comparisons"][0]["same"], true);
+    assert_eq!(cell["label"]["findings"], Value::Null);
+}
+
+#[test]
+fn a_module_that_differs_only_for_debuggers_is_partial() {
+    let place = Place::new();
+    place.build_of("random-debug", "", "", "");
+    place.commit(&place.path().join("modules/random-debug"));
+    // A rebuild gave other bits, whatever is made of them.
+    let cell = place.build(&[], 31)["cells"][0].clone();
+    assert_eq!(cell["label"]["tier"], "partial", "{:#}", cell["label"]);
+    assert_eq!(reason(&cell, "metadata")["grade"], "metadata-equal");
+    let reason = reason(&cell, "reproducibility");
+    assert_eq!(reason["grade"], "normalised");
+    let because = reason["because"].to_string();
+    assert!(because.contains("`debug`"), "{because}");
+    let difference = &cell["comparisons"][0]["differences"][0];
+    assert_eq!(difference["agreement"]["layer"], "normalised");
+    let layers = &difference["layers"];
+    assert_eq!(
+        layers["reference"]["normalised"],
+        layers["rebuild"]["normalised"]
+    );
+    assert_ne!(
+        layers["reference"]["sections"],
+        layers["rebuild"]["sections"]
+    );
+
+    let id = cell["id"].as_str().expect("an id");
+    let document = place.explain(id);
+    for attempt in document["attempts"].as_array().expect("attempts") {
+        let gates = attempt["gates"][0]["gates"].as_array().expect("gates");
+        assert_eq!(gates.len(), 7);
+        for gate in gates {
+            assert_eq!(gate["verdict"], "passed", "{gate:#}");
+        }
+    }
+    let people = place.kmatrix(&["explain", id]).expect(0);
+    assert!(
+        people.stdout.contains("gates of fixture.ko: passed elf"),
+        "{people}"
+    );
+    assert!(people.stdout.contains("the same after: "), "{people}");
 }
 
 #[test]
@@ -72,6 +115,9 @@ fn a_module_that_holds_its_path_is_partial() {
         sections.iter().any(|name| name.starts_with(".rodata")),
         "{sections:?}"
     );
+    let findings = &cell["label"]["findings"];
+    assert_eq!(findings[0]["gate"], "build-paths", "{findings:#}");
+    assert_eq!(findings[0]["module"], "fixture.ko");
 }
 
 #[test]

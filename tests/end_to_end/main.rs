@@ -8,6 +8,7 @@ mod answers;
 mod bad_input;
 mod collecting;
 mod common;
+mod corpus;
 mod dkms_packages;
 mod dockerfiles;
 mod engines;

@@ -28,6 +28,7 @@ fn attempt(number: u32, outcome: Outcome) -> AttemptRecord {
         reached: Reached::default(),
         toolchain: KernelToolchain::default(),
         outcome,
+        gates: Vec::new(),
         log: Sha256Digest::of(b"log"),
     }
 }

@@ -1,0 +1,36 @@
+//! Reading a kernel module: a relocatable ELF file, possibly signed and compressed. Pure, and with
+//! a limit on everything that is counted or sized by the bytes themselves.
+//!
+//! Formats: ELF (System V ABI, "Object Files"), 32 and 64 bits, both byte orders; what Linux adds to
+//! it is named in the file that reads it.
+
+mod btf;
+mod build_id;
+mod canonical;
+mod compressed;
+mod elf;
+mod error;
+mod facts;
+mod modinfo;
+mod signature;
+#[cfg(test)]
+pub(crate) mod testing;
+mod versions;
+
+pub use btf::{Btf, BtfBase, BtfError, BtfType, btf_base_of_kernel};
+pub use build_id::build_id;
+pub use canonical::canonical_btf;
+pub use compressed::{Compression, Expanded, expand};
+pub(crate) use elf::shown;
+pub use elf::{
+    ByteOrder, Group, Module, Part, Relocation, SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR,
+    SHF_LINK_ORDER, SHF_STRINGS, SHF_WRITE, Symbol, SymbolPlace, Width,
+};
+pub use error::ModuleError;
+pub use facts::{ModuleFacts, Section, facts, sections};
+pub use modinfo::{comments, modinfo};
+pub use signature::{AppendedSignature, Signed, Signer, cut_signature};
+pub use versions::{SymbolVersion, versions};
+
+/// The most bytes that a module may have, unpacked, before it is not even opened.
+pub const MAX_BYTES: u64 = 256 << 20;
