@@ -3,12 +3,15 @@
 mod changes;
 mod document;
 mod explain;
+mod history;
 mod images;
 mod kernels;
 mod lock;
 mod pair;
 mod plan;
 mod preparations;
+mod release;
+mod rules;
 mod sharing;
 mod status;
 mod store;
@@ -19,12 +22,15 @@ pub use changes::{
 };
 pub use document::{BuildDocument, CellDocument};
 pub use explain::explain;
+pub use history::print_history;
 pub use images::{ImagesDocument, print_freshness, print_images, reproduced};
 pub use kernels::{KernelDocument, ListDocument, Listed, print_kernel, print_kernels};
 pub use lock::print_lock;
 pub use pair::{PairDocument, explain_pair};
 pub use plan::print_plan;
 pub use preparations::preparation_log_name;
+pub use release::{Release, ReleaseDocument, print_release};
+pub use rules::{RulesDocument, print_rules};
 pub use sharing::print_sharing;
 pub use status::{Colour, Status};
 pub use store::{

@@ -51,7 +51,9 @@ pub fn print_table(
         }
         print_row(to, assessment, &kernels.name(assessment), width, out)?;
     }
-    print_rollup(to, rollup, out)
+    writeln!(to)?;
+    rollup_lines(to, rollup)?;
+    writeln!(to, "modules, logs and records: {}", out.display())
 }
 
 /// Names kernels by their releases, and by their package versions too where the table has another
@@ -164,7 +166,8 @@ fn some_of(sections: &[SectionDifference]) -> String {
     }
 }
 
-fn print_rollup(to: &mut impl Write, rollup: &Rollup, out: &Path) -> io::Result<()> {
+/// Prints how many cells there are of what, and the label of the release.
+pub(super) fn rollup_lines(to: &mut impl Write, rollup: &Rollup) -> io::Result<()> {
     let mut parts: Vec<String> = rollup
         .tiers
         .iter()
@@ -180,11 +183,9 @@ fn print_rollup(to: &mut impl Write, rollup: &Rollup, out: &Path) -> io::Result<
             parts.push(format!("{count} {word}"));
         }
     }
-    writeln!(to)?;
     writeln!(to, "{} cells: {}", rollup.promised, parts.join(", "))?;
     writeln!(to, "release: {}", rollup.tier)?;
-    writeln!(to, "  {}", rollup.because)?;
-    writeln!(to, "modules, logs and records: {}", out.display())
+    writeln!(to, "  {}", rollup.because)
 }
 
 /// Returns the name of the file that an attempt's log is laid out in.

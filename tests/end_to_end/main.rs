@@ -29,6 +29,7 @@ mod matrices;
 mod prepared;
 mod recipes;
 mod registries;
+mod reports;
 mod resume;
 mod sources;
 mod variation;
