@@ -11,7 +11,7 @@ use crate::image::ImageReproduction;
 use crate::ledger::Ledger;
 use crate::name::CellId;
 use crate::recipe::BuildSpec;
-use crate::report::{CellDocument, explain};
+use crate::report::{CausesDocument, CellDocument, explain, print_catalogue};
 use crate::run::assess_cell;
 use crate::state::{self, State};
 use crate::store::Store;
@@ -23,19 +23,29 @@ const MAX_SPEC: u64 = 16 << 20;
 pub(crate) struct Arguments {
     /// The cell's id, with or without its package version, any part of it that names one cell alone,
     /// or its directory below `out/`; or a module, with another behind it
-    #[arg(value_name = "CELL|FILE")]
-    cell: String,
+    #[arg(value_name = "CELL|FILE", required_unless_present = "causes")]
+    cell: Option<String>,
     /// A second module: the two are held against each other, wherever they are from
     #[arg(value_name = "FILE")]
     with: Option<PathBuf>,
     /// Hand the two modules to diffoscope as well
     #[arg(long, requires = "with")]
     diffoscope: bool,
+    /// List every cause of a difference that is known, with what it looks like and what helps
+    #[arg(long, conflicts_with_all = ["cell", "with"])]
+    causes: bool,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusal> {
+    let Some(cell) = &arguments.cell else {
+        match arguments.format {
+            Format::Json => answer_json(&CausesDocument::all())?,
+            Format::Human => answer(print_catalogue)?,
+        }
+        return Ok(Exit::Success);
+    };
     if let Some(second) = &arguments.with {
         if arguments.diffoscope && arguments.format == Format::Json {
             return Err(Refusal::new(
@@ -44,7 +54,7 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
             )
             .hint("leave one of them out".to_owned()));
         }
-        let first = Path::new(&arguments.cell);
+        let first = Path::new(cell);
         return explain_pair::run(first, second, arguments.format, arguments.diffoscope);
     }
     let state = State::existing(&common.state)?
@@ -57,8 +67,8 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
             .hint("name the state directory with `--state`; `kmatrix build` makes one".to_owned())
         })?;
     let ledger = Ledger::open(&state.ledger())?;
-    let id = find(&ledger, &state, &arguments.cell)?;
-    let cell = ledger.cell(&id)?.ok_or_else(|| unknown(&arguments.cell))?;
+    let id = find(&ledger, &state, cell)?;
+    let cell = ledger.cell(&id)?.ok_or_else(|| unknown(cell))?;
     let assessment = assess_cell(&ledger, &cell)?;
     match arguments.format {
         Format::Json => answer_json(&CellDocument::from(&assessment))?,

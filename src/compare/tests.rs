@@ -26,6 +26,7 @@ fn a_module_that_only_one_attempt_made_is_a_difference() {
     assert_eq!((found[0].0, found[0].2), ("b.ko", None));
 }
 
+use super::cause::Context;
 use crate::ko::testing::{Form, Piece, build_id_note, module, pieces};
 
 const PATH: &str = "x.ko";
@@ -304,6 +305,7 @@ fn places_are_told_as_what_they_are() {
             section: ".text".to_owned(),
             offset: 8,
             symbol: None,
+            inside: None,
             first: bytes(b"\xc3", None),
             second: bytes(b"\xc4", None),
         }
@@ -313,6 +315,7 @@ fn places_are_told_as_what_they_are() {
         Difference::Text {
             section: ".rodata.str1.1".to_owned(),
             offset: 6,
+            symbol: None,
             first: Some("world".to_owned()),
             second: Some("World".to_owned()),
         }
@@ -366,7 +369,14 @@ fn a_comparison_says_by_what_it_agrees() {
         );
         let (one, two) = (file(&first), file(second));
         Comparison {
-            differences: vec![explain(PATH, digests, Some(&one), Some(&two), None)],
+            differences: vec![explain(
+                PATH,
+                digests,
+                Some(&one),
+                Some(&two),
+                None,
+                &Context::default(),
+            )],
             metadata_equal: true,
         }
     };

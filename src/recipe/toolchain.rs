@@ -76,13 +76,8 @@ pub fn read_record(
 pub fn pahole_version(said: &str) -> Option<u32> {
     let (major, minor) = said.trim().trim_start_matches('v').split_once('.')?;
     let minor: u32 = minor.parse().ok()?;
-    Some(
-        major
-            .parse::<u32>()
-            .ok()?
-            .checked_mul(100)?
-            .checked_add(minor)?,
-    )
+    let major = major.parse::<u32>().ok()?;
+    major.checked_mul(100)?.checked_add(minor)
 }
 
 /// Returns a version line without the program's name: `gcc-12 (Debian 12.2.0-14) 12.2.0` and
