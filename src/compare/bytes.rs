@@ -1,6 +1,7 @@
 //! Where the bytes of two sections differ: as strings where they are such, and as runs otherwise.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::archive;
 use super::differences::{Difference, Excerpt};
@@ -117,7 +118,9 @@ fn runs_as(
                 section: section.to_owned(),
                 offset: at as u64,
                 symbol: symbol(at as u64),
-                inside: archive::time_of(first, at..at + one.len()).map(str::to_owned),
+                inside: archive::time_of(first, at..at + one.len())
+                    .or_else(|| seconds(section, first, second, at..at + one.len()))
+                    .map(str::to_owned),
                 first: Excerpt::of(one),
                 second: Excerpt::of(two),
             },
@@ -161,6 +164,24 @@ fn runs_as(
     if let Some((from, to)) = run {
         add(from, &first[from..to], &second[from..to]);
     }
+}
+
+/// Returns `seconds` if a run of bytes of data is a part of one word that stands aligned and counts
+/// seconds of the Unix epoch in both. The first byte or two are the same in times that are near.
+fn seconds(section: &str, first: &[u8], second: &[u8], run: Range<usize>) -> Option<&'static str> {
+    /// 2014 and 2040.
+    const EPOCHS: Range<u32> = 1_388_534_400..2_208_988_800;
+    const WORD: usize = 4;
+    let at = run.start / WORD * WORD;
+    if section.starts_with(".text") || first.len() != second.len() || run.end > at + WORD {
+        return None;
+    }
+    let word = |data: &[u8]| <[u8; WORD]>::try_from(data.get(at..at + WORD)?).ok();
+    let (one, two) = (word(first)?, word(second)?);
+    [u32::from_le_bytes, u32::from_be_bytes]
+        .iter()
+        .any(|number| EPOCHS.contains(&number(one)) && EPOCHS.contains(&number(two)))
+        .then_some("seconds")
 }
 
 /// Returns the string around a run of bytes, and how far before the run it begins; `None` if what is

@@ -100,7 +100,8 @@ pub enum Difference {
         offset: u64,
         /// What the symbol table says is there, in the first module.
         symbol: Option<String>,
-        /// The format of an archive inside of the section, if this lies in the time of its header.
+        /// What these bytes are a part of: the time in the header of an archive, by its format, or
+        /// `seconds`, if they belong to a number that in both is a time of these decades.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         inside: Option<String>,
         first: Excerpt,

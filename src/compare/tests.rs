@@ -32,14 +32,14 @@ use crate::ko::testing::{Form, Piece, build_id_note, module, pieces};
 const PATH: &str = "x.ko";
 
 /// Returns the module of the tests with one section changed.
-fn with(form: Form, change: impl FnOnce(&mut Vec<Piece>)) -> Vec<u8> {
+pub(super) fn with(form: Form, change: impl FnOnce(&mut Vec<Piece>)) -> Vec<u8> {
     let mut all = pieces(form);
     change(&mut all);
     form.file(&all)
 }
 
 /// Changes the bytes of a section.
-fn changed(name: &'static str, data: &[u8]) -> Vec<u8> {
+pub(super) fn changed(name: &'static str, data: &[u8]) -> Vec<u8> {
     with(Form::AMD64, |all| {
         let piece = all.iter_mut().find(|piece| piece.name == name);
         piece.expect("it is there").data = data.to_vec();
@@ -65,7 +65,7 @@ const KERNEL: BtfBase = BtfBase {
 
 /// Writes two types of a module that refer to each other, in one order or the other. `kind` is that
 /// of what the pointer points to.
-fn types(is_turned: bool, size: u32) -> Vec<u8> {
+pub(super) fn types(is_turned: bool, size: u32) -> Vec<u8> {
     let (structure, pointer) = if is_turned {
         (1001, 1000)
     } else {
@@ -89,7 +89,7 @@ fn types(is_turned: bool, size: u32) -> Vec<u8> {
     bytes
 }
 
-fn with_types(types: Vec<u8>) -> Vec<u8> {
+pub(super) fn with_types(types: Vec<u8>) -> Vec<u8> {
     with(Form::AMD64, |all| all.push(Piece::plain(".BTF", types)))
 }
 

@@ -7,13 +7,10 @@ use super::{Cause, Confidence, Evidence, order, texts};
 use crate::compare::{Difference, Differences, Excerpt};
 use crate::source::Suspicion;
 
-/// How many bytes of no meaning a random constant has.
-const RANDOM: std::ops::RangeInclusive<u64> = 3..=64;
+/// How many bytes of no meaning a random constant has; fewer may as well count something.
+const RANDOM: std::ops::RangeInclusive<u64> = 4..=64;
 /// How many places of random bytes are believed before it is code that differs.
 const MOST_RANDOM: usize = 4;
-/// 2014 and 2040, and how far apart two builds may be, in seconds.
-const EPOCHS: std::ops::Range<u32> = 1_388_534_400..2_208_988_800;
-const APART: u32 = 3 * 366 * 86_400;
 
 /// Returns the cause of another order, by the lines of the source that list files.
 pub(super) fn order_of(suspicions: &[Suspicion]) -> Cause {
@@ -201,7 +198,7 @@ fn by_itself(place: &Difference, context: &Context<'_>) -> Vec<(Cause, Confidenc
             second,
             ..
         } => {
-            if inside.is_some() {
+            if inside.as_ref().is_some_and(|inside| inside != "seconds") {
                 return vec![(Cause::ClockArchive, Confidence::Certain)];
             }
             if let Some((one, two)) = context.surroundings
@@ -215,7 +212,7 @@ fn by_itself(place: &Difference, context: &Context<'_>) -> Vec<(Cause, Confidenc
                     return causes;
                 }
             }
-            if are_epochs(first, second) {
+            if inside.is_some() {
                 return vec![(Cause::ClockGenerated, Confidence::Likely)];
             }
             Vec::new()
@@ -239,23 +236,6 @@ fn by_itself(place: &Difference, context: &Context<'_>) -> Vec<(Cause, Confidenc
         | Difference::Symbol { .. }
         | Difference::Version { .. } => Vec::new(),
     }
-}
-
-/// Returns true if two numbers of four bytes are both times of these decades, and near each other.
-fn are_epochs(first: &Excerpt, second: &Excerpt) -> bool {
-    let read = |excerpt: &Excerpt| {
-        let bytes: Option<[u8; 4]> = hex::decode(&excerpt.hex).ok()?.try_into().ok();
-        bytes
-    };
-    let (Some(one), Some(two)) = (read(first), read(second)) else {
-        return false;
-    };
-    [u32::from_le_bytes, u32::from_be_bytes]
-        .iter()
-        .any(|number| {
-            let (one, two) = (number(one), number(two));
-            EPOCHS.contains(&one) && EPOCHS.contains(&two) && one.abs_diff(two) < APART
-        })
 }
 
 /// Returns what all places that are left together look like.
