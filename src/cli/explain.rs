@@ -11,7 +11,7 @@ use crate::image::ImageReproduction;
 use crate::ledger::Ledger;
 use crate::name::CellId;
 use crate::recipe::{BuildSpec, MAX_SPEC};
-use crate::report::{CellDocument, explain, print_history};
+use crate::report::{CausesDocument, CellDocument, explain, print_catalogue, print_history};
 use crate::run::assess_cell;
 use crate::state::{self, State};
 use crate::store::Store;
@@ -20,19 +20,29 @@ use crate::store::Store;
 pub(crate) struct Arguments {
     /// The cell's id, with or without its package version, any part of it that names one cell alone,
     /// or its directory below `out/`; or a module, with another behind it
-    #[arg(value_name = "CELL|FILE")]
-    cell: String,
+    #[arg(value_name = "CELL|FILE", required_unless_present = "causes")]
+    cell: Option<String>,
     /// A second module: the two are held against each other, wherever they are from
     #[arg(value_name = "FILE")]
     with: Option<PathBuf>,
     /// Hand the two modules to diffoscope as well
     #[arg(long, requires = "with")]
     diffoscope: bool,
+    /// List every cause of a difference that is known, with what it looks like and what helps
+    #[arg(long, conflicts_with_all = ["cell", "with"])]
+    causes: bool,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusal> {
+    let Some(cell) = &arguments.cell else {
+        match arguments.format {
+            Format::Json => answer_json(&CausesDocument::all())?,
+            Format::Human => answer(print_catalogue)?,
+        }
+        return Ok(Exit::Success);
+    };
     if let Some(second) = &arguments.with {
         if arguments.diffoscope && arguments.format == Format::Json {
             return Err(Refusal::new(
@@ -41,13 +51,13 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
             )
             .hint("leave one of them out".to_owned()));
         }
-        let first = Path::new(&arguments.cell);
+        let first = Path::new(cell);
         return explain_pair::run(first, second, arguments.format, arguments.diffoscope);
     }
     let state = recorded(common)?;
     let ledger = Ledger::open(&state.ledger())?;
-    let id = find(&ledger, &state, &arguments.cell)?;
-    let cell = ledger.cell(&id)?.ok_or_else(|| unknown(&arguments.cell))?;
+    let id = find(&ledger, &state, cell)?;
+    let cell = ledger.cell(&id)?.ok_or_else(|| unknown(cell))?;
     let assessment = assess_cell(&ledger, &cell)?;
     let over_time = ledger.cell_history(&id)?;
     match arguments.format {

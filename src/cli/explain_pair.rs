@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::cli::{Format, Refusal, answer, answer_json};
+use crate::compare::cause::{Context, causes};
 use crate::compare::{Basis, Layer, Which, differences};
 use crate::exit::Exit;
 use crate::ko;
@@ -31,11 +32,12 @@ pub(crate) fn run(
         .caused_by(&error)
         .hint("a module is a `.ko`, or one as `.ko.gz`, `.ko.xz` or `.ko.zst`".to_owned())
     })?;
+    let named = causes(&found, &Context::default());
     let (first_name, second_name) = (first.display().to_string(), second.display().to_string());
     let names = [first_name.as_str(), second_name.as_str()];
     match format {
-        Format::Json => answer_json(&PairDocument::new(names, &found))?,
-        Format::Human => answer(|out| explain_pair(out, names, &found))?,
+        Format::Json => answer_json(&PairDocument::new(names, &found, &named))?,
+        Format::Human => answer(|out| explain_pair(out, names, &found, &named))?,
     }
     if diffoscope {
         hand_over(first, second)?;

@@ -40,6 +40,10 @@ pub struct ModuleView {
     pub btf_types: Option<u64>,
     /// Where the kernel's own types were taken to end, where that could be seen.
     pub btf_base: Option<BtfBase>,
+    /// True if it wants the symbol that a compiler's plugin mixes constants of its own into (Linux,
+    /// `scripts/gcc-plugins/latent_entropy_plugin.c`).
+    #[serde(default)]
+    pub latent_entropy: bool,
     pub sections: Vec<SectionFacts>,
 }
 
@@ -96,13 +100,21 @@ pub enum Difference {
         offset: u64,
         /// What the symbol table says is there, in the first module.
         symbol: Option<String>,
+        /// What these bytes are a part of: the time in the header of an archive, by its format, or
+        /// `seconds`, if they belong to a number that in both is a time of these decades.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inside: Option<String>,
         first: Excerpt,
         second: Excerpt,
     },
-    /// A string of a section of strings, where only one of the modules has it.
+    /// A string, where only one of the modules has it.
     Text {
         section: String,
         offset: u64,
+        /// What the symbol table says is there, in the first module, where it is no section of
+        /// strings alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        symbol: Option<String>,
         /// Exactly one of both, unless the same place has one in each.
         first: Option<String>,
         second: Option<String>,
@@ -151,7 +163,7 @@ impl Excerpt {
     /// The most bytes that are shown of one run.
     pub const MOST: usize = 48;
 
-    pub(super) fn of(run: &[u8]) -> Self {
+    pub(crate) fn of(run: &[u8]) -> Self {
         let shown = &run[..run.len().min(Self::MOST)];
         let is_text = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
         Self {

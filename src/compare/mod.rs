@@ -1,6 +1,8 @@
 //! Reference against rebuild. Pure.
 
+mod archive;
 mod bytes;
+pub mod cause;
 mod differences;
 mod form;
 mod inquiry;
@@ -19,6 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Sha256Digest;
 use crate::ko::BtfBase;
 use crate::outcome::{BuiltModule, ModuleFile};
+
+use cause::{Context, Named};
 
 pub use differences::{
     Difference, Differences, Excerpt, ModuleView, SectionDifference, SectionFacts,
@@ -81,6 +85,9 @@ pub struct ModuleDifference {
     /// How many places more were found.
     #[serde(default, skip_serializing_if = "is_none_left")]
     pub left_out: u64,
+    /// Why they differ; empty in records of before causes were named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Named>,
 }
 
 fn is_none_left(count: &u64) -> bool {
@@ -114,14 +121,15 @@ pub fn differing<'a>(
         .collect()
 }
 
-/// Says in which sections and places two modules of one path differ. `base` is where the types of the
-/// kernel end that both were built against, as recorded.
+/// Says in which sections and places two modules of one path differ, and why. `base` is where the types
+/// of the kernel end that both were built against, as recorded.
 pub fn explain(
     path: &str,
     digests: (Option<Sha256Digest>, Option<Sha256Digest>),
     reference: Option<&ModuleFile>,
     rebuild: Option<&ModuleFile>,
     base: Option<BtfBase>,
+    context: &Context<'_>,
 ) -> ModuleDifference {
     let mut difference = ModuleDifference {
         path: path.to_owned(),
@@ -133,6 +141,7 @@ pub fn explain(
         agreement: None,
         places: Vec::new(),
         left_out: 0,
+        causes: Vec::new(),
     };
     let (Some(reference), Some(rebuild)) = (reference, rebuild) else {
         difference.note = Some("only one of the attempts made it".to_owned());
@@ -140,6 +149,7 @@ pub fn explain(
     };
     match differences(&reference.bytes, &rebuild.bytes, Basis::Recorded(base)) {
         Ok(found) => {
+            difference.causes = cause::causes(&found, context);
             if found.sections.is_empty() {
                 difference.note =
                     Some("every section is the same; the bytes outside them differ".to_owned());

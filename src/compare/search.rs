@@ -77,6 +77,9 @@ fn view(apart: &Apart<'_>, bytes: usize, basis: Basis) -> ModuleView {
             .map(hex::encode),
         btf_types: btf.as_ref().map(|btf| btf.types.len() as u64),
         btf_base: btf.and_then(|_| layers::base(module, basis)),
+        latent_entropy: module.symbols.iter().any(|symbol| {
+            symbol.place == SymbolPlace::Undefined && symbol.name == b"latent_entropy"
+        }),
         sections: module
             .parts
             .iter()

@@ -26,19 +26,20 @@ fn a_module_that_only_one_attempt_made_is_a_difference() {
     assert_eq!((found[0].0, found[0].2), ("b.ko", None));
 }
 
+use super::cause::Context;
 use crate::ko::testing::{Form, Piece, build_id_note, module, pieces};
 
 const PATH: &str = "x.ko";
 
 /// Returns the module of the tests with one section changed.
-fn with(form: Form, change: impl FnOnce(&mut Vec<Piece>)) -> Vec<u8> {
+pub(super) fn with(form: Form, change: impl FnOnce(&mut Vec<Piece>)) -> Vec<u8> {
     let mut all = pieces(form);
     change(&mut all);
     form.file(&all)
 }
 
 /// Changes the bytes of a section.
-fn changed(name: &'static str, data: &[u8]) -> Vec<u8> {
+pub(super) fn changed(name: &'static str, data: &[u8]) -> Vec<u8> {
     with(Form::AMD64, |all| {
         let piece = all.iter_mut().find(|piece| piece.name == name);
         piece.expect("it is there").data = data.to_vec();
@@ -64,7 +65,7 @@ const KERNEL: BtfBase = BtfBase {
 
 /// Writes two types of a module that refer to each other, in one order or the other. `kind` is that
 /// of what the pointer points to.
-fn types(is_turned: bool, size: u32) -> Vec<u8> {
+pub(super) fn types(is_turned: bool, size: u32) -> Vec<u8> {
     let (structure, pointer) = if is_turned {
         (1001, 1000)
     } else {
@@ -88,7 +89,7 @@ fn types(is_turned: bool, size: u32) -> Vec<u8> {
     bytes
 }
 
-fn with_types(types: Vec<u8>) -> Vec<u8> {
+pub(super) fn with_types(types: Vec<u8>) -> Vec<u8> {
     with(Form::AMD64, |all| all.push(Piece::plain(".BTF", types)))
 }
 
@@ -304,6 +305,7 @@ fn places_are_told_as_what_they_are() {
             section: ".text".to_owned(),
             offset: 8,
             symbol: None,
+            inside: None,
             first: bytes(b"\xc3", None),
             second: bytes(b"\xc4", None),
         }
@@ -313,6 +315,7 @@ fn places_are_told_as_what_they_are() {
         Difference::Text {
             section: ".rodata.str1.1".to_owned(),
             offset: 6,
+            symbol: None,
             first: Some("world".to_owned()),
             second: Some("World".to_owned()),
         }
@@ -366,7 +369,14 @@ fn a_comparison_says_by_what_it_agrees() {
         );
         let (one, two) = (file(&first), file(second));
         Comparison {
-            differences: vec![explain(PATH, digests, Some(&one), Some(&two), None)],
+            differences: vec![explain(
+                PATH,
+                digests,
+                Some(&one),
+                Some(&two),
+                None,
+                &Context::default(),
+            )],
             metadata_equal: true,
         }
     };

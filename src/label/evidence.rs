@@ -285,6 +285,7 @@ mod tests {
                 with_these: 2,
                 doubts: Vec::new(),
                 finding: None,
+                causes: Vec::new(),
             }),
             metadata_equal: Some(true),
             interface: Some(Interface::Packages(PackagedInterface {

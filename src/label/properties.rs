@@ -228,6 +228,7 @@ fn rebuilds() -> impl Strategy<Value = Rebuilds> {
                 varied,
                 with_these,
                 doubts,
+                causes: Vec::new(),
                 finding,
             },
         )

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::compare::cause::{Cause, Confidence, Named};
 use crate::compare::{Answer, Normalisation, rate_not_excluded};
 use crate::label::Grade;
 use crate::variation::Axis;
@@ -32,6 +33,9 @@ pub struct Rebuilds {
     pub doubts: Vec<String>,
     /// What makes some differ, where that was looked for to its end.
     pub finding: Option<Answer>,
+    /// Why some differ, the most certain first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Named>,
 }
 
 fn is_zero(count: &u32) -> bool {
@@ -121,6 +125,24 @@ fn agreeing(rebuilds: &Rebuilds) -> (Grade, String) {
 }
 
 fn differing(rebuilds: &Rebuilds) -> (Grade, String) {
+    let (grade, because) = without_cause(rebuilds);
+    let cause = match rebuilds.causes.first() {
+        None => String::new(),
+        Some(named) if named.cause == Cause::Unexplained => {
+            "; no cause that is known accounts for it".to_owned()
+        }
+        Some(named) => {
+            let sure = match named.confidence {
+                Confidence::Certain => "the cause is",
+                Confidence::Likely => "the cause is likely",
+            };
+            format!("; {sure} {} (`{}`)", named.cause.entry().noun, named.cause)
+        }
+    };
+    (grade, because + &cause)
+}
+
+fn without_cause(rebuilds: &Rebuilds) -> (Grade, String) {
     let other = rebuilds.different + rebuilds.normalised;
     let total = rebuilds.same + other;
     let count = format!("{other} of {total} rebuilds gave other bits");
@@ -207,6 +229,7 @@ mod tests {
             with_these: same,
             doubts: Vec::new(),
             finding: None,
+            causes: Vec::new(),
         }
     }
 

@@ -91,6 +91,7 @@ fn compared(is_same: bool) -> Comparison {
         agreement: None,
         places: Vec::new(),
         left_out: 0,
+        causes: Vec::new(),
     };
     Comparison {
         differences: if is_same {

@@ -11,6 +11,7 @@ use crate::label::Label;
 use crate::ledger::AttemptRecord;
 use crate::outcome::Outcome;
 use crate::recipe::BuildSpec;
+use crate::report::causes::print_causes;
 use crate::report::pair::place_shown;
 use crate::report::preparations::{print_kernel_source, print_preparations};
 use crate::report::{log_name, reproduced};
@@ -89,6 +90,9 @@ fn print_label(to: &mut impl Write, label: &Label) -> io::Result<()> {
         }
     }
     writeln!(to, "  {:<15}  {}", "image", label.freshness)?;
+    if let Some(rebuilds) = &label.rebuilds {
+        print_causes(to, &rebuilds.causes, "  ")?;
+    }
     for finding in &label.findings {
         let (gate, module) = (finding.gate, &finding.module);
         writeln!(to, "  finding: {module} does not pass `{gate}`")?;

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::causes::print_causes;
+use crate::compare::cause::Named;
 use crate::compare::{Agreement, Difference, Differences, Excerpt, Layer};
 
 /// How many sections and places are printed.
@@ -20,16 +22,18 @@ pub struct PairDocument<'a> {
     same: bool,
     #[serde(flatten)]
     differences: &'a Differences,
+    causes: &'a [Named],
 }
 
 impl<'a> PairDocument<'a> {
     /// Puts the document together.
-    pub fn new(files: [&'a str; 2], differences: &'a Differences) -> Self {
+    pub fn new(files: [&'a str; 2], differences: &'a Differences, causes: &'a [Named]) -> Self {
         Self {
             schema_version: 1,
             files,
             same: is_same(differences),
             differences,
+            causes,
         }
     }
 }
@@ -39,16 +43,18 @@ fn is_same(differences: &Differences) -> bool {
     layer == Some(Layer::File)
 }
 
-/// Prints the layers, what differs and the first places.
+/// Prints the causes, the layers, what differs and the first places.
 pub fn explain_pair(
     to: &mut impl Write,
     [first, second]: [&str; 2],
     differences: &Differences,
+    causes: &[Named],
 ) -> io::Result<()> {
     if is_same(differences) {
         return writeln!(to, "{first} and {second} are the same, bit by bit");
     }
     writeln!(to, "{first} and {second} differ")?;
+    print_causes(to, causes, "  ")?;
     for layer in Layer::ALL {
         let (one, two) = (&differences.first.layers, &differences.second.layers);
         let (one, two) = (one.get(layer), two.get(layer));
@@ -142,6 +148,7 @@ pub(super) fn place_shown(place: &Difference) -> String {
             section,
             offset,
             symbol,
+            inside: _,
             first,
             second,
         } => format!(
@@ -153,11 +160,12 @@ pub(super) fn place_shown(place: &Difference) -> String {
         Difference::Text {
             section,
             offset,
+            symbol,
             first,
             second,
         } => format!(
             "{}: {} | {}",
-            at(section, *offset, &None),
+            at(section, *offset, symbol),
             or_none(first),
             or_none(second)
         ),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{Fingerprint, SuiteRecord};
+use crate::compare::cause::{Named, blame, together};
 use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire, rate_not_excluded};
 use crate::gate::Verdict;
 use crate::label::{
@@ -382,6 +383,10 @@ fn rebuilds(
         .cloned()
         .unwrap_or_default();
     let with_these = with(&varied);
+    let finding = match inquire(&trials) {
+        Inquiry::Over(answer) => Some(answer),
+        Inquiry::Try(_) => None,
+    };
     Rebuilds {
         same,
         normalised,
@@ -393,10 +398,23 @@ fn rebuilds(
         doubts: shuffled_btf(cell, reference, with_these)
             .into_iter()
             .collect(),
-        finding: match inquire(&trials) {
-            Inquiry::Over(answer) => Some(answer),
-            Inquiry::Try(_) => None,
-        },
+        causes: named_causes(cell, comparisons, finding.as_ref()),
+        finding,
+    }
+}
+
+/// Returns why rebuilds differ: what their bytes say, held against what an inquiry came to.
+fn named_causes(
+    cell: &CellRecord,
+    comparisons: &[(u32, Comparison)],
+    finding: Option<&Answer>,
+) -> Vec<Named> {
+    let suspicions = &cell.source.suspicions;
+    let each = comparisons.iter().flat_map(|(_, found)| &found.differences);
+    let named = together(each.flat_map(|found| found.causes.clone()), suspicions);
+    match finding {
+        Some(answer) => blame(named, answer, suspicions),
+        None => named,
     }
 }
 

@@ -10,6 +10,7 @@ use futures_util::future::{BoxFuture, maybe_done};
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use crate::compare::cause::{Context, Surroundings};
 use crate::compare::{self, AttemptFacts, Comparison};
 use crate::digest::Sha256Digest;
 use crate::engine::{End, EngineFailure, Execution, Locations, Observed};
@@ -354,7 +355,21 @@ impl CellTask {
             if number == 0 || compared.iter().chain(&new).any(is_known) {
                 continue;
             }
-            let differences = differences(&self.workshop.store, &of_reference, &of_rebuild, base)?;
+            let surroundings =
+                |attempt: &AttemptRecord| Surroundings::of(&attempt.variation, &attempt.reached);
+            let sealed = |attempt: &AttemptRecord| {
+                attempt.observed.as_ref().is_some_and(Observed::is_sealed)
+            };
+            let (one, two) = (surroundings(reference), surroundings(rebuild));
+            let context = Context {
+                surroundings: Some((&one, &two)),
+                suspicions: &self.cell.source.suspicions,
+                same_source: true,
+                open: !(sealed(reference) && sealed(rebuild)),
+                answer: None,
+            };
+            let (store, of) = (&self.workshop.store, (&of_reference[..], &of_rebuild[..]));
+            let differences = differences(store, of, base, &context)?;
             let agreed = compare::as_agreed(&of_reference, &of_rebuild, &differences);
             let comparison = Comparison {
                 differences,
@@ -425,9 +440,9 @@ fn keep(
 
 fn differences(
     store: &Store,
-    reference: &[BuiltModule],
-    rebuild: &[BuiltModule],
+    (reference, rebuild): (&[BuiltModule], &[BuiltModule]),
     base: Option<BtfBase>,
+    context: &Context<'_>,
 ) -> Result<Vec<compare::ModuleDifference>, StoreError> {
     let open = |path: &str, digest: Option<Sha256Digest>| {
         digest
@@ -449,6 +464,7 @@ fn differences(
                 a.as_ref(),
                 b.as_ref(),
                 base,
+                context,
             ))
         })
         .collect()

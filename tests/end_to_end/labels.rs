@@ -110,6 +110,17 @@ fn a_module_that_holds_its_path_is_partial() {
     assert_eq!(cell["label"]["tier"], "partial", "{cell:#}");
     let sets = &cell["label"]["rebuilds"]["finding"]["sets"];
     assert_eq!(*sets, serde_json::json!([["build-path"]]));
+    let cause = &cell["label"]["rebuilds"]["causes"][0];
+    assert_eq!(cause["cause"], "build-path-generated", "{cause:#}");
+    assert_eq!(cause["confidence"], "certain");
+    let because = reason(&cell, "reproducibility")["because"].to_string();
+    assert!(because.contains("(`build-path-generated`)"), "{because}");
+    let recorded = &cell["comparisons"][0]["differences"][0]["causes"][0];
+    assert_eq!(recorded["cause"], "build-path-generated");
+    assert_eq!(
+        cell["label"]["rebuilds"]["causes"].as_array().map(Vec::len),
+        Some(1)
+    );
     let sections = sections(&cell);
     assert!(
         sections.iter().any(|name| name.starts_with(".rodata")),
@@ -124,6 +135,22 @@ fn a_module_that_holds_its_path_is_partial() {
 fn a_module_with_a_random_constant_is_irreproducible() {
     let cell = labelled("random-constant", 31);
     assert_eq!(cell["label"]["tier"], "irreproducible");
+    let causes = cell["label"]["rebuilds"]["causes"]
+        .as_array()
+        .expect("causes");
+    let [cause] = causes.as_slice() else {
+        panic!("{causes:#?}");
+    };
+    // Of four random bytes one may be the same twice, and fewer are not called random.
+    let named = cause["cause"].as_str();
+    assert!(
+        matches!(named, Some("random-bytes" | "unexplained")),
+        "{cause:#}"
+    );
+    assert_eq!(
+        cause["source"]["rule"].as_str(),
+        named.filter(|n| *n == "random-bytes").map(|_| "random")
+    );
     let sections = sections(&cell);
     assert!(
         sections.iter().any(|name| name.ends_with(".text")),

@@ -136,6 +136,13 @@ fn the_axis_that_does_it_is_found() {
         let finding = &cell["label"]["rebuilds"]["finding"];
         assert_eq!(finding["kind"], "axes", "{fixture}: {cell:#}");
         assert_eq!(finding["sets"], json!([[axis]]), "{fixture}");
+        let causes = cell["label"]["rebuilds"]["causes"]
+            .as_array()
+            .expect("causes");
+        assert_eq!(causes.len(), 1, "{fixture}: {causes:#?}");
+        assert_eq!(causes[0]["cause"], axis, "{fixture}: {causes:#?}");
+        assert_eq!(causes[0]["confidence"], "certain", "{fixture}");
+        assert_eq!(causes[0]["source"]["path"], "Kbuild", "{fixture}");
         assert_eq!(reproducibility(&cell)["grade"], "fixed", "{fixture}");
         assert_eq!(cell["label"]["tier"], "partial", "{fixture}: {cell:#}");
     }

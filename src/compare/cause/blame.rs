@@ -1,0 +1,107 @@
+//! What the answer of an inquiry makes of causes that were read from bytes.
+
+use std::collections::BTreeSet;
+
+use super::named::Found;
+use super::open::order_of;
+use super::{Cause, Confidence, Named};
+use crate::compare::Answer;
+use crate::source::Suspicion;
+use crate::variation::Axis;
+
+/// Holds causes against what an inquiry came to: an axis that was found makes its cause certain, and
+/// gives its name to what no bytes tell.
+pub fn blame(named: Vec<Named>, answer: &Answer, suspicions: &[Suspicion]) -> Vec<Named> {
+    let mut found = Found::default();
+    match answer {
+        Answer::Same | Answer::Unsteady { .. } => return named,
+        Answer::Noise { .. } => {
+            for each in named {
+                let cause = match each.cause {
+                    Cause::LinkOrder => Cause::LinkOrderParallel,
+                    cause => cause,
+                };
+                let confidence = each.confidence;
+                found.add_all(cause, confidence, each);
+            }
+        }
+        Answer::Axes { sets, .. } => {
+            let axes: BTreeSet<Axis> = sets.iter().flatten().copied().collect();
+            let is_shown = |each: &Named| {
+                let axis = each.cause.entry().axis;
+                axis.is_some_and(|axis| axes.contains(&axis))
+            };
+            // The set that none of the causes stands for has to account for what is left.
+            let shown: BTreeSet<Axis> = named
+                .iter()
+                .filter(|each| is_shown(each))
+                .filter_map(|each| each.cause.entry().axis)
+                .collect();
+            let unshown: Vec<&BTreeSet<Axis>> =
+                sets.iter().filter(|set| set.is_disjoint(&shown)).collect();
+            let left: Option<BTreeSet<Axis>> = match (unshown.as_slice(), sets.as_slice()) {
+                ([only], _) => Some((*only).clone()),
+                ([], [only]) => Some(only.clone()),
+                (_, _) => None,
+            };
+            for each in named {
+                let confidence = each.confidence;
+                let cause = each.cause;
+                match &left {
+                    _ if is_shown(&each) => found.add_all(cause, Confidence::Certain, each),
+                    Some(set) if is_open(&each) => {
+                        for axis in set {
+                            let blamed = of(*axis, cause, suspicions);
+                            found.add_all(blamed, Confidence::Certain, each.clone());
+                        }
+                    }
+                    Some(_) | None => found.add_all(cause, confidence, each),
+                }
+            }
+        }
+    }
+    found.in_order(suspicions)
+}
+
+/// Returns true for what bytes alone do not tell: another axis may well be behind it.
+fn is_open(named: &Named) -> bool {
+    let is_guess = named.confidence == Confidence::Likely && named.cause.entry().axis.is_some();
+    let is_nameless = matches!(
+        named.cause,
+        Cause::Unexplained | Cause::RandomBytes | Cause::LinkOrder
+    );
+    is_guess || is_nameless
+}
+
+/// Returns the cause that an axis stands for where the bytes looked like another.
+fn of(axis: Axis, looked_like: Cause, suspicions: &[Suspicion]) -> Cause {
+    let is_order = matches!(
+        looked_like,
+        Cause::LinkOrder
+            | Cause::LinkOrderWildcard
+            | Cause::LinkOrderReaddir
+            | Cause::LinkOrderParallel
+    );
+    match axis {
+        Axis::FileOrder => match order_of(suspicions) {
+            Cause::LinkOrder => Cause::LinkOrderReaddir,
+            known => known,
+        },
+        Axis::Cpus if is_order => Cause::LinkOrderParallel,
+        Axis::BuildPath
+        | Axis::HeaderPath
+        | Axis::HostName
+        | Axis::User
+        | Axis::Home
+        | Axis::Locale
+        | Axis::TimeZone
+        | Axis::Clock
+        | Axis::Umask
+        | Axis::Environment
+        | Axis::Cpus
+        | Axis::Kernel
+        | Axis::PathOrder
+        | Axis::Terminal
+        | Axis::Memory => Cause::of_axis(axis),
+    }
+}

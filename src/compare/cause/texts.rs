@@ -1,0 +1,185 @@
+//! Strings that only one of two modules has, each beside the one that it most likely stands for.
+
+use super::find::Context;
+use super::named::Found;
+use super::{Cause, Confidence, Evidence, shape};
+use crate::compare::{Difference, Differences};
+use crate::variation::Axis;
+
+/// Says whether two strings belong together.
+type Alike<'a> = &'a dyn Fn(&str, &str) -> bool;
+
+/// A string of each module, as they are beside each other.
+struct Pair<'a> {
+    section: &'a str,
+    offset: u64,
+    symbol: Option<&'a str>,
+    first: Option<&'a str>,
+    second: Option<&'a str>,
+}
+
+/// Names the causes that strings show, and returns the places that show none.
+pub(super) fn name(
+    pair: &Differences,
+    context: &Context<'_>,
+    found: &mut Found,
+) -> Vec<Difference> {
+    let mut open = Vec::new();
+    for text in pairs(pair, context) {
+        let (section, offset) = (text.section, text.offset);
+        let place = Difference::Text {
+            section: section.to_owned(),
+            offset,
+            symbol: text.symbol.map(str::to_owned),
+            first: text.first.map(str::to_owned),
+            second: text.second.map(str::to_owned),
+        };
+        let causes = match (text.first, text.second) {
+            (Some(first), Some(second)) => of_texts(section, first, second, context),
+            (Some(_), None) | (None, Some(_)) | (None, None) => Vec::new(),
+        };
+        for (cause, confidence) in &causes {
+            found.add(*cause, *confidence, Evidence::of(&place));
+        }
+        if causes.is_empty() {
+            open.push(place);
+        }
+    }
+    open
+}
+
+/// Returns what tells two texts apart: the surroundings of their builds, or what they look like.
+pub(super) fn of_texts(
+    section: &str,
+    first: &str,
+    second: &str,
+    context: &Context<'_>,
+) -> Vec<(Cause, Confidence)> {
+    if let Some((one, two)) = context.surroundings {
+        let axes = one.tell_apart(two, first, second);
+        if !axes.is_empty() {
+            let of = |axis| (of_axis(axis, section, first), Confidence::Certain);
+            return axes.into_iter().map(of).collect();
+        }
+    }
+    if section.starts_with(".debug") {
+        if let (Some(one), Some(two)) = (assembler(first), assembler(second))
+            && one != two
+        {
+            return vec![(Cause::BinutilsVersion, Confidence::Certain)];
+        }
+        if let (Some(one), Some(two)) = (options(first), options(second))
+            && one != two
+        {
+            return vec![(Cause::CompilerFlags, Confidence::Certain)];
+        }
+    }
+    shape::look(section, first, second)
+}
+
+/// Returns the cause that an axis stands for in a text.
+fn of_axis(axis: Axis, section: &str, text: &str) -> Cause {
+    let is_debug = section.starts_with(".debug");
+    match axis {
+        Axis::BuildPath if is_debug => Cause::BuildPathDebug,
+        Axis::BuildPath if shape::is_source(text) => Cause::BuildPathCode,
+        Axis::Clock if shape::is_macro(text) => Cause::ClockCode,
+        Axis::BuildPath
+        | Axis::HeaderPath
+        | Axis::HostName
+        | Axis::User
+        | Axis::Home
+        | Axis::Locale
+        | Axis::TimeZone
+        | Axis::Clock
+        | Axis::Umask
+        | Axis::Environment
+        | Axis::Cpus
+        | Axis::FileOrder
+        | Axis::Kernel
+        | Axis::PathOrder
+        | Axis::Terminal
+        | Axis::Memory => Cause::of_axis(axis),
+    }
+}
+
+/// Returns the assembler that a text of debug information names.
+fn assembler(text: &str) -> Option<&str> {
+    text.starts_with("GNU AS ").then_some(text)
+}
+
+/// Returns the options of a compiler that names itself with them (`DW_AT_producer`).
+fn options(text: &str) -> Option<&str> {
+    let is_named = text.starts_with("GNU C") || text.starts_with("clang version");
+    is_named.then(|| text.find(" -").map_or("", |at| &text[at..]))
+}
+
+/// Puts beside each other the strings of a section that belong together; the lists differ in order.
+fn pairs<'a>(pair: &'a Differences, context: &Context<'_>) -> Vec<Pair<'a>> {
+    let mut all: Vec<Pair<'a>> = Vec::new();
+    let mut sections: Vec<&str> = Vec::new();
+    for place in &pair.places {
+        if let Difference::Text { section, .. } = place
+            && !sections.contains(&section.as_str())
+        {
+            sections.push(section);
+        }
+    }
+    for section in sections {
+        let mut firsts: Vec<(u64, Option<&str>, &str)> = Vec::new();
+        let mut seconds: Vec<&str> = Vec::new();
+        for place in &pair.places {
+            if let Difference::Text {
+                section: of,
+                offset,
+                symbol,
+                first,
+                second,
+            } = place
+                && of == section
+            {
+                firsts.extend(
+                    first
+                        .as_deref()
+                        .map(|text| (*offset, symbol.as_deref(), text)),
+                );
+                seconds.extend(second.as_deref());
+            }
+        }
+        let alike: [Alike<'_>; 3] = [
+            &|first, second| match context.surroundings {
+                Some((one, two)) => !one.tell_apart(two, first, second).is_empty(),
+                None => false,
+            },
+            &shape::are_one_file,
+            &|first, second| !shape::look(section, first, second).is_empty(),
+        ];
+        for are_alike in alike {
+            firsts.retain(|(offset, symbol, first)| {
+                let Some(at) = seconds.iter().position(|second| are_alike(first, second)) else {
+                    return true;
+                };
+                all.push(Pair {
+                    section,
+                    offset: *offset,
+                    symbol: *symbol,
+                    first: Some(*first),
+                    second: Some(seconds.remove(at)),
+                });
+                false
+            });
+        }
+        let most = firsts.len().max(seconds.len());
+        for n in 0..most {
+            let (first, second) = (firsts.get(n), seconds.get(n));
+            all.push(Pair {
+                section,
+                offset: first.map_or(0, |(offset, _, _)| *offset),
+                symbol: first.and_then(|(_, symbol, _)| *symbol),
+                first: first.map(|(_, _, text)| *text),
+                second: second.copied(),
+            });
+        }
+    }
+    all
+}

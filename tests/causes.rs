@@ -1,0 +1,264 @@
+//! Causes that are planted with the real compiler: each is named, and goes away by its fix.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// One cause, planted by a script that makes `out.ko` in a directory of its own. `$N` is 1 in the
+/// first build and 2 in the second; `$AWAY` is the compiler's option that maps the directory away.
+struct Row {
+    name: &'static str,
+    /// The files beside `main.c`.
+    before: &'static str,
+    after: &'static str,
+}
+
+const ROWS: [Row; 20] = [
+    Row {
+        name: "build-path-code",
+        before: "cc -c -O2 -DTEXT=__FILE__ -o out.ko $PWD/main.c",
+        after: "cc -c -O2 -DTEXT=__FILE__ -ffile-prefix-map=$PWD=. -o out.ko $PWD/main.c",
+    },
+    Row {
+        name: "build-path-debug",
+        before: "cc -c -g -o out.ko main.c",
+        after: "cc -c -g -ffile-prefix-map=$PWD=. -o out.ko main.c",
+    },
+    Row {
+        name: "build-path-generated",
+        before: r#"cc -c -DTEXT="\"in $PWD\"" -o out.ko main.c"#,
+        after: r#"cc -c -DTEXT="\"in module\"" -o out.ko main.c"#,
+    },
+    Row {
+        name: "header-path",
+        before: "h=$PWD/usr/src/linux-headers-6.1/include/linux; mkdir -p $h
+            echo '#define TEXT __FILE__ \"\"
+            static const char *const header_file = __FILE__;
+            const char *where(void) { return header_file; }' >$h/where.h
+            cc -c -include $h/where.h -UTEXT -DTEXT='\"x\"' -o out.ko main.c",
+        after: "h=$PWD/usr/src/linux-headers-6.1/include/linux; mkdir -p $h
+            echo 'static const char *const header_file = __FILE__;
+            const char *where(void) { return header_file; }' >$h/where.h
+            cc -c -ffile-prefix-map=$PWD/usr/src/= -include $h/where.h -o out.ko main.c",
+    },
+    Row {
+        name: "host-name",
+        before: r#"cc -c -DTEXT="\"on host $([ $N = 1 ] && echo alpha || echo beta-two)\"" -o out.ko main.c"#,
+        after: r#"cc -c -DTEXT="\"on host any\"" -o out.ko main.c"#,
+    },
+    Row {
+        name: "user",
+        before: r#"cc -c -DTEXT="\"built by $([ $N = 1 ] && echo ann || echo robert)\"" -o out.ko main.c"#,
+        after: r#"cc -c -DTEXT="\"built by us\"" -o out.ko main.c"#,
+    },
+    Row {
+        name: "locale",
+        before: r#"[ $N = 1 ] && l=C || l=C.UTF-8
+            echo 'int f() { int x; }' >t.c
+            text=$(LC_ALL=$l cc -fsyntax-only -Wunused-variable t.c 2>&1 | grep warning:)
+            cc -c -DTEXT="\"$text\"" -o out.ko main.c"#,
+        after: r#"[ $N = 1 ] && l=C || l=C.UTF-8; export LC_ALL=$l
+            echo 'int f() { int x; }' >t.c
+            text=$(LC_ALL=C cc -fsyntax-only -Wunused-variable t.c 2>&1 | grep warning:)
+            cc -c -DTEXT="\"$text\"" -o out.ko main.c"#,
+    },
+    Row {
+        name: "time-zone",
+        before: r#"[ $N = 1 ] && export TZ=UTC0 || export TZ=KMX-5:30
+            cc -c -DTEXT="\"$(date -d @1763711000 '+%Y-%m-%d %H:%M %z')\"" -o out.ko main.c"#,
+        after: r#"[ $N = 1 ] && export TZ=UTC0 || export TZ=KMX-5:30
+            cc -c -DTEXT="\"$(date -u -d @1763711000 '+%Y-%m-%d %H:%M %z')\"" -o out.ko main.c"#,
+    },
+    Row {
+        name: "clock-code",
+        before: "[ $N = 1 ] || sleep 1.1; cc -c -DTEXT=__TIME__ -o out.ko main.c",
+        after: "[ $N = 1 ] || sleep 1.1; export SOURCE_DATE_EPOCH=1763711000
+            cc -c -DTEXT=__TIME__ -o out.ko main.c",
+    },
+    Row {
+        name: "clock-generated",
+        before: r#"[ $N = 1 ] || sleep 1.1
+            cc -c -DTEXT="\"built at $(date -u '+%Y-%m-%dT%H:%M:%S')\"" -o out.ko main.c"#,
+        after: r#"[ $N = 1 ] || sleep 1.1; SOURCE_DATE_EPOCH=1763711000
+            when=$(date -u -d @$SOURCE_DATE_EPOCH '+%Y-%m-%dT%H:%M:%S')
+            cc -c -DTEXT="\"built at $when\"" -o out.ko main.c"#,
+    },
+    Row {
+        name: "clock-archive",
+        before: "echo firmware >blob; touch -d @176371${N}000 blob; gzip -k blob
+            echo '.data; .incbin \"blob.gz\"' >blob.s
+            cc -c main.c; cc -c blob.s; ld -r -o out.ko main.o blob.o",
+        after: "echo firmware >blob; touch -d @176371${N}000 blob; gzip -k -n blob
+            echo '.data; .incbin \"blob.gz\"' >blob.s
+            cc -c main.c; cc -c blob.s; ld -r -o out.ko main.o blob.o",
+    },
+    Row {
+        name: "random-bytes",
+        before: "n=$(od -An -N8 -tx8 /dev/urandom | tr -d ' '); cc -c -DNUMBER=0x$n -o out.ko main.c",
+        after: "cc -c -DNUMBER=0x123456789abcdef0 -o out.ko main.c",
+    },
+    Row {
+        name: "link-order",
+        before:
+            "for f in a b c; do echo \"int $f(int x) { return x * '$f'; }\" >$f.c; cc -c $f.c; done
+            [ $N = 1 ] && l='a.o b.o c.o' || l='c.o a.o b.o'
+            cc -c main.c; ld -r -o out.ko main.o $l",
+        after:
+            "for f in a b c; do echo \"int $f(int x) { return x * '$f'; }\" >$f.c; cc -c $f.c; done
+            [ $N = 1 ] && l='a.o b.o c.o' || l='c.o a.o b.o'
+            cc -c main.c; ld -r -o out.ko main.o $(printf '%s\\n' $l | sort)",
+    },
+    Row {
+        name: "repository-state",
+        before: r#"export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
+            g="git -c user.name=a -c user.email=a@example.org"
+            git init -q; git add main.c; $g commit -q -m one; $g tag -a -m v1 v1
+            [ $N = 1 ] || echo >>main.c
+            cc -c -DTEXT="\"$(git describe --dirty)\"" -o out.ko main.c"#,
+        after: r#"echo v1 >VERSION; cc -c -DTEXT="\"$(cat VERSION)\"" -o out.ko main.c"#,
+    },
+    Row {
+        name: "compiler-flags",
+        before: "cc -c -g -O$N $AWAY -o out.ko main.c",
+        after: "cc -c -g -O2 $AWAY -o out.ko main.c",
+    },
+    Row {
+        name: "compression",
+        before: "cc -c main.c; touch -d @176371${N}000 main.o; gzip -c main.o >out.ko",
+        after: "cc -c main.c; touch -d @176371${N}000 main.o; gzip -n -c main.o >out.ko",
+    },
+    Row {
+        name: "strip",
+        before: "cc -c -g $AWAY -o out.ko main.c; [ $N = 1 ] || strip -g out.ko",
+        after: "cc -c -g $AWAY -o out.ko main.c; strip -g out.ko",
+    },
+    Row {
+        name: "build-id-alone",
+        before: "cc -c -g main.c; ld -r --build-id=sha1 -o out.ko main.o; strip -g out.ko",
+        after: "cc -c -g $AWAY main.c; ld -r --build-id=sha1 -o out.ko main.o; strip -g out.ko",
+    },
+    Row {
+        name: "source-drift",
+        before: "[ $N = 1 ] || echo 'int more(int x) { return x + 1; }' >>main.c
+            cc -c -o out.ko main.c",
+        after: "cc -c -o out.ko main.c",
+    },
+    Row {
+        name: "unexplained",
+        before: r#"cc -c -DTEXT="\"$([ $N = 1 ] && echo first || echo second)\"" -o out.ko main.c"#,
+        after: r#"cc -c -DTEXT="\"first\"" -o out.ko main.c"#,
+    },
+];
+
+const MAIN: &str = r#"
+#ifndef TEXT
+#define TEXT "text"
+#endif
+#ifndef NUMBER
+#define NUMBER 0x1111111111111111
+#endif
+__attribute__((section(".modinfo"), used)) static const char license[] = "license=GPL";
+const char *text(void) { return TEXT; }
+unsigned long number(void) { return NUMBER; }
+"#;
+
+/// Builds in two directories whose names are of different length, and returns the modules.
+fn build(place: &Path, script: &str) -> [PathBuf; 2] {
+    ["1", "2"].map(|number| {
+        let below = if number == "1" { "one" } else { "another/one" };
+        let directory = place.join(below);
+        fs::create_dir_all(&directory).expect("a directory");
+        fs::write(directory.join("main.c"), MAIN).expect("a file");
+        let ran = Command::new("sh")
+            .args(["-e", "-c", script])
+            .current_dir(&directory)
+            .env_remove("SOURCE_DATE_EPOCH")
+            .env("N", number)
+            .env(
+                "AWAY",
+                format!("-ffile-prefix-map={}=.", directory.display()),
+            )
+            .output()
+            .expect("a shell");
+        assert!(
+            ran.status.success(),
+            "{script}\n{}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
+        directory.join("out.ko")
+    })
+}
+
+fn explain(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kmatrix"))
+        .arg("explain")
+        .args(arguments)
+        .output()
+        .expect("the program runs")
+}
+
+fn json(ran: &Output) -> Value {
+    serde_json::from_slice(&ran.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&ran.stderr)))
+}
+
+#[test]
+fn each_cause_is_named_and_goes_away_by_its_fix() {
+    let mut wrong = Vec::new();
+    for row in &ROWS {
+        let place = tempfile::tempdir().expect("a directory");
+        let broken = build(&place.path().join("before"), row.before);
+        let pair = [&broken[0], &broken[1]].map(|path| path.to_str().expect("UTF-8"));
+        let ran = explain(&[pair[0], pair[1], "--format", "json"]);
+        assert_eq!(ran.status.code(), Some(31), "{}", row.name);
+        let answer = json(&ran);
+        let named: Vec<&str> = answer["causes"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|named| named["cause"].as_str())
+            .collect();
+        if named != [row.name] {
+            let (causes, places) = (&answer["causes"], &answer["places"]);
+            wrong.push(format!("{}: {named:?} {causes:#} {places:#}", row.name));
+            continue;
+        }
+        assert!(answer["causes"][0]["evidence"][0]["place"].is_string());
+        let people = explain(&pair);
+        let people = String::from_utf8_lossy(&people.stdout).into_owned();
+        assert!(people.contains(row.name), "{people}");
+        assert!(people.contains("fix: "), "{people}");
+
+        let fixed = build(&place.path().join("after"), row.after);
+        let pair = [&fixed[0], &fixed[1]].map(|path| path.to_str().expect("UTF-8"));
+        let ran = explain(&[pair[0], pair[1], "--format", "json"]);
+        let answer = json(&ran);
+        assert_eq!(ran.status.code(), Some(0), "{}: {answer:#}", row.name);
+        assert_eq!(answer["causes"].as_array().map(Vec::len), Some(0));
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_catalogue_says_which_fixes_are_tried_here() {
+    let listed = json(&explain(&["--causes", "--format", "json"]));
+    let causes = listed["causes"].as_array().expect("a list");
+    let tried: BTreeSet<&str> = causes
+        .iter()
+        .filter(|cause| cause["tried"].is_string())
+        .filter_map(|cause| cause["id"].as_str())
+        .collect();
+    let mut rows: BTreeSet<&str> = ROWS.iter().map(|row| row.name).collect();
+    // There is no fix to try.
+    rows.remove("unexplained");
+    assert_eq!(tried, rows);
+    let page = explain(&["--causes"]);
+    let page = String::from_utf8_lossy(&page.stdout).into_owned();
+    for cause in causes {
+        let heading = format!("## `{}`", cause["id"].as_str().expect("an id"));
+        assert!(page.contains(&heading), "{page}");
+    }
+}
