@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use kmatrix::catalog::Fingerprint;
 use kmatrix::catalog::openpgp::{OpenPgpError, PinnedKeys, SignedText, verify};
-use signing::{Key, NOW, at, clear_sign};
+use sequoia_openpgp::types::HashAlgorithm;
+use signing::{Key, NOW, at, clear_sign, clear_sign_over};
 
 const TEXT: &str = "Origin: Test\nSuite: bookworm\n-- dashes\nSHA256:\n a b c\n";
 
@@ -26,6 +27,24 @@ fn the_signed_text_comes_out_as_it_went_in() {
     let signed = verified(&clear_sign(TEXT, &[&key]), &key).expect("signed");
     assert_eq!(signed.text.trim_end(), TEXT.trim_end());
     assert_eq!(signed.signed_by, [key.fingerprint()]);
+}
+
+#[test]
+fn sha1_counts_for_what_a_certificate_says_of_itself_and_for_nothing_else() {
+    let old = Key::bound_by_sha1();
+    let signed = verified(&clear_sign(TEXT, &[&old]), &old).expect("signed");
+    assert_eq!(signed.signed_by, [old.fingerprint()]);
+    for key in [old, Key::new()] {
+        let file = clear_sign_over(HashAlgorithm::SHA1, TEXT, &[&key]);
+        let error = verified(&file, &key).expect_err("a weak digest");
+        assert!(
+            matches!(
+                error,
+                OpenPgpError::BadSignature { .. } | OpenPgpError::UnusableKey { .. }
+            ),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -14,8 +14,8 @@ use openpgp::parse::stream::{
     DetachedVerifierBuilder, GoodChecksum, MessageLayer, MessageStructure, VerificationError,
     VerificationHelper, VerifierBuilder,
 };
-use openpgp::policy::StandardPolicy;
-use openpgp::types::RevocationStatus;
+use openpgp::policy::{HashAlgoSecurity, StandardPolicy};
+use openpgp::types::{HashAlgorithm, RevocationStatus};
 use openpgp::{Cert, KeyHandle};
 
 use super::Fingerprint;
@@ -166,7 +166,7 @@ pub fn verify(
 ) -> Result<SignedText, OpenPgpError> {
     check_frame(file)?;
     let now = SystemTime::from(now);
-    let policy = StandardPolicy::at(now);
+    let policy = policy(now);
     let helper = Checked {
         keys,
         policy: &policy,
@@ -227,7 +227,7 @@ pub fn verify_detached_stream(
     now: jiff::Timestamp,
 ) -> Result<Vec<Fingerprint>, OpenPgpError> {
     let now = SystemTime::from(now);
-    let mut policy = StandardPolicy::at(now);
+    let mut policy = policy(now);
     policy.accept_packet_tag_version(openpgp::packet::Tag::Signature, 3);
     let helper = Checked {
         keys,
@@ -244,6 +244,21 @@ pub fn verify_detached_stream(
         .map_err(malformed)?;
     verifier.verify_reader(content).map_err(malformed)?;
     verifier.into_helper().outcome
+}
+
+/// Returns what the library takes as good at a time.
+///
+/// # Security
+///
+/// SHA-1 is taken for what a certificate says of itself, and for nothing else: to bind a key of their own
+/// to a certificate that is pinned by its fingerprint, somebody would need a second preimage, which nobody
+/// has for SHA-1, and not a collision, which anybody can buy. Half of the distributions still sign with
+/// certificates that were bound so. Signatures over data need SHA-2.
+fn policy<'a>(now: SystemTime) -> StandardPolicy<'a> {
+    let mut policy = StandardPolicy::at(now);
+    let property = HashAlgoSecurity::SecondPreImageResistance;
+    policy.accept_hash_property(HashAlgorithm::SHA1, property);
+    policy
 }
 
 /// Returns the text of a clear-signed file whatever its signature is worth; a file that is not signed

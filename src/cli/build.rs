@@ -15,7 +15,7 @@ use crate::digest::Sha256Digest;
 use crate::engine::Docker;
 use crate::exit::Exit;
 use crate::export;
-use crate::label::{Rollup, Tier, roll_up};
+use crate::label::{Rollup, Scope, Tier, roll_up, scope};
 use crate::ledger::{CellRecord, Ledger, RunRecord, RunStatus};
 use crate::lock::Sharing;
 use crate::matrix::Matrix;
@@ -125,6 +125,15 @@ pub(crate) async fn run(
     };
     let results = Results {
         plan: plan.digest,
+        scope: scope(
+            assessments
+                .iter()
+                .map(|assessment| (&assessment.cell.id, assessment.fate())),
+            &plan.exclusions,
+            lock.let_go
+                .iter()
+                .map(|gone| (gone.cell.clone(), gone.accepted)),
+        ),
         out: inputs.state.out(),
         sharing: inputs.sharing(&lock)?,
         finished,
@@ -136,6 +145,7 @@ pub(crate) async fn run(
 /// What a build has to tell.
 struct Results {
     plan: Sha256Digest,
+    scope: Scope,
     /// Where modules, logs and records lie.
     out: PathBuf,
     sharing: Sharing,
@@ -294,6 +304,7 @@ fn conclude(
 ) -> Result<Exit, Refusal> {
     let Results {
         plan,
+        scope,
         out,
         sharing,
         finished,
@@ -324,6 +335,7 @@ fn conclude(
             *plan,
             exit,
             &rollup,
+            scope,
             sharing,
             assessments,
         ))?,

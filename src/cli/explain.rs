@@ -10,14 +10,11 @@ use crate::exit::Exit;
 use crate::image::ImageReproduction;
 use crate::ledger::Ledger;
 use crate::name::CellId;
-use crate::recipe::BuildSpec;
-use crate::report::{CausesDocument, CellDocument, explain, print_catalogue};
+use crate::recipe::{BuildSpec, MAX_SPEC};
+use crate::report::{CausesDocument, CellDocument, explain, print_catalogue, print_history};
 use crate::run::assess_cell;
 use crate::state::{self, State};
 use crate::store::Store;
-
-/// The most bytes that a build spec may have.
-const MAX_SPEC: u64 = 16 << 20;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -57,21 +54,16 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
         let first = Path::new(cell);
         return explain_pair::run(first, second, arguments.format, arguments.diffoscope);
     }
-    let state = State::existing(&common.state)?
-        .filter(|state| state.ledger().is_file())
-        .ok_or_else(|| {
-            Refusal::new(
-                Exit::EvidenceMissing,
-                format!("nothing is recorded in `{}`", common.state.display()),
-            )
-            .hint("name the state directory with `--state`; `kmatrix build` makes one".to_owned())
-        })?;
+    let state = recorded(common)?;
     let ledger = Ledger::open(&state.ledger())?;
     let id = find(&ledger, &state, cell)?;
     let cell = ledger.cell(&id)?.ok_or_else(|| unknown(cell))?;
     let assessment = assess_cell(&ledger, &cell)?;
+    let over_time = ledger.cell_history(&id)?;
     match arguments.format {
-        Format::Json => answer_json(&CellDocument::from(&assessment))?,
+        Format::Json => {
+            answer_json(&CellDocument::from(&assessment).with_history(&over_time))?;
+        }
         Format::Human => {
             let history = ledger.history(&cell.inputs.digest())?;
             let store = Store::open(&state.store())?;
@@ -88,10 +80,26 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
             let found: Option<ImageReproduction> =
                 state::read_json(&state.reproduction(&cell.image.name))?;
             let found = found.filter(|found| found.id == cell.image.id);
-            answer(|out| explain(out, &assessment, found.as_ref(), &history, place, spec))?;
+            answer(|out| {
+                explain(out, &assessment, found.as_ref(), &history, place, spec)?;
+                print_history(out, &over_time)
+            })?;
         }
     }
     Ok(Exit::Success)
+}
+
+/// Opens the state directory, if something was ever built there.
+pub(super) fn recorded(common: &Common) -> Result<State, Refusal> {
+    State::existing(&common.state)?
+        .filter(|state| state.ledger().is_file())
+        .ok_or_else(|| {
+            Refusal::new(
+                Exit::EvidenceMissing,
+                format!("nothing is recorded in `{}`", common.state.display()),
+            )
+            .hint("name the state directory with `--state`; `kmatrix build` makes one".to_owned())
+        })
 }
 
 fn find(ledger: &Ledger, state: &State, text: &str) -> Result<CellId, Refusal> {

@@ -1,39 +1,30 @@
 //! `kmatrix label`.
 
-use std::io::Write;
+use clap::{Args, Subcommand};
 
-use clap::Subcommand;
-
-use crate::cli::{Refusal, answer};
+use crate::cli::{Format, Refusal, answer, answer_json};
 use crate::exit::Exit;
-use crate::label::{Axis, rule_table, rules_text};
+use crate::label::rule_table;
+use crate::report::{RulesDocument, print_rules};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Print the grades of every axis, and what each tier needs
-    Rules,
+    Rules(Rules),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rules {
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
 }
 
 pub(crate) fn run(command: &Command) -> Result<Exit, Refusal> {
     match command {
-        Command::Rules => {
-            answer(|out| {
-                writeln!(
-                    out,
-                    "# version {}, {}",
-                    rule_table().version,
-                    rule_table().digest
-                )?;
-                writeln!(out, "#\n# axes and their grades, worst first:")?;
-                for axis in Axis::ALL {
-                    let grades: Vec<&str> =
-                        axis.grades().iter().map(|grade| grade.as_str()).collect();
-                    writeln!(out, "#   {axis:<15}  {}", grades.join(" < "))?;
-                }
-                writeln!(out)?;
-                out.write_all(rules_text().as_bytes())
-            })?;
-        }
+        Command::Rules(rules) => match rules.format {
+            Format::Human => answer(|out| print_rules(out, rule_table()))?,
+            Format::Json => answer_json(&RulesDocument::from(rule_table()))?,
+        },
     }
     Ok(Exit::Success)
 }

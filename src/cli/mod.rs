@@ -14,6 +14,7 @@ mod lock;
 mod plan;
 mod prepare;
 mod refusal;
+mod report;
 mod sources;
 mod store;
 
@@ -110,6 +111,8 @@ enum Command {
     Build(build::Arguments),
     /// Show everything that is known of one cell, or what two modules differ in
     Explain(explain::Arguments),
+    /// Show how a release stands: its label, its scope, how alike its modules are
+    Report(report::Arguments),
     /// List or make builder images
     #[command(subcommand)]
     Images(images::Command),
@@ -186,6 +189,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Lock(arguments) => lock::run(common, arguments, status).await,
         Command::Build(arguments) => build::run(common, arguments, status).await,
         Command::Explain(arguments) => explain::run(common, &arguments),
+        Command::Report(arguments) => report::run(common, arguments, status).await,
         Command::Images(command) => images::run(common, command, status).await,
         Command::Kernels(command) => kernels::run(common, command, status).await,
         Command::Store(command) => store::run(common, &command, status),

@@ -75,7 +75,10 @@ pub fn grade(evidence: &Evidence) -> (Vector, Vec<Reason>) {
         ),
         (Axis::ClosedInputs, closed(evidence.closed_inputs.as_ref())),
         (Axis::Toolchain, toolchain(evidence.toolchain.as_ref())),
-        (Axis::Isolation, isolation(evidence.isolation.as_ref())),
+        (
+            Axis::Isolation,
+            isolation(evidence.isolation.as_ref(), evidence.rebuilds.as_ref()),
+        ),
         (Axis::Source, source(evidence.source.as_ref())),
         (
             Axis::Signing,
@@ -215,24 +218,28 @@ fn toolchain(found: Option<&Toolchain>) -> (Grade, String) {
     )
 }
 
-fn isolation(found: Option<&Isolation>) -> (Grade, String) {
-    match found {
-        None => (
+/// Grades how closed the attempts were: the reference, and every rebuild that was compared.
+fn isolation(found: Option<&Isolation>, rebuilds: Option<&Rebuilds>) -> (Grade, String) {
+    let Some(isolation) = found else {
+        return (
             Grade::Open,
             "how closed the build was is not recorded".to_owned(),
-        ),
-        Some(isolation) if isolation.attempts == 0 || isolation.sealed < isolation.attempts => (
+        );
+    };
+    let compared =
+        rebuilds.map_or(0, |found| found.same + found.normalised + found.different) as usize;
+    let attempts = isolation.attempts.max(compared + 1);
+    if isolation.sealed < attempts {
+        let sealed = isolation.sealed;
+        return (
             Grade::Open,
-            format!(
-                "the engine confirms the sealing of {} of {} attempts",
-                isolation.sealed, isolation.attempts
-            ),
-        ),
-        Some(_) => (
-            Grade::Sealed,
-            "no network, read-only inputs, no privilege, in every attempt".to_owned(),
-        ),
+            format!("the engine confirms the sealing of {sealed} of {attempts} attempts"),
+        );
     }
+    (
+        Grade::Sealed,
+        "no network, read-only inputs, no privilege, in every attempt".to_owned(),
+    )
 }
 
 fn source(found: Option<&SourceOrigin>) -> (Grade, String) {
@@ -273,6 +280,7 @@ mod tests {
                 normalised: 0,
                 normalisations: BTreeSet::new(),
                 different: 0,
+                failed: 0,
                 varied: variation::Axis::all(),
                 with_these: 2,
                 doubts: Vec::new(),

@@ -8,9 +8,13 @@ mod evidence;
 mod freshness;
 mod grade;
 mod interface;
+#[cfg(test)]
+mod properties;
+mod raise;
 mod rebuilds;
 mod rollup;
 mod rules;
+mod scope;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,9 +24,11 @@ pub use evidence::{ClosedInputs, Evidence, Isolation, SourceOrigin, Toolchain, g
 pub use freshness::{AgeLimits, Freshness, freshness};
 pub use grade::{Axis, Grade, Tier, Vector};
 pub use interface::{Again, Interface, PackagedInterface, PreparedInterface};
+pub use raise::{Change, Raise, Way};
 pub use rebuilds::Rebuilds;
 pub use rollup::{CellStanding, Rollup, roll_up};
 pub use rules::{RuleTable, rule_table, text as rules_text};
+pub use scope::{Fate, LeftOut, LetGo, NotBuilt, Scope, scope};
 
 /// What is said of one cell. Never stored or printed without its vector and reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +41,9 @@ pub struct Label {
     pub reasons: Vec<Reason>,
     /// The axes that keep the label from the next better tier, and the grades that it needs.
     pub raised_by: Vec<Raise>,
+    /// Every smallest way to every better tier, the next one first.
+    #[serde(default)]
+    pub raised_to: Vec<Way>,
     /// What gates found in the modules, beside what is graded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
@@ -64,22 +73,23 @@ pub struct Finding {
     pub because: String,
 }
 
-/// One grade that a better tier needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Raise {
-    pub tier: Tier,
-    pub axis: Axis,
-    pub from: Grade,
-    pub to: Grade,
-}
-
 /// The rule table that a label was made by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RulesUsed {
     pub version: u32,
     pub digest: crate::digest::Sha256Digest,
+}
+
+impl RulesUsed {
+    /// Returns the program's own.
+    pub fn current() -> Self {
+        let table = rule_table();
+        Self {
+            version: table.version,
+            digest: table.digest,
+        }
+    }
 }
 
 impl Label {
@@ -97,17 +107,16 @@ pub fn label(evidence: &Evidence, freshness: Freshness) -> Label {
     let rules = rule_table();
     let (vector, reasons) = grade(evidence);
     let tier = rules.tier(&vector);
+    let raised_to = raise::ways(rules, &vector);
     Label {
         tier,
         freshness,
-        raised_by: rules.raised_by(&vector),
+        raised_by: raise::raised_by(&raised_to),
+        raised_to,
         vector,
         reasons,
         findings: evidence.findings.clone(),
-        rules: RulesUsed {
-            version: rules.version,
-            digest: rules.digest,
-        },
+        rules: RulesUsed::current(),
         rebuilds: evidence.rebuilds.clone(),
     }
 }

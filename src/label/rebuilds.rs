@@ -21,6 +21,9 @@ pub struct Rebuilds {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub normalisations: BTreeSet<Normalisation>,
     pub different: u32,
+    /// Those that made no module although the reference did, for a reason that is the build's own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed: u32,
     /// The axes that were varied together, as observed, in most of those that agreed.
     pub varied: BTreeSet<Axis>,
     /// How many of those that agreed had all of these varied.
@@ -35,28 +38,66 @@ pub struct Rebuilds {
     pub causes: Vec<Named>,
 }
 
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 impl Rebuilds {
+    /// Returns how many agreed with all of the axes in `varied` varied.
+    fn agreed(&self) -> u32 {
+        self.with_these.min(self.same)
+    }
+
+    /// Says in one line what makes rebuilds differ; nothing if none does, or if nobody looked.
+    pub fn blamed(&self) -> Option<String> {
+        match self.finding.as_ref()? {
+            Answer::Same => None,
+            Answer::Noise { .. } => Some("it differs with nothing varied".to_owned()),
+            Answer::Unsteady { .. } => {
+                Some("it differs and agrees in the same surroundings".to_owned())
+            }
+            Answer::Axes { sets, agreeing } => {
+                let sets: Vec<String> = sets.iter().map(names).collect();
+                let sets = sets.join(", or another ");
+                Some(format!(
+                    "it takes another {sets}: {agreeing} rebuilds without that agree"
+                ))
+            }
+        }
+    }
+
     /// Returns the share of builds, in percent and rounded up, that may still flip although these
     /// rebuilds agreed: what flips more often would have shown itself in 19 of 20 cases.
     pub fn flips_not_excluded_percent(&self) -> u32 {
-        (rate_not_excluded(self.with_these) * 100.0).ceil() as u32
+        (rate_not_excluded(self.agreed()) * 100.0).ceil() as u32
     }
 }
 
-/// Grades what the rebuilds showed.
+/// Grades what the rebuilds showed. Numbers that contradict each other count for the least of what
+/// they could say.
 pub(super) fn rebuilds(found: Option<&Rebuilds>) -> (Grade, String) {
-    match found {
-        None => (Grade::Unattempted, "it was not rebuilt".to_owned()),
-        Some(rebuilds) if rebuilds.different + rebuilds.normalised > 0 => differing(rebuilds),
-        Some(rebuilds) if rebuilds.same == 0 => {
-            (Grade::Unattempted, "it was not rebuilt".to_owned())
-        }
-        Some(rebuilds) => agreeing(rebuilds),
+    let Some(rebuilds) = found else {
+        return (Grade::Unattempted, "it was not rebuilt".to_owned());
+    };
+    let (grade, because) = if rebuilds.different + rebuilds.normalised > 0 {
+        differing(rebuilds)
+    } else if rebuilds.agreed() > 0 {
+        agreeing(rebuilds)
+    } else {
+        (Grade::Unattempted, "no rebuild gave its bits".to_owned())
+    };
+    match rebuilds.failed {
+        0 => (grade, because),
+        count if grade > Grade::Differs => (
+            Grade::Unattempted,
+            format!("{count} of the rebuilds made no module, so others prove nothing: {because}"),
+        ),
+        count => (grade, format!("{because}; {count} made no module")),
     }
 }
 
 fn agreeing(rebuilds: &Rebuilds) -> (Grade, String) {
-    let count = rebuilds.with_these;
+    let count = rebuilds.agreed();
     let noun = if count == 1 { "rebuild" } else { "rebuilds" };
     let proof = format!(
         "at 95 % that excludes only what flips in more than {} % of builds",
@@ -110,7 +151,19 @@ fn without_cause(rebuilds: &Rebuilds) -> (Grade, String) {
     {
         return normalised(rebuilds, &count);
     }
+    let agreed = rebuilds.agreed() as usize;
     match &rebuilds.finding {
+        Some(Answer::Axes { sets, agreeing })
+            if sets.is_empty()
+                || sets.iter().any(BTreeSet::is_empty)
+                || !(1..=agreed).contains(agreeing) =>
+        {
+            if rebuilds.different == 0 {
+                normalised(rebuilds, &count)
+            } else {
+                (Grade::Differs, count)
+            }
+        }
         None | Some(Answer::Same) => (Grade::Differs, count),
         Some(Answer::Noise { differing, of }) => {
             let text = format!("{count}; so did {differing} of {of} with nothing varied");
@@ -137,6 +190,9 @@ fn without_cause(rebuilds: &Rebuilds) -> (Grade, String) {
 
 /// Grades rebuilds of which none differs after normalisation.
 fn normalised(rebuilds: &Rebuilds, count: &str) -> (Grade, String) {
+    if rebuilds.normalisations.is_empty() {
+        return (Grade::Differs, count.to_owned());
+    }
     let taken: Vec<String> = rebuilds
         .normalisations
         .iter()
@@ -168,6 +224,7 @@ mod tests {
             normalised: 0,
             normalisations: BTreeSet::new(),
             different: 0,
+            failed: 0,
             varied: Axis::all(),
             with_these: same,
             doubts: Vec::new(),
@@ -203,6 +260,23 @@ mod tests {
             because.contains("but the order may flip; at 95 %"),
             "{because}"
         );
+    }
+
+    #[test]
+    fn a_rebuild_that_made_no_module_takes_away_what_others_prove() {
+        let failed = |found: Rebuilds| rebuilds(Some(&Rebuilds { failed: 1, ..found }));
+        let (grade, because) = failed(all_agreeing(3));
+        assert_eq!(grade, Grade::Unattempted);
+        assert!(
+            because.starts_with("1 of the rebuilds made no module"),
+            "{because}"
+        );
+        let (grade, because) = failed(Rebuilds {
+            different: 1,
+            ..all_agreeing(3)
+        });
+        assert_eq!(grade, Grade::Differs);
+        assert!(because.ends_with("; 1 made no module"), "{because}");
     }
 
     #[test]

@@ -91,14 +91,19 @@ pub fn roll_up<'a>(cells: impl IntoIterator<Item = (&'a CellId, CellStanding)>) 
         Some(_) if !holds_for.is_empty() => (
             Tier::Partial,
             format!(
-                "{} at least constrained, {} not",
+                "{} at least constrained, {} not{}",
                 are(&holds_for),
-                are(&not_for)
+                are(&not_for),
+                match excluded {
+                    0 => String::new(),
+                    count => format!("; their modules exclude {count} cells"),
+                }
             ),
         ),
         Some(Tier::Irreproducible) => (
             Tier::Irreproducible,
-            "cells differ when they are rebuilt, in every distribution family and architecture"
+            "cells differ when they are rebuilt, and no distribution family and architecture is \
+             constrained as a whole"
                 .to_owned(),
         ),
         Some(_) => (

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use crate::digest::Sha256Digest;
-use crate::label::{Axis, Grade, Raise, Tier, Vector};
+use crate::label::{Axis, Grade, Tier, Vector};
 
 const TEXT: &str = include_str!("rules.toml");
 
@@ -81,33 +81,6 @@ impl RuleTable {
             .iter()
             .find(|(_, needs)| missing(needs, vector).next().is_none())
             .map_or(Tier::Unverified, |(tier, _)| *tier)
-    }
-
-    /// Finds what would raise a vector, by trying: the axes that the next better tier needs are
-    /// raised, and further to the best tier that takes no other axis.
-    pub fn raised_by(&self, vector: &Vector) -> Vec<Raise> {
-        let now = self.tier(vector);
-        let mut found: Vec<Raise> = Vec::new();
-        for (tier, needs) in self.tiers.iter().rev() {
-            let raises: Vec<Raise> = missing(needs, vector)
-                .map(|(axis, to)| Raise {
-                    tier: *tier,
-                    axis,
-                    from: vector.get(axis),
-                    to,
-                })
-                .collect();
-            let mut raised = vector.clone();
-            for raise in &raises {
-                raised.set(raise.axis, raise.to);
-            }
-            let same_axes = found.is_empty()
-                || (raises.iter().map(|raise| raise.axis)).eq(found.iter().map(|raise| raise.axis));
-            if *tier > now && self.tier(&raised) == *tier && same_axes {
-                found = raises;
-            }
-        }
-        found
     }
 }
 
@@ -218,30 +191,21 @@ mod tests {
     }
 
     #[test]
-    fn what_would_raise_a_label_does_raise_it() {
-        let mut vector = best();
-        vector.set(Axis::Interface, Grade::Signed);
-        let raises = rule_table().raised_by(&vector);
-        assert_eq!(raises.len(), 1);
-        assert_eq!(
-            (raises[0].axis, raises[0].to),
-            (Axis::Interface, Grade::Traced)
-        );
-        assert!(rule_table().raised_by(&best()).is_empty());
-
-        vector.set(Axis::Source, Grade::Dirty);
-        let raises = rule_table().raised_by(&vector);
-        assert_eq!(raises.len(), 1);
-        assert_eq!(
-            (raises[0].axis, raises[0].tier),
-            (Axis::Source, Tier::Constrained)
-        );
-
-        vector.set(Axis::Reproducibility, Grade::Unattempted);
-        let raises = rule_table().raised_by(&vector);
-        assert_eq!(
-            (raises[0].axis, raises[0].to),
-            (Axis::Reproducibility, Grade::Varied)
-        );
+    fn any_change_of_the_text_changes_the_digest() {
+        let known = rule_table().digest;
+        assert_eq!(known, Sha256Digest::of(TEXT.as_bytes()));
+        for (from, to) in [
+            ("version = 1", "version = 2"),
+            ("\"traced\"", "\"signed\""),
+            ("# The rule table", "# A rule table"),
+            ("    \"sealed\",\n", ""),
+        ] {
+            let changed = TEXT.replacen(from, to, 1);
+            assert_ne!(changed, TEXT, "`{from}` is in the text");
+            let table = read(&changed).expect("a table");
+            assert_ne!(table.digest, known, "{from}");
+        }
+        let longer = read(&format!("{TEXT}\n")).expect("a table");
+        assert_ne!(longer.digest, known, "an empty line counts too");
     }
 }

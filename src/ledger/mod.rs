@@ -8,6 +8,7 @@
 //!    cells have a history.
 //! 3. A schema that this program does not know is refused, never guessed at.
 
+mod history;
 mod records;
 mod schema;
 
@@ -19,6 +20,7 @@ use crate::compare::Comparison;
 use crate::digest::Sha256Digest;
 use crate::name::CellId;
 
+pub use history::{CellHistory, CellRun};
 pub use records::{AttemptRecord, CellRecord, PreparationRecord, RunRecord, RunStatus};
 
 /// Says why the ledger cannot be used.

@@ -80,6 +80,93 @@ fn attempts_are_added_and_the_best_of_each_number_is_returned() {
     );
 }
 
+fn compared(is_same: bool) -> Comparison {
+    let difference = crate::compare::ModuleDifference {
+        causes: Vec::new(),
+        path: "m.ko".to_owned(),
+        reference: None,
+        rebuild: None,
+        sections: Vec::new(),
+        note: None,
+        layers: None,
+        agreement: None,
+        places: Vec::new(),
+        left_out: 0,
+    };
+    Comparison {
+        differences: if is_same {
+            Vec::new()
+        } else {
+            vec![difference]
+        },
+        metadata_equal: is_same,
+    }
+}
+
+#[test]
+fn a_cell_has_a_history_over_runs_and_inputs() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut ledger = Ledger::open(&dir.path().join("l")).expect("a ledger");
+    let id: CellId = "debian-12/amd64/6.1.0-1-amd64=1/m".parse().expect("an id");
+    let (old, new) = (Sha256Digest::of(b"old"), Sha256Digest::of(b"new"));
+    for (name, inputs) in [("r1", &old), ("r2", &old), ("r3", &new)] {
+        ledger.begin_run(&run(name), []).expect("a run");
+        let row = params![name, id.to_string(), inputs.to_string()];
+        let insert = "INSERT INTO cell VALUES (?1, ?2, ?3, '{}')";
+        ledger.connection.execute(insert, row).expect("a cell");
+    }
+    let lost = Outcome::Failed {
+        failure: Failure::Interrupted,
+    };
+    for (run, inputs, number, outcome) in [
+        ("r1", &old, 0, built()),
+        ("r1", &old, 1, lost),
+        ("r2", &old, 1, built()),
+        ("r2", &old, 2, built()),
+        ("r3", &new, 0, failed()),
+        ("r3", &Sha256Digest::of(b"of another cell"), 0, built()),
+    ] {
+        let record = AttemptRecord {
+            run: run.to_owned(),
+            ..attempt(number, outcome)
+        };
+        ledger.add_attempt(inputs, &record).expect("an attempt");
+    }
+    for (number, is_same) in [(1, true), (2, false)] {
+        let found = ledger.add_comparison(&old, number, &compared(is_same));
+        found.expect("a comparison");
+    }
+    let history = ledger.cell_history(&id).expect("a history");
+    let numbers: Vec<(&str, [u32; 5])> = history
+        .runs
+        .iter()
+        .map(|run| {
+            let ends = (run.built, run.failed, run.infrastructure);
+            let row = [ends.0, ends.1, ends.2, run.same, run.different];
+            (run.run.as_str(), row)
+        })
+        .collect();
+    assert_eq!(
+        numbers,
+        [
+            ("r1", [1, 0, 1, 0, 0]),
+            ("r2", [2, 0, 0, 1, 1]),
+            ("r3", [0, 1, 0, 0, 0])
+        ]
+    );
+    assert_eq!(
+        history.sum(|run| run.different),
+        1,
+        "no infrastructure end is one"
+    );
+    let first = history.first_difference().map(|run| run.run.as_str());
+    assert_eq!(first, Some("r2"));
+    assert!(history.is_uneven());
+    let other = "debian-12/amd64/6.1.0-1-amd64=1/n".parse().expect("an id");
+    let nothing = ledger.cell_history(&other).expect("a history");
+    assert!(nothing.runs.is_empty() && !nothing.is_uneven());
+}
+
 #[test]
 fn a_run_that_never_ended_is_closed_by_the_next() {
     let dir = tempfile::tempdir().expect("a directory");

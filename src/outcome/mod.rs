@@ -131,6 +131,9 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The classes of the failures that say nothing about the module itself.
+    pub const INFRASTRUCTURE: [&'static str; 2] = ["engine", "interrupted"];
+
     /// Returns true if the failure says nothing about the module itself.
     pub fn is_infrastructure(&self) -> bool {
         match self {

@@ -170,6 +170,11 @@ fn only_what_the_engine_does_says_nothing_about_the_module() {
     assert!(Failure::Interrupted.is_infrastructure());
     assert!(!Failure::Compile { code: 2 }.is_infrastructure());
     assert!(!Failure::TimedOut { seconds: 1 }.is_infrastructure());
+    let refused = EngineFailure::Refused {
+        message: "no".to_owned(),
+    };
+    let classes = [Failure::Engine(refused), Failure::Interrupted].map(|failure| failure.class());
+    assert_eq!(classes, Failure::INFRASTRUCTURE);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use super::entry::{ArchiveEntry, Kind};
 use super::error::{PackageError, recover};
@@ -169,9 +170,13 @@ impl<'a> Unpacking<'a> {
 
     fn make_directory(&self, name: &str) -> Result<(), PackageError> {
         let path = self.into.join(name);
-        fs::create_dir(&path)
-            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
-            .map_err(writing(&path))
+        let made = fs::create_dir(&path).and_then(|()| {
+            if *UMASK_LEAVES_MODES {
+                return Ok(());
+            }
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+        });
+        made.map_err(writing(&path))
     }
 
     fn write_file(
@@ -231,6 +236,15 @@ impl<'a> Unpacking<'a> {
     }
 }
 
+/// True if what is made here has the modes that it is made with: a kernel's headers are 20,000 files, and
+/// a call for each of them counts. The process never changes its umask.
+static UMASK_LEAVES_MODES: LazyLock<bool> = LazyLock::new(|| {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let umask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    let umask = umask.and_then(|text| u32::from_str_radix(text.trim(), 8).ok());
+    umask == Some(0o022)
+});
+
 fn create(path: &Path, executable: bool) -> io::Result<File> {
     let mode = if executable { 0o755 } else { 0o644 };
     let file = OpenOptions::new()
@@ -238,7 +252,9 @@ fn create(path: &Path, executable: bool) -> io::Result<File> {
         .create_new(true)
         .mode(mode)
         .open(path)?;
-    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    if !*UMASK_LEAVES_MODES {
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+    }
     Ok(file)
 }
 

@@ -16,5 +16,5 @@ pub use preparation::{
     CONFIG_NAME, KERNEL_BUILD_AT, KERNEL_SOURCE_AT, PREPARATION, Preparation, preparation_spec,
 };
 pub use spec::{
-    BuildSpec, Expected, Input, Limits, Mount, NEEDS_AT, SOURCE_AT, WORK_AT, build_spec,
+    BuildSpec, Expected, Input, Limits, MAX_SPEC, Mount, NEEDS_AT, SOURCE_AT, WORK_AT, build_spec,
 };

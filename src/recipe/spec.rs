@@ -16,6 +16,9 @@ pub const NEEDS_AT: &str = "/kmatrix/needs";
 /// The writable directory that an attempt has for itself; nothing else of it outlives the attempt.
 pub const WORK_AT: &str = "/build";
 
+/// The most bytes that a build spec may have where one is read.
+pub const MAX_SPEC: u64 = 16 << 20;
+
 const SCRIPT: &str = concat!(
     include_str!("copy.sh"),
     include_str!("surroundings.sh"),

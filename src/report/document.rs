@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::compare::Comparison;
-use crate::label::{Label, Rollup};
-use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord, RunRecord};
+use crate::label::{Label, Rollup, Scope};
+use crate::ledger::{AttemptRecord, CellHistory, CellRecord, PreparationRecord, RunRecord};
 use crate::lock::Sharing;
 use crate::name::CellId;
 use crate::outcome::{BuiltModule, Failure};
@@ -23,6 +23,7 @@ pub struct BuildDocument<'a> {
     plan: crate::digest::Sha256Digest,
     exit: u8,
     rollup: &'a Rollup,
+    scope: &'a Scope,
     packages: SharingDocument,
     cells: Vec<CellSummary<'a>>,
 }
@@ -88,6 +89,17 @@ pub struct CellDocument<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     preparations: &'a [PreparationRecord],
     comparisons: Vec<Compared<'a>>,
+    /// What every run made of the cell; not in `record.json`, which stays as its run wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<&'a CellHistory>,
+}
+
+impl<'a> CellDocument<'a> {
+    /// Adds what every run made of the cell.
+    pub fn with_history(mut self, history: &'a CellHistory) -> Self {
+        self.history = Some(history);
+        self
+    }
 }
 
 impl<'a> BuildDocument<'a> {
@@ -97,6 +109,7 @@ impl<'a> BuildDocument<'a> {
         plan: crate::digest::Sha256Digest,
         exit: crate::exit::Exit,
         rollup: &'a Rollup,
+        scope: &'a Scope,
         sharing: &Sharing,
         assessments: &'a [Assessment],
     ) -> Self {
@@ -106,6 +119,7 @@ impl<'a> BuildDocument<'a> {
             plan,
             exit: exit.code(),
             rollup,
+            scope,
             packages: SharingDocument::from(sharing),
             cells: assessments.iter().map(CellSummary::from).collect(),
         }
@@ -143,6 +157,7 @@ impl<'a> From<&'a Assessment> for CellDocument<'a> {
             attempts: &assessment.attempts,
             preparations: &assessment.preparations,
             comparisons: compared(assessment),
+            history: None,
         }
     }
 }

@@ -98,23 +98,25 @@ fn print_label(to: &mut impl Write, label: &Label) -> io::Result<()> {
         writeln!(to, "  finding: {module} does not pass `{gate}`")?;
         writeln!(to, "{:19}{}", "", finding.because)?;
     }
-    match label.raised_by.as_slice() {
-        [] => writeln!(to, "  nothing would raise it")?,
-        raises => {
-            let needs: Vec<String> = raises
-                .iter()
-                .map(|raise| format!("{} from {} to {}", raise.axis, raise.from, raise.to))
-                .collect();
-            writeln!(
-                to,
-                "  raised to {} by: {}",
-                raises[0].tier,
-                needs.join(", ")
-            )?;
-        }
-    }
+    print_ways(to, label)?;
     let rules = &label.rules;
     writeln!(to, "  rules: version {}, {}", rules.version, rules.digest)
+}
+
+/// Prints what would raise a label: the next better tier with what it takes, then those above it.
+fn print_ways(to: &mut impl Write, label: &Label) -> io::Result<()> {
+    let Some(first) = label.raised_by.first() else {
+        return writeln!(to, "  nothing would raise it");
+    };
+    for way in label.raised_to.iter().filter(|way| way.tier >= first.tier) {
+        let needs: Vec<String> = way
+            .changes
+            .iter()
+            .map(|change| format!("{} from {} to {}", change.axis, change.from, change.to))
+            .collect();
+        writeln!(to, "  raised to {} by: {}", way.tier, needs.join(", "))?;
+    }
+    Ok(())
 }
 
 fn print_inputs(

@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::label::Rollup;
+use crate::compare::SectionDifference;
+use crate::label::{Rebuilds, Rollup};
 use crate::name::PackageVersion;
 use crate::recipe::Executed;
 use crate::run::{Assessment, Standing};
+
+/// How many of the sections that differ are named.
+const MOST_SECTIONS: usize = 6;
 
 /// The widest kernel release that keeps the table within 80 columns.
 const KERNEL: usize = 34;
@@ -47,7 +51,9 @@ pub fn print_table(
         }
         print_row(to, assessment, &kernels.name(assessment), width, out)?;
     }
-    print_rollup(to, rollup, out)
+    writeln!(to)?;
+    rollup_lines(to, rollup)?;
+    writeln!(to, "modules, logs and records: {}", out.display())
 }
 
 /// Names kernels by their releases, and by their package versions too where the table has another
@@ -125,16 +131,13 @@ fn print_row(
         writeln!(to, "    {attempt}{failure}")?;
         writeln!(to, "    log: {}", log.display())?;
     }
-    for (number, comparison) in &assessment.comparisons {
+    // The others differ in the same places; `explain` has them all.
+    let mut comparisons = assessment.comparisons.iter();
+    if let Some((number, comparison)) = comparisons.find(|(_, found)| !found.is_same()) {
         for difference in &comparison.differences {
-            let names: Vec<&str> = difference
-                .sections
-                .iter()
-                .map(|section| section.name.as_str())
-                .collect();
             let what = match &difference.note {
                 Some(note) => note.clone(),
-                None => format!("in {}", names.join(" ")),
+                None => format!("in {}", some_of(&difference.sections)),
             };
             writeln!(
                 to,
@@ -142,11 +145,29 @@ fn print_row(
                 difference.path
             )?;
         }
+        let rebuilds = assessment.label().and_then(|label| label.rebuilds.as_ref());
+        if let Some(blamed) = rebuilds.and_then(Rebuilds::blamed) {
+            writeln!(to, "    {blamed}")?;
+        }
     }
     Ok(())
 }
 
-fn print_rollup(to: &mut impl Write, rollup: &Rollup, out: &Path) -> io::Result<()> {
+/// Names the first sections, and says how many more there are.
+fn some_of(sections: &[SectionDifference]) -> String {
+    let names: Vec<&str> = sections
+        .iter()
+        .take(MOST_SECTIONS)
+        .map(|section| section.name.as_str())
+        .collect();
+    match sections.len().saturating_sub(MOST_SECTIONS) {
+        0 => names.join(" "),
+        more => format!("{} and {more} more", names.join(" ")),
+    }
+}
+
+/// Prints how many cells there are of what, and the label of the release.
+pub(super) fn rollup_lines(to: &mut impl Write, rollup: &Rollup) -> io::Result<()> {
     let mut parts: Vec<String> = rollup
         .tiers
         .iter()
@@ -162,11 +183,9 @@ fn print_rollup(to: &mut impl Write, rollup: &Rollup, out: &Path) -> io::Result<
             parts.push(format!("{count} {word}"));
         }
     }
-    writeln!(to)?;
     writeln!(to, "{} cells: {}", rollup.promised, parts.join(", "))?;
     writeln!(to, "release: {}", rollup.tier)?;
-    writeln!(to, "  {}", rollup.because)?;
-    writeln!(to, "modules, logs and records: {}", out.display())
+    writeln!(to, "  {}", rollup.because)
 }
 
 /// Returns the name of the file that an attempt's log is laid out in.

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{Fingerprint, SuiteRecord};
 use crate::compare::cause::{Named, blame, together};
-use crate::compare::{Answer, Comparison, Inquiry, Trial, inquire, rate_not_excluded};
+use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire, rate_not_excluded};
 use crate::gate::Verdict;
 use crate::label::{
-    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Finding, Interface, Isolation,
-    Label, PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
+    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Fate, Finding, Interface,
+    Isolation, Label, PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
 };
 use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
@@ -84,6 +84,30 @@ impl Assessment {
         }
     }
 
+    /// Returns what came of the cell, for the scope statement.
+    pub fn fate(&self) -> Fate {
+        match &self.standing {
+            Standing::Labelled(_) => Fate::Built,
+            Standing::Excluded { exclusion } => Fate::ExcludedByModule(exclusion.to_string()),
+            Standing::Failed {
+                number, failure, ..
+            } => Fate::Failed(in_attempt(*number, failure)),
+            Standing::Missing {
+                failure: Some((number, failure)),
+                ..
+            } => Fate::Missing(in_attempt(*number, failure)),
+            Standing::Missing { failure: None, .. } => {
+                let made = self.attempts.len();
+                let reason = match made {
+                    0 => "no attempt was made".to_owned(),
+                    1 => "only one attempt was made".to_owned(),
+                    count => format!("only {count} attempts were made, or not all compared"),
+                };
+                Fate::Missing(reason)
+            }
+        }
+    }
+
     /// Returns how many rebuilds agreed and how many there were.
     pub fn agreement(&self) -> (usize, usize) {
         let same = self
@@ -92,6 +116,14 @@ impl Assessment {
             .filter(|(_, comparison)| comparison.is_same())
             .count();
         (same, self.comparisons.len())
+    }
+}
+
+fn in_attempt(number: u32, failure: &Failure) -> String {
+    let class = failure.class();
+    match number {
+        0 => format!("{class}: {failure}"),
+        number => format!("{class}: {failure}, in rebuild {number}"),
     }
 }
 
@@ -205,8 +237,9 @@ fn evidence(
                     .any(|(number, _)| *number == attempt.number)
         })
         .collect();
-    let rebuilds =
-        (!comparisons.is_empty()).then(|| rebuilds(cell, reference, attempts, comparisons));
+    let rebuilds = rebuilds(cell, reference, attempts, comparisons);
+    let rebuilds = (rebuilds.same + rebuilds.normalised + rebuilds.different + rebuilds.failed > 0)
+        .then_some(rebuilds);
     Evidence {
         metadata_equal: metadata_equal(rebuilds.as_ref(), comparisons),
         interface: Some(match &cell.kernel_source {
@@ -216,20 +249,24 @@ fn evidence(
         closed_inputs: Some(closed_inputs(cell)),
         rebuilds,
         toolchain: Some(toolchain(cell, reference, &compared)),
-        isolation: Some(Isolation {
-            attempts: compared.len(),
-            sealed: compared
-                .iter()
-                .filter(|attempt| {
-                    attempt
-                        .observed
-                        .as_ref()
-                        .is_some_and(|observed| observed.is_sealed())
-                })
-                .count(),
-        }),
+        isolation: Some(isolation(attempts)),
         source: Some(source_origin(cell)),
         findings: findings(&compared),
+    }
+}
+
+/// Counts every attempt that made modules, compared or not.
+fn isolation(attempts: &[AttemptRecord]) -> Isolation {
+    let made = attempts
+        .iter()
+        .filter(|attempt| matches!(attempt.outcome, Outcome::Built { .. }));
+    let is_sealed = |attempt: &&AttemptRecord| {
+        let observed = attempt.observed.as_ref();
+        observed.is_some_and(|observed| observed.is_sealed())
+    };
+    Isolation {
+        attempts: made.clone().count(),
+        sealed: made.filter(is_sealed).count(),
     }
 }
 
@@ -321,18 +358,20 @@ fn rebuilds(
     comparisons: &[(u32, Comparison)],
 ) -> Rebuilds {
     let trials = trials(reference, attempts, comparisons);
-    let (mut same, mut normalised, mut different) = (0, 0, 0);
+    let mut normalised = 0;
     let mut normalisations = BTreeSet::new();
-    for (_, comparison) in comparisons {
-        match comparison.normalisations() {
-            None => different += 1,
-            Some(_) if comparison.is_same() => same += 1,
-            Some(named) => {
-                normalised += 1;
-                normalisations.extend(named);
-            }
+    for (_, comparison) in comparisons.iter().filter(|(_, found)| !found.is_same()) {
+        if let Some(named) = comparison.normalisations() {
+            normalised += 1;
+            normalisations.extend(named);
         }
     }
+    let count = |wanted: bool| {
+        let count = trials.iter().filter(|trial| trial.same == wanted).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    };
+    let same = count(true);
+    let different = count(false).saturating_sub(normalised);
     let agreeing = || trials.iter().filter(|trial| trial.same);
     let with = |axes: &BTreeSet<Axis>| {
         let count = agreeing().filter(|trial| axes.is_subset(&trial.axes));
@@ -353,6 +392,7 @@ fn rebuilds(
         normalised,
         normalisations,
         different,
+        failed: without_modules(attempts),
         with_these,
         varied,
         doubts: shuffled_btf(cell, reference, with_these)
@@ -394,23 +434,47 @@ fn shuffled_btf(cell: &CellRecord, reference: &AttemptRecord, agreeing: u32) -> 
     ))
 }
 
-/// Returns every rebuild that was compared, with the axes on which it was found to differ from the
-/// reference's surroundings: those that its spec varied, if a probe inside both containers tells so.
+/// Returns how many rebuilds made no module for a reason that is the build's own.
+fn without_modules(attempts: &[AttemptRecord]) -> u32 {
+    let rebuilds = attempts.iter().filter(|attempt| attempt.number > 0);
+    let failed = rebuilds.filter(|attempt| match &attempt.outcome {
+        Outcome::Failed { failure } => !failure.is_infrastructure(),
+        Outcome::Built { .. } | Outcome::Excluded { .. } => false,
+    });
+    u32::try_from(failed.count()).unwrap_or(u32::MAX)
+}
+
+/// Returns every rebuild that was held against the reference, with the axes on which it was found to
+/// differ from the reference's surroundings: those that its spec varied, if a probe inside both
+/// containers tells so. One whose modules have other digests than the reference's differs, whatever
+/// came of its comparison, and if there is none.
 pub(super) fn trials(
     reference: &AttemptRecord,
     attempts: &[AttemptRecord],
     comparisons: &[(u32, Comparison)],
 ) -> Vec<Trial> {
     let of = |number: u32| attempts.iter().find(|attempt| attempt.number == number);
-    comparisons
+    let differs = |rebuild: &AttemptRecord| {
+        let is_built = matches!(rebuild.outcome, Outcome::Built { .. });
+        is_built && !differing(built(reference), built(rebuild)).is_empty()
+    };
+    let trial = |number: u32, same: bool| Trial {
+        axes: of(number).map_or_else(BTreeSet::new, |rebuild| {
+            &rebuild.variation.axes & &rebuild.reached.differs_from(&reference.reached)
+        }),
+        same,
+    };
+    let compared = comparisons.iter().map(|(number, comparison)| {
+        let same = comparison.is_same() && !of(*number).is_some_and(differs);
+        trial(*number, same)
+    });
+    let is_compared = |number: u32| comparisons.iter().any(|(known, _)| *known == number);
+    let others = attempts
         .iter()
-        .map(|(number, comparison)| Trial {
-            axes: of(*number).map_or_else(BTreeSet::new, |rebuild| {
-                &rebuild.variation.axes & &rebuild.reached.differs_from(&reference.reached)
-            }),
-            same: comparison.is_same(),
-        })
-        .collect()
+        .filter(|rebuild| rebuild.number > 0 && !is_compared(rebuild.number))
+        .filter(|rebuild| differs(rebuild))
+        .map(|rebuild| trial(rebuild.number, false));
+    compared.chain(others).collect()
 }
 
 fn packages(cell: &CellRecord) -> PackagedInterface {
@@ -574,3 +638,6 @@ fn built(attempt: &AttemptRecord) -> &[BuiltModule] {
         Outcome::Failed { .. } | Outcome::Excluded { .. } => &[],
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ mod exports;
 mod kernels;
 mod prepare;
 mod trial;
+mod uniformity;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +35,7 @@ pub use assess::{Assessment, Standing, assess};
 pub use prepare::PackageSource;
 pub(crate) use prepare::blocking;
 pub use trial::next_trial;
+pub use uniformity::{Aspect, Cause, Side, Uniform, Uniformity, uniformity};
 pub use wanted::{needed, needed_preparations, next_number, rebuilds_on};
 
 /// What a run works with.

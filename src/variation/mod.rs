@@ -103,13 +103,19 @@ impl Variation {
     /// Returns the surroundings of an attempt: those of the reference, but for these axes. Every
     /// attempt has other values on them, as far as an axis has more than two.
     pub fn of(attempt: u32, axes: &BTreeSet<Axis>) -> Self {
+        Self::like(attempt, attempt, axes)
+    }
+
+    /// Returns the surroundings of an attempt that has on these axes the values of another one, so that
+    /// nothing but the choice of axes is new in it.
+    pub fn like(other: u32, attempt: u32, axes: &BTreeSet<Axis>) -> Self {
         let mut variation = Self {
             attempt,
             axes: axes.clone(),
             ..Self::reference()
         };
         for axis in axes {
-            variation.change(*axis);
+            variation.change(*axis, other);
         }
         variation
     }
@@ -123,8 +129,7 @@ impl Variation {
         }
     }
 
-    fn change(&mut self, axis: Axis) {
-        let attempt = self.attempt;
+    fn change(&mut self, axis: Axis, attempt: u32) {
         let odd = attempt % 2 == 1;
         match axis {
             Axis::BuildPath => {

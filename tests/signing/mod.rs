@@ -10,11 +10,14 @@ use sequoia_openpgp as openpgp;
 
 use openpgp::Cert;
 use openpgp::cert::CertBuilder;
+use openpgp::packet::UserID;
+use openpgp::packet::key::{Key4, PrimaryRole};
+use openpgp::packet::signature::SignatureBuilder;
 use openpgp::parse::Parse as _;
 use openpgp::policy::StandardPolicy;
 use openpgp::serialize::stream::{Message, Signer};
 use openpgp::serialize::{Serialize as _, SerializeInto as _};
-use openpgp::types::ReasonForRevocation;
+use openpgp::types::{Curve, HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
 
 /// When every test happens.
 pub const NOW: &str = "2026-11-21T00:00:00Z";
@@ -50,6 +53,29 @@ impl Key {
             .add_signing_subkey()
             .generate()
             .expect("a key");
+        Self { cert }
+    }
+
+    /// A key whose own certificate is signed over SHA-1 and nothing else.
+    pub fn bound_by_sha1() -> Self {
+        let mut key: openpgp::packet::Key<_, PrimaryRole> =
+            Key4::generate_ecc(true, Curve::Ed25519)
+                .expect("a key")
+                .into();
+        key.set_creation_time(system(MADE)).expect("a time");
+        let mut signer = key.clone().into_keypair().expect("a secret key");
+        let cert = Cert::try_from(openpgp::Packet::from(key)).expect("a certificate");
+        let user = UserID::from("Archive of long ago");
+        let binding = SignatureBuilder::new(SignatureType::PositiveCertification)
+            .set_hash_algo(HashAlgorithm::SHA1)
+            .set_signature_creation_time(system(MADE))
+            .and_then(|builder| {
+                builder.set_key_flags(KeyFlags::empty().set_certification().set_signing())
+            })
+            .expect("a binding");
+        let binding = user.bind(&mut signer, &cert, binding).expect("a binding");
+        let packets = [openpgp::Packet::from(user), binding.into()];
+        let (cert, _) = cert.insert_packets(packets).expect("a certificate");
         Self { cert }
     }
 
@@ -104,7 +130,13 @@ impl Key {
 
 /// Signs a text in the clear with every one of the keys.
 pub fn clear_sign(text: &str, keys: &[&Key]) -> Vec<u8> {
-    let policy = StandardPolicy::at(system(SIGNED));
+    clear_sign_over(HashAlgorithm::default(), text, keys)
+}
+
+/// Signs a text over digests of a kind.
+pub fn clear_sign_over(digest: HashAlgorithm, text: &str, keys: &[&Key]) -> Vec<u8> {
+    let mut policy = StandardPolicy::at(system(SIGNED));
+    policy.accept_hash(HashAlgorithm::SHA1);
     let mut signers = keys.iter().map(|key| {
         key.cert
             .keys()
@@ -122,6 +154,8 @@ pub fn clear_sign(text: &str, keys: &[&Key]) -> Vec<u8> {
     let first = signers.next().expect("a key");
     let mut signer = Signer::new(Message::new(&mut signed), first)
         .expect("a signer")
+        .hash_algo(digest)
+        .expect("a digest")
         .creation_time(system(SIGNED))
         .cleartext();
     for key in signers {
