@@ -29,8 +29,8 @@ const ROWS: [Row; 20] = [
     },
     Row {
         name: "build-path-generated",
-        before: r#"cc -c -DTEXT="\"in $PWD\"" -o out.ko main.c"#,
-        after: r#"cc -c -DTEXT="\"in module\"" -o out.ko main.c"#,
+        before: r#"cc -c -O2 -DTEXT="\"in /$N/$([ $N = 1 ] || echo and/a/longer/directory/)module\"" -o out.ko main.c"#,
+        after: r#"cc -c -O2 -DTEXT="\"in module\"" -o out.ko main.c"#,
     },
     Row {
         name: "header-path",

@@ -135,6 +135,17 @@ fn search(a: &Apart<'_>, b: &Apart<'_>, sections: &mut Vec<SectionDifference>, f
                     second: shape(two),
                 },
             );
+            // A string that got longer may stand in another section of strings.
+            let strings = |side: Option<(&'_ Part<'_>, Sha256Digest)>| {
+                side.is_some_and(|(part, _)| part.flags & ko::SHF_STRINGS != 0 && !part.is_debug())
+            };
+            if strings(one.or(two)) {
+                let data = |side: Option<(&Part<'_>, Sha256Digest)>| match side {
+                    Some((part, _)) => part.data.to_vec(),
+                    None => Vec::new(),
+                };
+                bytes::texts(name, &data(one), &data(two), found);
+            }
             continue;
         };
         let attributes =

@@ -82,6 +82,7 @@ fn attempts_are_added_and_the_best_of_each_number_is_returned() {
 
 fn compared(is_same: bool) -> Comparison {
     let difference = crate::compare::ModuleDifference {
+        causes: Vec::new(),
         path: "m.ko".to_owned(),
         reference: None,
         rebuild: None,
@@ -91,7 +92,6 @@ fn compared(is_same: bool) -> Comparison {
         agreement: None,
         places: Vec::new(),
         left_out: 0,
-        causes: Vec::new(),
     };
     Comparison {
         differences: if is_same {

@@ -249,7 +249,11 @@ fn named_by_itself(
             }
         }
         // Symbols that are only for debuggers are cut away with nothing else.
-        Difference::Symbol { first, second, .. } => {
+        Difference::Symbol {
+            name,
+            first,
+            second,
+        } if !name.starts_with('.') => {
             let only = match (first, second) {
                 (Some(only), None) | (None, Some(only)) => only,
                 (Some(_), Some(_)) | (None, None) => return None,
@@ -273,6 +277,7 @@ fn named_by_itself(
         | Difference::Bytes { .. }
         | Difference::Text { .. }
         | Difference::Relocation { .. }
+        | Difference::Symbol { .. }
         | Difference::Modinfo { .. }
         | Difference::Version { .. } => None,
     }

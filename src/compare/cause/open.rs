@@ -96,7 +96,8 @@ fn sources(pair: &Differences, context: &Context<'_>, left: &[Difference], found
         else {
             continue;
         };
-        if first.is_some() != second.is_some() && !order::is_numbered(name) {
+        let is_own = !order::is_numbered(name) && !name.starts_with('.');
+        if first.is_some() != second.is_some() && is_own {
             found.add(Cause::SourceDrift, Confidence::Likely, Evidence::of(place));
         }
     }
@@ -110,7 +111,7 @@ fn follows(pair: &Differences, place: &Difference) -> bool {
     };
     let has_texts = |name: &str| {
         pair.places.iter().any(|place| match place {
-            Difference::Text { section, .. } => section == name,
+            Difference::Text { section, .. } => texts::family(section) == texts::family(name),
             Difference::Bytes { .. }
             | Difference::Header { .. }
             | Difference::Section { .. }
@@ -140,6 +141,7 @@ fn follows(pair: &Differences, place: &Difference) -> bool {
                 (Some(_), None) | (None, Some(_)) | (None, None) => false,
             };
             is_alignment
+                || (texts::family(name) != name && has_texts(name))
                 || name.starts_with(".BTF")
                 || name == ".note.gnu.build-id"
                 || is_debug(name)
@@ -149,7 +151,7 @@ fn follows(pair: &Differences, place: &Difference) -> bool {
         Difference::Relocation { first, second, .. } => match (first, second) {
             (Some(first), Some(second)) => {
                 let (one, two) = (target(first), target(second));
-                one == two && (grew(one) || has_texts(one))
+                texts::family(one) == texts::family(two) && (grew(one) || has_texts(one))
             }
             (Some(_), None) | (None, Some(_)) | (None, None) => false,
         },
@@ -159,7 +161,10 @@ fn follows(pair: &Differences, place: &Difference) -> bool {
             second,
         } => match (first, second) {
             (Some(first), Some(second)) => order::is_moved(first, second),
-            (Some(_), None) | (None, Some(_)) | (None, None) => order::is_numbered(name),
+            // A section's own symbol comes and goes with it.
+            (Some(_), None) | (None, Some(_)) | (None, None) => {
+                order::is_numbered(name) || name.starts_with('.')
+            }
         },
         Difference::Version { .. } | Difference::Header { .. } => false,
     }

@@ -1,6 +1,7 @@
 //! Whether the same things stand in another order.
 
 use super::Evidence;
+use super::texts::family;
 use crate::compare::{Difference, Differences};
 
 /// How many bytes a section may grow by what stands between things that must stand aligned.
@@ -20,7 +21,7 @@ pub(super) fn reordered(pair: &Differences) -> Option<Vec<Evidence>> {
         };
         let (Some(first), Some(second)) = (first, second) else {
             // Numbered names may be other ones for the same things.
-            if is_numbered(name) {
+            if is_numbered(name) || name.starts_with('.') {
                 continue;
             }
             return None;
@@ -70,7 +71,7 @@ fn spot(shown: &str) -> Option<Spot<'_>> {
 pub(super) fn is_moved(first: &str, second: &str) -> bool {
     match (spot(first), spot(second)) {
         (Some(one), Some(two)) => {
-            one.section == two.section && one.rest == two.rest && one.offset != two.offset
+            family(one.section) == family(two.section) && one.rest == two.rest
         }
         (None, _) | (_, None) => false,
     }

@@ -6,6 +6,18 @@ use super::{Cause, Confidence, Evidence, shape};
 use crate::compare::{Difference, Differences};
 use crate::variation::Axis;
 
+/// A string of the first module: its section, offset, symbol and text.
+type Place<'a> = (&'a str, u64, Option<&'a str>, &'a str);
+
+/// Returns what sections of strings have in common whose strings may move from one to the other, such
+/// as `.rodata.str` of `.rodata.str1.1` and `.rodata.str1.8` (a string of 32 bytes stands aligned).
+pub(super) fn family(section: &str) -> &str {
+    match section.find(".str") {
+        Some(at) if at > 0 => &section[..at + ".str".len()],
+        Some(_) | None => section,
+    }
+}
+
 /// Says whether two strings belong together.
 type Alike<'a> = &'a dyn Fn(&str, &str) -> bool;
 
@@ -120,30 +132,27 @@ fn pairs<'a>(pair: &'a Differences, context: &Context<'_>) -> Vec<Pair<'a>> {
     let mut sections: Vec<&str> = Vec::new();
     for place in &pair.places {
         if let Difference::Text { section, .. } = place
-            && !sections.contains(&section.as_str())
+            && !sections.contains(&family(section))
         {
-            sections.push(section);
+            sections.push(family(section));
         }
     }
-    for section in sections {
-        let mut firsts: Vec<(u64, Option<&str>, &str)> = Vec::new();
-        let mut seconds: Vec<&str> = Vec::new();
+    for family_of in sections {
+        let mut firsts: Vec<Place<'_>> = Vec::new();
+        let mut seconds: Vec<(&str, &str)> = Vec::new();
         for place in &pair.places {
             if let Difference::Text {
-                section: of,
+                section,
                 offset,
                 symbol,
                 first,
                 second,
             } = place
-                && of == section
+                && family(section) == family_of
             {
-                firsts.extend(
-                    first
-                        .as_deref()
-                        .map(|text| (*offset, symbol.as_deref(), text)),
-                );
-                seconds.extend(second.as_deref());
+                let place = |text| (section.as_str(), *offset, symbol.as_deref(), text);
+                firsts.extend(first.as_deref().map(place));
+                seconds.extend(second.as_deref().map(|text| (section.as_str(), text)));
             }
         }
         let alike: [Alike<'_>; 3] = [
@@ -152,11 +161,14 @@ fn pairs<'a>(pair: &'a Differences, context: &Context<'_>) -> Vec<Pair<'a>> {
                 None => false,
             },
             &shape::are_one_file,
-            &|first, second| !shape::look(section, first, second).is_empty(),
+            &|first, second| !shape::look(family_of, first, second).is_empty(),
         ];
         for are_alike in alike {
-            firsts.retain(|(offset, symbol, first)| {
-                let Some(at) = seconds.iter().position(|second| are_alike(first, second)) else {
+            firsts.retain(|(section, offset, symbol, first)| {
+                let Some(at) = seconds
+                    .iter()
+                    .position(|(_, second)| are_alike(first, second))
+                else {
                     return true;
                 };
                 all.push(Pair {
@@ -164,7 +176,7 @@ fn pairs<'a>(pair: &'a Differences, context: &Context<'_>) -> Vec<Pair<'a>> {
                     offset: *offset,
                     symbol: *symbol,
                     first: Some(*first),
-                    second: Some(seconds.remove(at)),
+                    second: Some(seconds.remove(at).1),
                 });
                 false
             });
@@ -172,12 +184,13 @@ fn pairs<'a>(pair: &'a Differences, context: &Context<'_>) -> Vec<Pair<'a>> {
         let most = firsts.len().max(seconds.len());
         for n in 0..most {
             let (first, second) = (firsts.get(n), seconds.get(n));
+            let section = first.map(|place| place.0).or(second.map(|place| place.0));
             all.push(Pair {
-                section,
-                offset: first.map_or(0, |(offset, _, _)| *offset),
-                symbol: first.and_then(|(_, symbol, _)| *symbol),
-                first: first.map(|(_, _, text)| *text),
-                second: second.copied(),
+                section: section.unwrap_or(family_of),
+                offset: first.map_or(0, |place| place.1),
+                symbol: first.and_then(|place| place.2),
+                first: first.map(|place| place.3),
+                second: second.map(|place| place.1),
             });
         }
     }
