@@ -172,7 +172,7 @@ pub fn build_spec(inputs: &CellInputs, mounts: &[Mount], variation: Variation) -
         let needs = steps::needs_path(&variation);
         mapped.push_str(&format!(" -ffile-prefix-map={needs}=needs"));
     }
-    // File names in code are mapped by the kernel's own makefiles (`-fmacro-prefix-map`).
+    // File names in code are mapped by the kernel's own makefiles, or by `move_headers`.
     if !variation.header_root.is_empty() {
         let root = &variation.header_root;
         for from in [root.clone(), steps::moved_headers(root)] {

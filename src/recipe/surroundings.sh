@@ -58,10 +58,16 @@ move_headers() {
     done
     rm "$moved/Makefile" && cp "$root$at/Makefile" "$moved/Makefile" && chmod u+w "$moved/Makefile" || return
     for path; do
-        sed -i "s|\(^\|[^A-Za-z0-9_/.-]\)$path|\1$root$path|g" "$moved/Makefile"
+        sed -i "s!\(^\|[^A-Za-z0-9_/.-]\)$path!\1$root$path!g" "$moved/Makefile"
     done
     # The build directory is the one here, not the one that its packages have.
-    sed -i "s|$root$at\$|$moved|" "$moved/Makefile"
+    sed -i "s!$root$at\$!$moved!" "$moved/Makefile"
+    # Kernels before 6.13 map the names of their own headers away in code; for others it is done here.
+    for path; do
+        ! grep -qs 'fmacro-prefix-map=$(srctree)' "$root$path/Makefile" || return 0
+    done
+    maps="-fmacro-prefix-map=$root= -fmacro-prefix-map=$work/headers$root="
+    export KCFLAGS="$KCFLAGS $maps" KAFLAGS="$KAFLAGS $maps"
 }
 
 # probe BUILD-PATH HEADERS: prints what of the surroundings a command of the build finds. Nothing of

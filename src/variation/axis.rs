@@ -67,11 +67,18 @@ impl Axis {
         Self::ALL.into_iter().collect()
     }
 
-    /// The axes of the preparation of a kernel, which has no headers but makes them.
-    pub fn of_a_preparation() -> BTreeSet<Self> {
+    /// The axes that a rebuild has to have varied for `varied`: all but the path of the headers, which is
+    /// that of the packages and no property of whoever builds. Compilers write it into code where a
+    /// kernel has its undefined behaviour checked (`CONFIG_UBSAN`), and no option maps it there.
+    pub fn expected() -> BTreeSet<Self> {
         let mut axes = Self::all();
         axes.remove(&Self::HeaderPath);
         axes
+    }
+
+    /// The axes of the preparation of a kernel, which has no headers but makes them.
+    pub fn of_a_preparation() -> BTreeSet<Self> {
+        Self::expected()
     }
 
     /// Returns the word for files, flags and records.

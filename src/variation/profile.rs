@@ -11,7 +11,7 @@ use crate::variation::Axis;
 pub enum Profile {
     /// What differs between any two machines; enough to notice a careless module, not for `varied`.
     Minimal,
-    /// Every axis.
+    /// Every axis that `varied` asks for.
     #[default]
     Standard,
     /// Every axis, in so many rebuilds that what flips between two results as rarely as 6:4 is seen.
@@ -49,7 +49,8 @@ impl Profile {
             ]
             .into_iter()
             .collect(),
-            Self::Standard | Self::Paranoid => Axis::all(),
+            Self::Standard => Axis::expected(),
+            Self::Paranoid => Axis::all(),
         }
     }
 

@@ -42,7 +42,7 @@ fn reproducibility(cell: &Value) -> &Value {
 #[test]
 fn every_axis_reaches_the_build() {
     let place = place_with("reproducible", "");
-    let cell = place.build(&[], 0)["cells"][0].clone();
+    let cell = place.build(&["--vary", "header-path"], 0)["cells"][0].clone();
     assert_eq!(reproducibility(&cell)["grade"], "varied", "{cell:#}");
     let record = place.explain(cell["id"].as_str().expect("an id"));
     let [reference, rebuild] = [0, 1].map(|number| &record["attempts"][number]["reached"]);
