@@ -12,6 +12,7 @@
 //!                            engine      compare  -->  label  -->  report
 //! ```
 
+pub mod attest;
 pub mod catalog;
 pub mod cli;
 pub mod compare;
@@ -36,8 +37,10 @@ pub mod recipe;
 pub mod report;
 pub mod retention;
 pub mod run;
+pub mod sign;
 pub mod source;
 pub mod state;
 pub mod store;
 pub mod tree;
 pub mod variation;
+pub mod verify;

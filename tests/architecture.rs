@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts in the order of the data: words and trees; what is asked for; how it is built and what
 /// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
-const ORDER: [&str; 29] = [
+const ORDER: [&str; 32] = [
     "name",
     "digest",
     "exit",
@@ -33,13 +33,16 @@ const ORDER: [&str; 29] = [
     "state",
     "retention",
     "run",
+    "attest",
+    "sign",
+    "verify",
     "report",
     "export",
     "cli",
 ];
 
 /// Libraries and the only files or folders that may name them.
-const PLACES: [(&str, &str); 15] = [
+const PLACES: [(&str, &str); 17] = [
     ("aws_lc_rs", "src/catalog/rsa.rs"),
     ("bollard", "src/engine/docker/"),
     ("bzip2", "src/package/inflate.rs"),
@@ -53,11 +56,13 @@ const PLACES: [(&str, &str); 15] = [
     ("rustls_pki_types", "src/catalog/rsa.rs"),
     ("sha1collisiondetection", "src/git/objects.rs"),
     ("sequoia_openpgp", "src/catalog/openpgp.rs"),
+    ("regorus", "src/verify/rego.rs"),
     ("reqwest", "src/catalog/"),
+    ("serde_cyclonedx", "src/attest/sbom.rs"),
     ("tracing_subscriber", "src/cli/"),
 ];
 
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "ko",
     "variation",
     "plan",
@@ -67,6 +72,7 @@ const PURE: [&str; 9] = [
     "gate",
     "label",
     "lock",
+    "attest",
 ];
 
 /// What a pure stage does not do: files, the network, waiting, clocks, the process's surroundings.

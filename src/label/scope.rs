@@ -3,13 +3,13 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::name::CellId;
 use crate::plan::Exclusion;
 
 /// What a release speaks of, and what it does not. Each list is ordered as its cells were.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scope {
     /// The cells of the plan. Each of them is built, or in one of the next three lists.
@@ -29,7 +29,7 @@ pub struct Scope {
 }
 
 /// A promised cell that is not built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NotBuilt {
     pub cell: CellId,
@@ -37,7 +37,7 @@ pub struct NotBuilt {
 }
 
 /// A cell that an exclude of the matrix takes away. One that two take away stands here twice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LeftOut {
     pub cell: CellId,
@@ -48,7 +48,7 @@ pub struct LeftOut {
 }
 
 /// A cell that somebody let go.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LetGo {
     pub cell: CellId,

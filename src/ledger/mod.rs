@@ -8,6 +8,7 @@
 //!    cells have a history.
 //! 3. A schema that this program does not know is refused, never guessed at.
 
+mod attestations;
 mod history;
 mod records;
 mod schema;
@@ -21,7 +22,10 @@ use crate::digest::Sha256Digest;
 use crate::name::CellId;
 
 pub use history::{CellHistory, CellRun};
-pub use records::{AttemptRecord, CellRecord, PreparationRecord, RunRecord, RunStatus};
+pub use records::{
+    AttemptRecord, AttestationRecord, CellRecord, PreparationRecord, RunRecord, RunStatus,
+    VerificationRecord,
+};
 
 /// Says why the ledger cannot be used.
 #[derive(Debug, thiserror::Error)]

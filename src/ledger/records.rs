@@ -159,3 +159,51 @@ impl AttemptRecord {
         }
     }
 }
+
+/// One statement that was signed. Statement, bundle and envelope are in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttestationRecord {
+    /// The run that it speaks of.
+    pub run: String,
+    /// The cell that it speaks of; `None` for one of the release or of an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<CellId>,
+    /// The inputs of that cell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Sha256Digest>,
+    /// The URI of its predicate.
+    pub predicate_type: String,
+    /// The digest of the payload: the identity of the attestation.
+    pub payload: Sha256Digest,
+    /// The digests of its subjects.
+    pub subjects: Vec<Sha256Digest>,
+    /// The blob of the Sigstore bundle.
+    pub bundle: Sha256Digest,
+    /// The blob of the raw DSSE envelope.
+    pub envelope: Sha256Digest,
+    /// Who signed, such as `key:` and the SHA-256 of the public key.
+    pub signer: String,
+    pub signed: Timestamp,
+}
+
+/// One verification, whatever came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerificationRecord {
+    pub at: Timestamp,
+    /// The user that asked, as the system names it.
+    pub by: String,
+    /// The file that was verified.
+    pub artifact: Sha256Digest,
+    /// The digest of the policy.
+    pub policy: Sha256Digest,
+    pub passed: bool,
+    /// True if a failure was only to be warned of.
+    #[serde(default)]
+    pub warn_only: bool,
+    /// The payloads of the attestations that were authenticated.
+    pub attestations: Vec<Sha256Digest>,
+    /// The verdict as it was given.
+    pub verdict: serde_json::Value,
+}

@@ -60,6 +60,33 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX preparation_by_kernel ON preparation (kernel, number);
     ",
+    // Statements are signed, and verified.
+    "
+    CREATE TABLE attestation (
+        payload TEXT NOT NULL,
+        run TEXT NOT NULL,
+        cell TEXT,
+        predicate TEXT NOT NULL,
+        signer TEXT NOT NULL,
+        signed TEXT NOT NULL,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX attestation_by_run ON attestation (run, cell);
+    CREATE INDEX attestation_by_payload ON attestation (payload);
+    CREATE TABLE attestation_subject (
+        sha256 TEXT NOT NULL,
+        attestation INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX attestation_by_subject ON attestation_subject (sha256);
+    CREATE TABLE verification (
+        at TEXT NOT NULL,
+        artifact TEXT NOT NULL,
+        policy TEXT NOT NULL,
+        passed INTEGER NOT NULL,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX verification_by_artifact ON verification (artifact);
+    ",
 ];
 
 /// Returns what makes a file of the first version.
