@@ -42,7 +42,7 @@ const ORDER: [&str; 32] = [
 ];
 
 /// Libraries and the only files or folders that may name them; one with several has several rows.
-const PLACES: [(&str, &str); 25] = [
+const PLACES: &[(&str, &str)] = &[
     ("aws_lc_rs", "src/catalog/rsa.rs"),
     ("aws_lc_rs", "src/sign/digest_algorithm.rs"),
     ("aws_lc_rs", "src/sign/key.rs"),
@@ -67,7 +67,10 @@ const PLACES: [(&str, &str); 25] = [
     ("sigstore_sign", "src/sign/keyless.rs"),
     ("sigstore_sign", "src/sign/timestamp.rs"),
     ("sigstore_verify", "src/sign/keyless.rs"),
+    ("sigstore_tuf", "src/verify/tuf.rs"),
+    ("sigstore_verify", "src/verify/sigstore.rs"),
     ("tracing_subscriber", "src/cli/"),
+    ("x509_cert", "src/verify/certificate.rs"),
 ];
 
 const PURE: [&str; 10] = [
@@ -211,7 +214,7 @@ fn every_library_has_one_place() {
     for (library, place) in PLACES {
         let places: Vec<&str> = PLACES
             .iter()
-            .filter(|row| row.0 == library)
+            .filter(|row| row.0 == *library)
             .map(|row| row.1)
             .collect();
         let mut seen = 0;
@@ -219,9 +222,9 @@ fn every_library_has_one_place() {
             if !is_word_in(library, &line.code) {
                 continue;
             }
-            if line.file.starts_with(place) {
+            if line.file.starts_with(*place) {
                 seen += 1;
-            } else if !places.iter().any(|place| line.file.starts_with(place)) {
+            } else if !places.iter().any(|place| line.file.starts_with(*place)) {
                 let at = format!("{}:{}", line.file, line.number);
                 broken.push(format!(
                     "{at}: `{library}` belongs into {}",
