@@ -11,7 +11,9 @@
 //! shown does not hold: a claim that is missing fails the rule that needs it.
 
 mod authenticated;
+pub mod policy;
 mod refusal;
+pub mod rego;
 mod verdict;
 
 pub use authenticated::{Authenticated, SignedBy, TimeSource, VerifiedTime};
