@@ -10,6 +10,7 @@ mod kernels;
 mod lock;
 mod pair;
 mod plan;
+mod policy_rules;
 mod preparations;
 mod release;
 mod rules;
@@ -17,6 +18,7 @@ mod sharing;
 mod status;
 mod store;
 mod table;
+mod verdict;
 
 pub use causes::{CausesDocument, print_catalogue};
 pub use changes::{
@@ -30,6 +32,7 @@ pub use kernels::{KernelDocument, ListDocument, Listed, print_kernel, print_kern
 pub use lock::print_lock;
 pub use pair::{PairDocument, explain_pair};
 pub use plan::print_plan;
+pub use policy_rules::{PolicyRulesDocument, print_policy_rules};
 pub use preparations::preparation_log_name;
 pub use release::{Release, ReleaseDocument, print_release};
 pub use rules::{RulesDocument, print_rules};
@@ -40,3 +43,4 @@ pub use store::{
     print_verified, size,
 };
 pub use table::{class_of, log_name, print_table};
+pub use verdict::{Judged, Judgement, VerdictsDocument, print_verdicts};
