@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts in the order of the data: words and trees; what is asked for; how it is built and what
 /// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
-const ORDER: [&str; 32] = [
+const ORDER: [&str; 33] = [
     "name",
     "digest",
     "exit",
@@ -36,18 +36,20 @@ const ORDER: [&str; 32] = [
     "attest",
     "sign",
     "verify",
+    "bundle",
     "report",
     "export",
     "cli",
 ];
 
 /// Libraries and the only files or folders that may name them.
-const PLACES: [(&str, &str); 17] = [
+const PLACES: [(&str, &str); 18] = [
     ("aws_lc_rs", "src/catalog/rsa.rs"),
     ("bollard", "src/engine/docker/"),
     ("bzip2", "src/package/inflate.rs"),
     ("clap", "src/cli/"),
     ("cms", "src/ko/signature.rs"),
+    ("crc32fast", "src/bundle/checks.rs"),
     ("debversion", "src/catalog/version_order.rs"),
     ("diffy", "src/source/patch.rs"),
     ("indicatif", "src/report/status.rs"),

@@ -9,8 +9,11 @@
 //! 3. A schema that this program does not know is refused, never guessed at.
 
 mod attestations;
+mod foreign;
+mod forensics;
 mod history;
 mod records;
+mod rows;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +24,10 @@ use crate::compare::Comparison;
 use crate::digest::Sha256Digest;
 use crate::name::CellId;
 
+pub use foreign::{Added, ArchiveRecord, ForeignFiled, ForeignKind, ForeignRow};
+pub use forensics::{
+    BuiltCell, CellAttestation, CellModule, CellPackage, Origin, PackageWanted, Question,
+};
 pub use history::{CellHistory, CellRun};
 pub use records::{
     AttemptRecord, AttestationRecord, CellRecord, PreparationRecord, RunRecord, RunStatus,
@@ -323,10 +330,15 @@ impl Ledger {
              WHERE ?1 = '' AND rowid IN (SELECT max(rowid) FROM cell GROUP BY id)",
             "",
         )?;
+        // What is signed, and what others recorded, is named by nothing else.
+        let attestations = self.texts("SELECT record FROM attestation WHERE ?1 = ''", "")?;
+        let foreign = self.texts("SELECT record FROM foreign_record WHERE ?1 = ''", "")?;
         attempts
             .iter()
             .chain(&preparations)
             .chain(&vouched)
+            .chain(&attestations)
+            .chain(&foreign)
             .map(|text| self.read(text))
             .collect()
     }
