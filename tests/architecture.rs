@@ -42,25 +42,32 @@ const ORDER: [&str; 33] = [
     "cli",
 ];
 
-/// Libraries and the only files or folders that may name them.
-const PLACES: [(&str, &str); 18] = [
+const PLACES: [(&str, &str); 26] = [
     ("aws_lc_rs", "src/catalog/rsa.rs"),
+    ("aws_lc_rs", "src/sign/digest_algorithm.rs"),
+    ("aws_lc_rs", "src/sign/key.rs"),
     ("bollard", "src/engine/docker/"),
     ("bzip2", "src/package/inflate.rs"),
     ("clap", "src/cli/"),
     ("cms", "src/ko/signature.rs"),
+    ("cms", "src/sign/"),
     ("crc32fast", "src/bundle/checks.rs"),
     ("debversion", "src/catalog/version_order.rs"),
     ("diffy", "src/source/patch.rs"),
     ("indicatif", "src/report/status.rs"),
+    ("pkcs8", "src/sign/key_file.rs"),
     ("quick_xml", "src/catalog/xml.rs"),
-    ("rusqlite", "src/ledger/"),
-    ("rustls_pki_types", "src/catalog/rsa.rs"),
-    ("sha1collisiondetection", "src/git/objects.rs"),
-    ("sequoia_openpgp", "src/catalog/openpgp.rs"),
     ("regorus", "src/verify/rego.rs"),
     ("reqwest", "src/catalog/"),
+    ("rpassword", "src/sign/password.rs"),
+    ("rusqlite", "src/ledger/"),
+    ("rustls_pki_types", "src/catalog/rsa.rs"),
+    ("sequoia_openpgp", "src/catalog/openpgp.rs"),
     ("serde_cyclonedx", "src/attest/sbom.rs"),
+    ("sha1collisiondetection", "src/git/objects.rs"),
+    ("sigstore_sign", "src/sign/keyless.rs"),
+    ("sigstore_sign", "src/sign/timestamp.rs"),
+    ("sigstore_verify", "src/sign/keyless.rs"),
     ("tracing_subscriber", "src/cli/"),
 ];
 
@@ -203,18 +210,27 @@ fn every_part_is_there() {
 fn every_library_has_one_place() {
     let mut broken = Vec::new();
     for (library, place) in PLACES {
+        let places: Vec<&str> = PLACES
+            .iter()
+            .filter(|row| row.0 == library)
+            .map(|row| row.1)
+            .collect();
         let mut seen = 0;
         for line in lines() {
             if !is_word_in(library, &line.code) {
                 continue;
             }
-            seen += 1;
-            if !line.file.starts_with(place) {
+            if line.file.starts_with(place) {
+                seen += 1;
+            } else if !places.iter().any(|place| line.file.starts_with(place)) {
                 let at = format!("{}:{}", line.file, line.number);
-                broken.push(format!("{at}: `{library}` belongs into `{place}`"));
+                broken.push(format!(
+                    "{at}: `{library}` belongs into {}",
+                    places.join(", ")
+                ));
             }
         }
-        assert!(seen > 0, "nothing uses `{library}`");
+        assert!(seen > 0, "nothing in `{place}` uses `{library}`");
     }
     complain(&broken);
 }

@@ -15,6 +15,7 @@ use crate::lock::LockError;
 use crate::plan::PlanError;
 use crate::retention::RetentionError;
 use crate::run::RunError;
+use crate::sign::SigningError;
 use crate::source::SourceError;
 use crate::state::StateError;
 use crate::store::StoreError;
@@ -184,6 +185,13 @@ impl From<LedgerError> for Refusal {
             "use the program that wrote it, or name another directory with `--state`"
         };
         Self::of(Exit::Internal, &error, hint.to_owned())
+    }
+}
+
+impl From<SigningError> for Refusal {
+    fn from(error: SigningError) -> Self {
+        let hint = error.hint();
+        Self::of(Exit::SigningFailed, &error, hint)
     }
 }
 
