@@ -42,7 +42,7 @@ const ORDER: [&str; 33] = [
     "cli",
 ];
 
-const PLACES: [(&str, &str); 26] = [
+const PLACES: [(&str, &str); 29] = [
     ("aws_lc_rs", "src/catalog/rsa.rs"),
     ("aws_lc_rs", "src/sign/digest_algorithm.rs"),
     ("aws_lc_rs", "src/sign/key.rs"),
@@ -67,8 +67,11 @@ const PLACES: [(&str, &str); 26] = [
     ("sha1collisiondetection", "src/git/objects.rs"),
     ("sigstore_sign", "src/sign/keyless.rs"),
     ("sigstore_sign", "src/sign/timestamp.rs"),
+    ("sigstore_tuf", "src/verify/tuf.rs"),
     ("sigstore_verify", "src/sign/keyless.rs"),
+    ("sigstore_verify", "src/verify/sigstore.rs"),
     ("tracing_subscriber", "src/cli/"),
+    ("x509_cert", "src/verify/certificate.rs"),
 ];
 
 const PURE: [&str; 10] = [
