@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts in the order of the data: words and trees; what is asked for; how it is built and what
 /// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
-const ORDER: [&str; 32] = [
+const ORDER: [&str; 34] = [
     "name",
     "digest",
     "exit",
@@ -33,16 +33,18 @@ const ORDER: [&str; 32] = [
     "state",
     "retention",
     "run",
+    "oci",
     "attest",
     "sign",
     "verify",
+    "publish",
     "report",
     "export",
     "cli",
 ];
 
 /// Libraries and the only files or folders that may name them.
-const PLACES: [(&str, &str); 17] = [
+const PLACES: [(&str, &str); 19] = [
     ("aws_lc_rs", "src/catalog/rsa.rs"),
     ("bollard", "src/engine/docker/"),
     ("bzip2", "src/package/inflate.rs"),
@@ -50,7 +52,9 @@ const PLACES: [(&str, &str); 17] = [
     ("cms", "src/ko/signature.rs"),
     ("debversion", "src/catalog/version_order.rs"),
     ("diffy", "src/source/patch.rs"),
+    ("docker_credential", "src/oci/registry.rs"),
     ("indicatif", "src/report/status.rs"),
+    ("oci_client", "src/oci/registry.rs"),
     ("quick_xml", "src/catalog/xml.rs"),
     ("rusqlite", "src/ledger/"),
     ("rustls_pki_types", "src/catalog/rsa.rs"),

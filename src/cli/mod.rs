@@ -13,6 +13,7 @@ mod label;
 mod lock;
 mod plan;
 mod prepare;
+mod push;
 mod refusal;
 mod report;
 mod sources;
@@ -122,6 +123,8 @@ enum Command {
     /// List, check or clean up what is stored
     #[command(subcommand)]
     Store(store::Command),
+    /// Put attested modules into an OCI registry, with their attestations attached
+    Push(push::Arguments),
     /// Show how labels are made
     #[command(subcommand)]
     Label(label::Command),
@@ -193,6 +196,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Images(command) => images::run(common, command, status).await,
         Command::Kernels(command) => kernels::run(common, command, status).await,
         Command::Store(command) => store::run(common, &command, status),
+        Command::Push(arguments) => push::run(common, arguments, status).await,
         Command::Label(command) => label::run(&command),
     }
 }
