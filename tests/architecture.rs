@@ -44,7 +44,7 @@ const ORDER: [&str; 34] = [
 ];
 
 /// Libraries and the only files or folders that may name them.
-const PLACES: [(&str, &str); 19] = [
+const PLACES: [(&str, &str); 22] = [
     ("aws_lc_rs", "src/catalog/rsa.rs"),
     ("bollard", "src/engine/docker/"),
     ("bzip2", "src/package/inflate.rs"),
@@ -63,7 +63,10 @@ const PLACES: [(&str, &str); 19] = [
     ("regorus", "src/verify/rego.rs"),
     ("reqwest", "src/catalog/"),
     ("serde_cyclonedx", "src/attest/sbom.rs"),
+    ("sigstore_tuf", "src/verify/tuf.rs"),
+    ("sigstore_verify", "src/verify/sigstore.rs"),
     ("tracing_subscriber", "src/cli/"),
+    ("x509_cert", "src/verify/certificate.rs"),
 ];
 
 const PURE: [&str; 10] = [
