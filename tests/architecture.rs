@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts in the order of the data: words and trees; what is asked for; how it is built and what
 /// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
-const ORDER: [&str; 33] = [
+const ORDER: [&str; 35] = [
     "name",
     "digest",
     "exit",
@@ -33,10 +33,12 @@ const ORDER: [&str; 33] = [
     "state",
     "retention",
     "run",
+    "oci",
     "attest",
     "sign",
     "verify",
     "bundle",
+    "publish",
     "report",
     "export",
     "cli",
@@ -55,7 +57,9 @@ const PLACES: &[(&str, &str)] = &[
     ("crc32fast", "src/bundle/checks.rs"),
     ("debversion", "src/catalog/version_order.rs"),
     ("diffy", "src/source/patch.rs"),
+    ("docker_credential", "src/oci/registry.rs"),
     ("indicatif", "src/report/status.rs"),
+    ("oci_client", "src/oci/registry.rs"),
     ("pkcs8", "src/sign/key_file.rs"),
     ("quick_xml", "src/catalog/xml.rs"),
     ("regorus", "src/verify/rego.rs"),

@@ -15,6 +15,7 @@ mod lock;
 mod plan;
 mod policy;
 mod prepare;
+mod push;
 mod refusal;
 mod report;
 mod signing;
@@ -131,6 +132,8 @@ enum Command {
     /// Evaluate Rego for another process of this program
     #[command(hide = true)]
     Rego,
+    /// Put attested modules into an OCI registry, with their attestations attached
+    Push(push::Arguments),
     /// Show how labels are made
     #[command(subcommand)]
     Label(label::Command),
@@ -207,6 +210,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Store(command) => store::run(common, &command, status),
         Command::Policy(command) => policy::run(&command),
         Command::Rego => rego(),
+        Command::Push(arguments) => push::run(common, arguments, status).await,
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,
     }
