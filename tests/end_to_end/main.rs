@@ -32,4 +32,5 @@ mod registries;
 mod reports;
 mod resume;
 mod sources;
+mod tools;
 mod variation;
