@@ -11,6 +11,8 @@
 mod history;
 mod records;
 mod schema;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::path::{Path, PathBuf};
 
