@@ -15,6 +15,8 @@ mod history;
 mod records;
 mod rows;
 mod schema;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::path::{Path, PathBuf};
 

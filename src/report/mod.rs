@@ -1,13 +1,16 @@
 //! What people and programs read. Nothing here decides anything: one file per form of output.
 
+mod attempts;
 mod causes;
 mod changes;
+mod comparisons;
 mod document;
 mod explain;
 mod history;
 mod images;
 mod kernels;
 mod lock;
+mod numbers;
 mod pair;
 mod plan;
 mod policy_rules;
