@@ -23,6 +23,7 @@ use kmatrix::document::Document;
 use kmatrix::engine::BuildNetwork;
 use kmatrix::image::Dockerfile;
 use kmatrix::ko::{self, Btf, BtfBase, canonical_btf};
+use kmatrix::outcome::Commands;
 use kmatrix::package::{self, Limits, PackageFormat, Strip};
 use kmatrix::verify::{self, Trust};
 
@@ -30,12 +31,13 @@ use kmatrix::verify::{self, Trust};
 pub type Parser = fn(&[u8]);
 
 /// Every parser.
-pub const ALL: [(&str, Parser); 23] = [
+pub const ALL: [(&str, Parser); 24] = [
     ("apk", apk),
     ("apk_index", apk_index),
     ("attestation", attestation),
     ("btf", btf),
     ("clear_signed", clear_signed),
+    ("commands", commands),
     ("deb", deb),
     ("dockerfile", dockerfile),
     ("facts", facts),
@@ -144,6 +146,15 @@ pub fn statement(bytes: &[u8]) {
 /// A `trusted_root.json`.
 pub fn trusted_root(bytes: &[u8]) {
     let _ = Trust::root(bytes);
+}
+
+/// The commands of a build.
+pub fn commands(bytes: &[u8]) {
+    let found = Commands::read(bytes, "/build/module");
+    assert!(found.links <= found.count && found.signs.len() <= 50);
+    for sign in &found.signs {
+        assert!(sign.rule().is_some() && !sign.word.contains(char::is_control));
+    }
 }
 
 /// A Dockerfile.

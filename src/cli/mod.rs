@@ -9,12 +9,16 @@ mod images;
 mod init;
 mod interrupt;
 mod kernels;
+mod keys;
 mod label;
 mod lock;
 mod plan;
+mod policy;
 mod prepare;
+mod push;
 mod refusal;
 mod report;
+mod signing;
 mod sources;
 mod store;
 
@@ -44,7 +48,7 @@ const EXITS: &str = "\
 Exit status: 0 all that was asked for holds, 2 usage or state in use, 10 a file is invalid, 11 no \
 cells, 20 engine unavailable, 21 an input cannot be had or authenticated, 22 fewer or older kernels than \
 recorded, 30 cells failed, 31 a \
-rebuild differs, 32 below the required tier, 33 stale, 42 evidence missing, 70 internal error, 130 \
+rebuild differs, 32 below the required tier, 33 stale, 40 signing failed, 42 evidence missing, 70 internal error, 130 \
 interrupted. docs/exit-status.md has the order of precedence.";
 
 /// What every command takes.
@@ -122,9 +126,20 @@ enum Command {
     /// List, check or clean up what is stored
     #[command(subcommand)]
     Store(store::Command),
+    /// Begin, check or test a policy, and list the rules
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Evaluate Rego for another process of this program
+    #[command(hide = true)]
+    Rego,
+    /// Put attested modules into an OCI registry, with their attestations attached
+    Push(push::Arguments),
     /// Show how labels are made
     #[command(subcommand)]
     Label(label::Command),
+    /// Make or show keys that sign
+    #[command(subcommand)]
+    Keys(keys::Command),
 }
 
 /// How an answer is printed.
@@ -193,8 +208,19 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Images(command) => images::run(common, command, status).await,
         Command::Kernels(command) => kernels::run(common, command, status).await,
         Command::Store(command) => store::run(common, &command, status),
+        Command::Policy(command) => policy::run(&command),
+        Command::Rego => rego(),
+        Command::Push(arguments) => push::run(common, arguments, status).await,
         Command::Label(command) => label::run(&command),
+        Command::Keys(command) => keys::run(common, &command, status).await,
     }
+}
+
+/// Answers one question about Rego, from standard input to standard output.
+fn rego() -> Result<Exit, Refusal> {
+    crate::verify::rego::answer(io::stdin().lock(), io::stdout().lock())
+        .map(|()| Exit::Success)
+        .map_err(|error| Refusal::new(Exit::Internal, "cannot evaluate Rego").caused_by(&error))
 }
 
 /// Writes an answer to standard output.

@@ -13,7 +13,9 @@
 mod authenticate;
 mod authenticated;
 mod certificate;
+pub mod policy;
 mod refusal;
+pub mod rego;
 mod sigstore;
 mod strict;
 mod trust;
