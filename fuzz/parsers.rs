@@ -29,7 +29,7 @@ use kmatrix::package::{self, Limits, PackageFormat, Strip};
 pub type Parser = fn(&[u8]);
 
 /// Every parser.
-pub const ALL: [(&str, Parser); 19] = [
+pub const ALL: [(&str, Parser); 20] = [
     ("apk", apk),
     ("apk_index", apk_index),
     ("btf", btf),
@@ -43,6 +43,7 @@ pub const ALL: [(&str, Parser); 19] = [
     ("packages_index", packages_index),
     ("pacman", pacman),
     ("pacman_db", pacman_db),
+    ("policy", policy),
     ("primary_xml", primary_xml),
     ("release_file", release_file),
     ("repomd", repomd),
@@ -204,6 +205,11 @@ pub fn matrix(bytes: &[u8]) {
     let path = folder.path().join("x.toml");
     std::fs::write(&path, bytes).expect("a file");
     let _ = Matrix::read(path);
+}
+
+/// A policy, which may name files that are not there.
+pub fn policy(bytes: &[u8]) {
+    let _ = kmatrix::verify::policy::Policy::parse("none/policy.toml", bytes);
 }
 
 /// A kernel module as a build left it.

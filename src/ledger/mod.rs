@@ -24,7 +24,7 @@ use crate::name::CellId;
 pub use history::{CellHistory, CellRun};
 pub use records::{
     AttemptRecord, AttestationRecord, CellRecord, PreparationRecord, RunRecord, RunStatus,
-    VerificationRecord,
+    VerificationRecord, VerifiedBuild,
 };
 
 /// Says why the ledger cannot be used.
