@@ -23,6 +23,7 @@ use kmatrix::document::Document;
 use kmatrix::engine::BuildNetwork;
 use kmatrix::image::Dockerfile;
 use kmatrix::ko::{self, Btf, BtfBase, canonical_btf};
+use kmatrix::outcome::Commands;
 use kmatrix::package::{self, Limits, PackageFormat, Strip};
 
 /// A parser by the name of its fuzz target and of its folder in the corpus.
@@ -34,6 +35,7 @@ pub const ALL: [(&str, Parser); 20] = [
     ("apk_index", apk_index),
     ("btf", btf),
     ("clear_signed", clear_signed),
+    ("commands", commands),
     ("deb", deb),
     ("dockerfile", dockerfile),
     ("facts", facts),
@@ -106,6 +108,15 @@ pub fn apk_index(bytes: &[u8]) {
     let patterns = PATTERNS.get_or_init(|| patterns("kernels/alpine-3.22.toml"));
     if let Ok(index) = SignedIndex::split(bytes) {
         let _ = ApkIndex::read(index.signed, patterns);
+    }
+}
+
+/// The commands of a build.
+pub fn commands(bytes: &[u8]) {
+    let found = Commands::read(bytes, "/build/module");
+    assert!(found.links <= found.count && found.signs.len() <= 50);
+    for sign in &found.signs {
+        assert!(sign.rule().is_some() && !sign.word.contains(char::is_control));
     }
 }
 

@@ -17,6 +17,7 @@
 extern crate self as kmatrix;
 
 pub mod attest;
+pub mod bundle;
 pub mod catalog;
 pub mod cli;
 pub mod compare;
@@ -34,9 +35,11 @@ pub mod ledger;
 pub mod lock;
 pub mod matrix;
 pub mod name;
+pub mod oci;
 pub mod outcome;
 pub mod package;
 pub mod plan;
+pub mod publish;
 pub mod recipe;
 pub mod report;
 pub mod retention;

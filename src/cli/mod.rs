@@ -11,13 +11,16 @@ mod init;
 mod interrupt;
 mod judging;
 mod kernels;
+mod keys;
 mod label;
 mod lock;
 mod plan;
 mod policy;
 mod prepare;
+mod push;
 mod refusal;
 mod report;
+mod signing;
 mod sources;
 mod store;
 mod verify;
@@ -48,7 +51,7 @@ const EXITS: &str = "\
 Exit status: 0 all that was asked for holds, 2 usage or state in use, 10 a file is invalid, 11 no \
 cells, 20 engine unavailable, 21 an input cannot be had or authenticated, 22 fewer or older kernels than \
 recorded, 30 cells failed, 31 a \
-rebuild differs, 32 below the required tier, 33 stale, 42 evidence missing, 70 internal error, 130 \
+rebuild differs, 32 below the required tier, 33 stale, 40 signing failed, 42 evidence missing, 70 internal error, 130 \
 interrupted. docs/exit-status.md has the order of precedence.";
 
 /// What every command takes.
@@ -136,9 +139,14 @@ enum Command {
     /// Evaluate Rego for another process of this program
     #[command(hide = true)]
     Rego,
+    /// Put attested modules into an OCI registry, with their attestations attached
+    Push(push::Arguments),
     /// Show how labels are made
     #[command(subcommand)]
     Label(label::Command),
+    /// Make or show keys that sign
+    #[command(subcommand)]
+    Keys(keys::Command),
 }
 
 /// How an answer is printed.
@@ -211,7 +219,9 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Rego => rego(),
+        Command::Push(arguments) => push::run(common, arguments, status).await,
         Command::Label(command) => label::run(&command),
+        Command::Keys(command) => keys::run(common, &command, status).await,
     }
 }
 

@@ -12,9 +12,12 @@ use crate::export::ExportError;
 use crate::image::ImageError;
 use crate::ledger::LedgerError;
 use crate::lock::LockError;
+use crate::oci::RegistryError;
 use crate::plan::PlanError;
+use crate::publish::{LayoutError, PushError};
 use crate::retention::RetentionError;
 use crate::run::RunError;
+use crate::sign::SigningError;
 use crate::source::SourceError;
 use crate::state::StateError;
 use crate::store::StoreError;
@@ -187,6 +190,13 @@ impl From<LedgerError> for Refusal {
     }
 }
 
+impl From<SigningError> for Refusal {
+    fn from(error: SigningError) -> Self {
+        let hint = error.hint();
+        Self::of(Exit::SigningFailed, &error, hint)
+    }
+}
+
 impl From<RetentionError> for Refusal {
     fn from(error: RetentionError) -> Self {
         match error {
@@ -257,5 +267,37 @@ impl From<ImageError> for Refusal {
             | ImageError::Probe(_) => Exit::InputUnavailable,
         };
         Self::of(exit, &error, hint)
+    }
+}
+
+impl From<LayoutError> for Refusal {
+    fn from(error: LayoutError) -> Self {
+        let exit = match &error {
+            LayoutError::Io { .. } | LayoutError::TooMany { .. } | LayoutError::TooLarge { .. } => {
+                Exit::Usage
+            }
+            LayoutError::NotABundle { .. } => Exit::VerificationFailed,
+            LayoutError::NoModule { .. }
+            | LayoutError::SpeaksOfNothing { .. }
+            | LayoutError::Unattested { .. } => Exit::EvidenceMissing,
+        };
+        Self::of(exit, &error, error.hint().to_owned())
+    }
+}
+
+impl From<RegistryError> for Refusal {
+    fn from(error: RegistryError) -> Self {
+        Self::of(Exit::InputUnavailable, &error, error.hint().to_owned())
+    }
+}
+
+impl From<PushError> for Refusal {
+    fn from(error: PushError) -> Self {
+        let (exit, hint) = match &error {
+            PushError::Registry { source, .. } => (Exit::InputUnavailable, source.hint()),
+            PushError::Io { .. } => (Exit::Usage, "push again once nobody writes there"),
+            PushError::IndexTooLarge { .. } => (Exit::Usage, "push parts of it under several tags"),
+        };
+        Self::of(exit, &error, hint.to_owned())
     }
 }

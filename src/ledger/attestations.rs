@@ -51,6 +51,19 @@ impl Ledger {
         rows.iter().map(|text| self.read(text)).collect()
     }
 
+    /// Returns what was signed of cells with these inputs, in the order in which it was.
+    pub fn attestations_of_inputs(
+        &self,
+        inputs: &Sha256Digest,
+    ) -> Result<Vec<AttestationRecord>, LedgerError> {
+        let rows = self.texts(
+            "SELECT record FROM attestation WHERE json_extract(record, '$.inputs') = ?1
+             ORDER BY rowid",
+            &inputs.to_string(),
+        )?;
+        rows.iter().map(|text| self.read(text)).collect()
+    }
+
     /// Returns what was signed of a file, in the order in which it was.
     pub fn attestations_of_subject(
         &self,

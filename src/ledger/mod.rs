@@ -9,9 +9,14 @@
 //! 3. A schema that this program does not know is refused, never guessed at.
 
 mod attestations;
+mod foreign;
+mod forensics;
 mod history;
 mod records;
+mod rows;
 mod schema;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +26,10 @@ use crate::compare::Comparison;
 use crate::digest::Sha256Digest;
 use crate::name::CellId;
 
+pub use foreign::{Added, ArchiveRecord, ForeignFiled, ForeignKind, ForeignRow};
+pub use forensics::{
+    BuiltCell, CellAttestation, CellModule, CellPackage, Origin, PackageWanted, Question,
+};
 pub use history::{CellHistory, CellRun};
 pub use records::{
     AttemptRecord, AttestationRecord, CellRecord, PreparationRecord, RunRecord, RunStatus,
@@ -294,6 +303,21 @@ impl Ledger {
         row.map(|text| self.read(&text)).transpose()
     }
 
+    /// Returns the cells that a run promised, in the order of its plan.
+    pub fn cells_of_run(&self, run: &str) -> Result<Vec<CellRecord>, LedgerError> {
+        let rows = self.texts("SELECT record FROM cell WHERE run = ?1 ORDER BY rowid", run)?;
+        rows.iter().map(|text| self.read(text)).collect()
+    }
+
+    /// Returns one run.
+    pub fn run(&self, id: &str) -> Result<Option<RunRecord>, LedgerError> {
+        let rows = self.texts(
+            "SELECT json_set(record, '$.status', status) FROM run WHERE id = ?1",
+            id,
+        )?;
+        rows.first().map(|text| self.read(text)).transpose()
+    }
+
     /// Returns the ids of all cells that any run promised, in order.
     pub fn cell_ids(&self) -> Result<Vec<CellId>, LedgerError> {
         let rows = self.texts("SELECT DISTINCT id FROM cell WHERE ?1 = '' ORDER BY id", "")?;
@@ -303,7 +327,8 @@ impl Ledger {
     }
 
     /// Returns the records that a store must keep the evidence of: of all inputs, the attempts that
-    /// [`Ledger::attempts`] returns, and who vouched for the newest record of each cell.
+    /// [`Ledger::attempts`] returns, who vouched for the newest record of each cell, and everything that was
+    /// signed.
     pub fn evidence(&self) -> Result<Vec<serde_json::Value>, LedgerError> {
         let attempts = self.texts(
             "SELECT record FROM attempt AS a WHERE ?1 = '' AND rowid = (
@@ -323,10 +348,22 @@ impl Ledger {
              WHERE ?1 = '' AND rowid IN (SELECT max(rowid) FROM cell GROUP BY id)",
             "",
         )?;
+        let signed = self.texts("SELECT record FROM attestation WHERE ?1 = ''", "")?;
+        // What others recorded is named by nothing else; of a cell only what it was built from.
+        let foreign = self.texts(
+            "SELECT CASE kind WHEN 'cell' THEN json_array(
+                 json_extract(record, '$.vouched'), json_extract(record, '$.packages'),
+                 json_extract(record, '$.image.root'), json_extract(record, '$.source.tree'),
+                 json_extract(record, '$.inputs.needed')) ELSE record END
+             FROM foreign_record WHERE ?1 = ''",
+            "",
+        )?;
         attempts
             .iter()
             .chain(&preparations)
             .chain(&vouched)
+            .chain(&signed)
+            .chain(&foreign)
             .map(|text| self.read(text))
             .collect()
     }

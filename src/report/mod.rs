@@ -1,17 +1,21 @@
 //! What people and programs read. Nothing here decides anything: one file per form of output.
 
+mod attempts;
 mod causes;
 mod changes;
+mod comparisons;
 mod document;
 mod explain;
 mod history;
 mod images;
 mod kernels;
 mod lock;
+mod numbers;
 mod pair;
 mod plan;
 mod policy_rules;
 mod preparations;
+mod pushed;
 mod release;
 mod rules;
 mod sharing;
@@ -34,6 +38,7 @@ pub use pair::{PairDocument, explain_pair};
 pub use plan::print_plan;
 pub use policy_rules::{PolicyRulesDocument, print_policy_rules};
 pub use preparations::preparation_log_name;
+pub use pushed::{PushedDocument, print_pushed};
 pub use release::{Release, ReleaseDocument, print_release};
 pub use rules::{RulesDocument, print_rules};
 pub use sharing::print_sharing;

@@ -1,25 +1,26 @@
 //! From a cell's records to where it stands: the evidence, its label, or its failure. Pure.
 
+mod doubts;
+
 use std::collections::BTreeSet;
 
 use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{Fingerprint, SuiteRecord};
 use crate::compare::cause::{Named, blame, together};
-use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire, rate_not_excluded};
+use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire};
 use crate::gate::Verdict;
 use crate::label::{
-    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Fate, Finding, Interface,
-    Isolation, Label, PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
+    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Fate, Finding, Grade, Interface,
+    Isolation, Label, PackagedInterface, PreparedInterface, Rebuilds, Signing, SourceOrigin,
+    Toolchain,
 };
-use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord};
+use crate::ledger::{AttemptRecord, AttestationRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
-use crate::recipe::toolchain::pahole_version;
 use crate::run::rebuilds_on;
 use crate::source::{Origin, Revision, SourceRecord};
 use crate::variation::Axis;
 
-/// The share of builds that may still flip for what is known to flip to count as excluded.
-const MOST_FLIPS: f64 = 0.05;
+use doubts::{Agreed, Shown};
 
 /// One cell with all that is recorded of it, and what that proves.
 #[derive(Debug, Clone)]
@@ -127,6 +128,34 @@ fn in_attempt(number: u32, failure: &Failure) -> String {
     }
 }
 
+/// Returns the best signature over what is claimed of a cell's modules: every one of them, as this cell's
+/// inputs made it.
+pub fn signing(
+    cell: &CellRecord,
+    attempts: &[AttemptRecord],
+    signed: &[AttestationRecord],
+) -> Option<Signing> {
+    let reference = attempts.iter().find(|attempt| attempt.number == 0)?;
+    let modules = built(reference);
+    let inputs = cell.inputs.digest();
+    let is_of_these = |record: &&AttestationRecord| {
+        let has = |module: &BuiltModule| record.subjects.contains(&module.digest);
+        !modules.is_empty() && record.inputs == Some(inputs) && modules.iter().all(has)
+    };
+    let signing = |record: &AttestationRecord| {
+        let (kind, _) = record.signer.split_once(':')?;
+        let grade = match kind {
+            "key" => Grade::External,
+            "identity" => Grade::Keyless,
+            _ => return None,
+        };
+        let by = record.signer.clone();
+        Some(Signing { grade, by })
+    };
+    let found = signed.iter().filter(is_of_these).filter_map(signing);
+    found.max_by_key(|signing| signing.grade)
+}
+
 /// Says what the records of a cell prove. Attempts beyond the rebuilds that the cell asks for count
 /// as well: what was observed is never left out.
 pub fn assess(
@@ -134,12 +163,16 @@ pub fn assess(
     attempts: Vec<AttemptRecord>,
     comparisons: Vec<(u32, Comparison)>,
     preparations: Vec<PreparationRecord>,
+    signing: Option<Signing>,
 ) -> Assessment {
     let reference = attempts.iter().find(|attempt| attempt.number == 0);
     let label = reference
         .filter(|attempt| matches!(attempt.outcome, Outcome::Built { .. }))
         .map(|reference| {
-            let evidence = evidence(&cell, reference, &attempts, &comparisons, &preparations);
+            let evidence = Evidence {
+                signing,
+                ..evidence(&cell, reference, &attempts, &comparisons, &preparations)
+            };
             let limits = AgeLimits {
                 warn_after: cell.warn_after,
                 stale_after: cell.stale_after,
@@ -252,6 +285,7 @@ fn evidence(
         isolation: Some(isolation(attempts)),
         source: Some(source_origin(cell)),
         findings: findings(&compared),
+        signing: None,
     }
 }
 
@@ -383,6 +417,12 @@ fn rebuilds(
         .cloned()
         .unwrap_or_default();
     let with_these = with(&varied);
+    let sealing = isolation(attempts);
+    let agreed = Agreed {
+        varied: &varied,
+        rebuilds: with_these,
+        sealed: sealing.sealed == sealing.attempts,
+    };
     let finding = match inquire(&trials) {
         Inquiry::Over(answer) => Some(answer),
         Inquiry::Try(_) => None,
@@ -394,10 +434,8 @@ fn rebuilds(
         different,
         failed: without_modules(attempts),
         with_these,
+        doubts: Shown::of(cell, attempts).doubts(&agreed),
         varied,
-        doubts: shuffled_btf(cell, reference, with_these)
-            .into_iter()
-            .collect(),
         causes: named_causes(cell, comparisons, finding.as_ref()),
         finding,
     }
@@ -416,22 +454,6 @@ fn named_causes(
         Some(answer) => blame(named, answer, suspicions),
         None => named,
     }
-}
-
-/// Returns what is wrong with agreement if BTF may come in another order each time: so few rebuilds
-/// as are made can well agree by chance.
-fn shuffled_btf(cell: &CellRecord, reference: &AttemptRecord, agreeing: u32) -> Option<String> {
-    let record = &reference.toolchain;
-    let said = cell.image.tools.get("pahole")?;
-    let pahole = pahole_version(said)?;
-    let is_excluded = rate_not_excluded(agreeing) <= MOST_FLIPS;
-    if !record.makes_btf || !record.btf_jobs.may_shuffle(pahole) || is_excluded {
-        return None;
-    }
-    Some(format!(
-        "pahole {said} is run with `-j`, which writes BTF in an order that changes (steady from v1.29, \
-         or excluded by 59 rebuilds)"
-    ))
 }
 
 /// Returns how many rebuilds made no module for a reason that is the build's own.

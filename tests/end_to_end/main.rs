@@ -7,6 +7,7 @@
 mod answers;
 mod bad_input;
 mod collecting;
+mod commands;
 mod common;
 mod corpus;
 mod dkms_packages;
@@ -32,4 +33,5 @@ mod registries;
 mod reports;
 mod resume;
 mod sources;
+mod tools;
 mod variation;
