@@ -1,6 +1,7 @@
 //! What people and programs read. Nothing here decides anything: one file per form of output.
 
 mod attempts;
+mod attested;
 mod causes;
 mod changes;
 mod comparisons;
@@ -24,6 +25,7 @@ mod store;
 mod table;
 mod verdict;
 
+pub use attested::{AttestedDocument, print_attested};
 pub use causes::{CausesDocument, print_catalogue};
 pub use changes::{
     ChangesDocument, Compared, LockChange, LockChangeDocument, print_changes, print_lock_change,
