@@ -6,9 +6,11 @@ mod build;
 mod explain;
 mod explain_pair;
 mod find;
+mod gate;
 mod images;
 mod init;
 mod interrupt;
+mod judging;
 mod kernels;
 mod keys;
 mod label;
@@ -22,6 +24,7 @@ mod report;
 mod signing;
 mod sources;
 mod store;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -129,6 +132,10 @@ enum Command {
     /// List, check or clean up what is stored
     #[command(subcommand)]
     Store(store::Command),
+    /// Say by a policy whether modules hold what is claimed of them
+    Verify(verify::Arguments),
+    /// Decide on a host whether a module may be loaded
+    Gate(gate::Arguments),
     /// Begin, check or test a policy, and list the rules
     #[command(subcommand)]
     Policy(policy::Command),
@@ -212,6 +219,8 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Images(command) => images::run(common, command, status).await,
         Command::Kernels(command) => kernels::run(common, command, status).await,
         Command::Store(command) => store::run(common, &command, status),
+        Command::Verify(arguments) => verify::run(common, &arguments, status),
+        Command::Gate(arguments) => gate::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Rego => rego(),
         Command::Push(arguments) => push::run(common, arguments, status).await,
