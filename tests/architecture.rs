@@ -42,6 +42,7 @@ const ORDER: [&str; 33] = [
     "cli",
 ];
 
+/// Libraries and the only files or folders that may name them; one with several has several rows.
 const PLACES: [(&str, &str); 29] = [
     ("aws_lc_rs", "src/catalog/rsa.rs"),
     ("aws_lc_rs", "src/sign/digest_algorithm.rs"),

@@ -13,6 +13,7 @@
 
 mod bound;
 mod checks;
+mod claim;
 mod contents;
 mod format;
 mod import;
@@ -20,11 +21,13 @@ mod index;
 mod read;
 mod row;
 mod sample;
+mod seal;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use bound::{Bound, Draw, bound};
+pub use claim::{Claim, Claims, claim, claimed_preparations, claims};
 pub use contents::{Contents, ExportError, Extra, Request, gather};
 pub use format::{Limits, MemberPath};
 pub use import::{Authority, Checked, ImportError, Imported, check, import, open};
@@ -32,4 +35,5 @@ pub use index::{Index, InputKind, Kind, Member, Release, SCHEMA};
 pub use read::{ArchiveReader, Damage, ReadError};
 pub use row::Row;
 pub use sample::{Drawn, SampleError, SampleSize, Seed, Stratum, draw};
+pub use seal::{ARCHIVE_TYPE, Trusting, signer_name, statement};
 pub use write::{ArchiveWriter, IndexSignature, WriteError};

@@ -32,7 +32,7 @@ use crate::outcome::{Failure, Outcome, PreparationFailure};
 use crate::store::{Store, StoreError};
 use crate::variation::Axis;
 
-pub use assess::{Assessment, Standing, assess, signing};
+pub use assess::{Assessment, Standing, Theirs, assess, label_beside, signing};
 pub use prepare::PackageSource;
 pub(crate) use prepare::blocking;
 pub use trial::next_trial;
