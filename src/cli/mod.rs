@@ -2,6 +2,7 @@
 //! that a stage could.
 
 mod build;
+mod bundle;
 mod explain;
 mod explain_pair;
 mod find;
@@ -19,6 +20,7 @@ mod report;
 mod signing;
 mod sources;
 mod store;
+mod trusting;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -124,6 +126,9 @@ enum Command {
     /// List, check or clean up what is stored
     #[command(subcommand)]
     Store(store::Command),
+    /// Export a release's evidence, or take somebody else's in
+    #[command(subcommand)]
+    Bundle(bundle::Command),
     /// Show how labels are made
     #[command(subcommand)]
     Label(label::Command),
@@ -198,6 +203,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Images(command) => images::run(common, command, status).await,
         Command::Kernels(command) => kernels::run(common, command, status).await,
         Command::Store(command) => store::run(common, &command, status),
+        Command::Bundle(command) => bundle::run(common, command, status).await,
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,
     }

@@ -1,5 +1,6 @@
 //! What people and programs read. Nothing here decides anything: one file per form of output.
 
+mod archive;
 mod causes;
 mod changes;
 mod document;
@@ -18,6 +19,7 @@ mod status;
 mod store;
 mod table;
 
+pub use archive::{ArchiveDocument, ImportedDocument, print_archive, print_imported};
 pub use causes::{CausesDocument, print_catalogue};
 pub use changes::{
     ChangesDocument, Compared, LockChange, LockChangeDocument, print_changes, print_lock_change,
