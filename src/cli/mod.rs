@@ -15,6 +15,7 @@ mod label;
 mod lock;
 mod plan;
 mod prepare;
+mod query;
 mod refusal;
 mod report;
 mod signing;
@@ -129,6 +130,8 @@ enum Command {
     /// Export a release's evidence, or take somebody else's in
     #[command(subcommand)]
     Bundle(bundle::Command),
+    /// Find out what was built from what, and signed by whom
+    Query(query::Arguments),
     /// Show how labels are made
     #[command(subcommand)]
     Label(label::Command),
@@ -204,6 +207,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Kernels(command) => kernels::run(common, command, status).await,
         Command::Store(command) => store::run(common, &command, status),
         Command::Bundle(command) => bundle::run(common, command, status).await,
+        Command::Query(arguments) => query::run(common, arguments),
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,
     }
