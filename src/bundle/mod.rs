@@ -11,6 +11,7 @@
 //! An archive is somebody's word. What is imported keeps who signed it, is filed apart from what was
 //! observed here, and counts for no label.
 
+mod audit;
 mod bound;
 mod checks;
 mod claim;
@@ -26,6 +27,9 @@ mod seal;
 mod tests;
 mod write;
 
+pub use audit::{
+    AUDIT_TYPE, Audit, Audited, Circumstances, Finding, Stratified, comparison_statement,
+};
 pub use bound::{Bound, Draw, bound};
 pub use claim::{Claim, Claims, claim, claimed_preparations, claims};
 pub use contents::{Contents, ExportError, Extra, Request, gather};

@@ -1,6 +1,7 @@
 //! The command line: arguments, calls, exit status. One file per command, and none decides anything
 //! that a stage could.
 
+mod audit;
 mod build;
 mod bundle;
 mod explain;
@@ -130,6 +131,8 @@ enum Command {
     /// Export a release's evidence, or take somebody else's in
     #[command(subcommand)]
     Bundle(bundle::Command),
+    /// Build a sample of somebody else's release again, and say what that proves
+    Audit(audit::Arguments),
     /// Find out what was built from what, and signed by whom
     Query(query::Arguments),
     /// Show how labels are made
@@ -207,6 +210,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Kernels(command) => kernels::run(common, command, status).await,
         Command::Store(command) => store::run(common, &command, status),
         Command::Bundle(command) => bundle::run(common, command, status).await,
+        Command::Audit(arguments) => audit::run(common, arguments, status).await,
         Command::Query(arguments) => query::run(common, arguments),
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,

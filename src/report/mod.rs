@@ -1,6 +1,7 @@
 //! What people and programs read. Nothing here decides anything: one file per form of output.
 
 mod archive;
+mod audit;
 mod causes;
 mod changes;
 mod document;
@@ -21,6 +22,7 @@ mod store;
 mod table;
 
 pub use archive::{ArchiveDocument, ImportedDocument, print_archive, print_imported};
+pub use audit::{AuditDocument, print_audit};
 pub use causes::{CausesDocument, print_catalogue};
 pub use changes::{
     ChangesDocument, Compared, LockChange, LockChangeDocument, print_changes, print_lock_change,
