@@ -186,9 +186,9 @@ fn no_path_of_the_machine_stands_in_provenance() {
     assert!(!text.contains("/home/somebody"), "{text}");
 }
 
-#[test]
-fn a_cell_that_differs_is_no_pass_and_not_called_reproducible() {
-    let recorded = Recorded::with(cell(), |attempts, comparisons| {
+/// Returns a cell whose rebuild gave other bits.
+fn different() -> Recorded {
+    Recorded::with(cell(), |attempts, comparisons| {
         attempts[1].outcome = with_bits(Sha256Digest::of(b"other"));
         comparisons[0].1.metadata_equal = false;
         comparisons[0]
@@ -206,7 +206,12 @@ fn a_cell_that_differs_is_no_pass_and_not_called_reproducible() {
                 places: Vec::new(),
                 left_out: 0,
             });
-    });
+    })
+}
+
+#[test]
+fn a_cell_that_differs_is_no_pass_and_not_called_reproducible() {
+    let recorded = different();
     let all = statements(&recorded);
     assert!(!kinds(&all).contains(&PredicateType::Scai));
     let comparison = &of(&all, PredicateType::RebuildComparison)["predicate"];
@@ -403,4 +408,73 @@ fn every_kind_of_statement_is_read_back_as_it_was_written() {
     again::<VerificationSummary>(&all, PredicateType::Summary);
     let all = release(&[recorded.assessment], Tier::Constrained);
     again::<ScopeStatement>(&all, PredicateType::Scope);
+}
+
+/// Holds a value against the words of its schema that say what stands there: every field that is required
+/// is there, every field that is there is described, and has one of the values that it may have. Whole
+/// validation is that of `tests/interop/schemas.py`.
+fn described(value: &Value, schema: &Value, root: &Value, at: &str) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.strip_prefix("#/$defs/").expect("a definition");
+        return described(value, &root["$defs"][name], root, at);
+    }
+    if let Some(parts) = schema["allOf"].as_array() {
+        return described(value, &parts[0], root, at);
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        assert!(values.contains(value), "{at}: {value}");
+    }
+    match value {
+        Value::Object(fields) => {
+            for name in schema["required"].as_array().into_iter().flatten() {
+                let name = name.as_str().expect("a name");
+                assert!(fields.contains_key(name), "{at} has no `{name}`");
+            }
+            for (name, value) in fields {
+                let at = format!("{at}.{name}");
+                let known = schema["properties"].as_object();
+                let schema = known
+                    .and_then(|known| known.get(name))
+                    .or_else(|| schema.get("additionalProperties"));
+                match schema {
+                    Some(schema) => described(value, schema, root, &at),
+                    None => assert!(known.is_none(), "{at} is not described"),
+                }
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                described(value, &schema["items"], root, at);
+            }
+        }
+        Value::String(text) => {
+            if let Some(pattern) = schema["pattern"].as_str() {
+                let pattern = regex::Regex::new(pattern).expect("a pattern");
+                assert!(pattern.is_match(text), "{at}: {text}");
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[test]
+fn the_own_predicates_are_as_their_schemas_describe_them() {
+    let comparison = include_str!("../../docs/schemas/rebuild-comparison-v1.schema.json");
+    let scope = include_str!("../../docs/schemas/release-scope-v1.schema.json");
+    let sound = Recorded::sound();
+    let kind = PredicateType::RebuildComparison;
+    for (schema, statement) in [
+        (comparison, of(&statements(&sound), kind)),
+        (comparison, of(&statements(&different()), kind)),
+        (
+            scope,
+            of(
+                &release(&[sound.assessment], Tier::Full),
+                PredicateType::Scope,
+            ),
+        ),
+    ] {
+        let schema: Value = serde_json::from_str(schema).expect("JSON");
+        described(&statement["predicate"], &schema, &schema, "predicate");
+    }
 }

@@ -125,7 +125,7 @@ mod tests {
         let record = AttestationRecord {
             run: "r1".to_owned(),
             cell: None,
-            inputs: None,
+            inputs: Some(Sha256Digest::of(b"inputs")),
             predicate_type: "type".to_owned(),
             payload,
             subjects: subjects.clone(),
@@ -138,6 +138,9 @@ mod tests {
         ledger.add_attestations(&records).expect("added");
         assert_eq!(ledger.attestations_of_run("r1").expect("read"), records);
         assert!(ledger.attestations_of_run("r2").expect("read").is_empty());
+        let of = |inputs: &[u8]| ledger.attestations_of_inputs(&Sha256Digest::of(inputs));
+        assert_eq!(of(b"inputs").expect("read"), records);
+        assert!(of(b"others").expect("read").is_empty());
         for subject in &subjects {
             assert_eq!(
                 ledger.attestations_of_subject(subject).expect("read"),
@@ -151,6 +154,9 @@ mod tests {
                 .is_empty()
         );
         assert_eq!(ledger.all_attestations().expect("read"), records);
+        let evidence = ledger.evidence().expect("read");
+        let kept = serde_json::to_value(&records[0]).expect("JSON");
+        assert!(evidence.contains(&kept), "a store keeps what was signed");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What people and programs read. Nothing here decides anything: one file per form of output.
 
 mod archive;
+mod attested;
 mod audit;
 mod causes;
 mod changes;
@@ -22,6 +23,7 @@ mod store;
 mod table;
 
 pub use archive::{ArchiveDocument, ImportedDocument, print_archive, print_imported};
+pub use attested::{AttestedDocument, print_attested};
 pub use audit::{AuditDocument, print_audit};
 pub use causes::{CausesDocument, print_catalogue};
 pub use changes::{
