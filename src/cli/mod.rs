@@ -2,7 +2,9 @@
 //! that a stage could.
 
 mod attest;
+mod audit;
 mod build;
+mod bundle;
 mod explain;
 mod explain_pair;
 mod find;
@@ -19,12 +21,14 @@ mod plan;
 mod policy;
 mod prepare;
 mod push;
+mod query;
 mod refusal;
 mod report;
 mod signing;
 mod sources;
 mod store;
 mod verify;
+mod trusting;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -144,6 +148,13 @@ enum Command {
     Rego,
     /// Put attested modules into an OCI registry, with their attestations attached
     Push(push::Arguments),
+    /// Export a release's evidence, or take somebody else's in
+    #[command(subcommand)]
+    Bundle(bundle::Command),
+    /// Build a sample of somebody else's release again, and say what that proves
+    Audit(audit::Arguments),
+    /// Find out what was built from what, and signed by whom
+    Query(query::Arguments),
     /// Show how labels are made
     #[command(subcommand)]
     Label(label::Command),
@@ -224,6 +235,9 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Policy(command) => policy::run(&command),
         Command::Rego => rego(),
         Command::Push(arguments) => push::run(common, arguments, status).await,
+        Command::Bundle(command) => bundle::run(common, command, status).await,
+        Command::Audit(arguments) => audit::run(common, arguments, status).await,
+        Command::Query(arguments) => query::run(common, arguments),
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,
     }
