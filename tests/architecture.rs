@@ -43,13 +43,16 @@ const ORDER: [&str; 34] = [
     "cli",
 ];
 
-/// Libraries and the only files or folders that may name them.
-const PLACES: [(&str, &str); 22] = [
+/// Libraries and the only files or folders that may name them; one with several has several rows.
+const PLACES: [(&str, &str); 30] = [
     ("aws_lc_rs", "src/catalog/rsa.rs"),
+    ("aws_lc_rs", "src/sign/digest_algorithm.rs"),
+    ("aws_lc_rs", "src/sign/key.rs"),
     ("bollard", "src/engine/docker/"),
     ("bzip2", "src/package/inflate.rs"),
     ("clap", "src/cli/"),
     ("cms", "src/ko/signature.rs"),
+    ("cms", "src/sign/"),
     ("debversion", "src/catalog/version_order.rs"),
     ("diffy", "src/source/patch.rs"),
     ("docker_credential", "src/oci/registry.rs"),
@@ -63,7 +66,12 @@ const PLACES: [(&str, &str); 22] = [
     ("regorus", "src/verify/rego.rs"),
     ("reqwest", "src/catalog/"),
     ("serde_cyclonedx", "src/attest/sbom.rs"),
+    ("pkcs8", "src/sign/key_file.rs"),
+    ("rpassword", "src/sign/password.rs"),
+    ("sigstore_sign", "src/sign/keyless.rs"),
+    ("sigstore_sign", "src/sign/timestamp.rs"),
     ("sigstore_tuf", "src/verify/tuf.rs"),
+    ("sigstore_verify", "src/sign/keyless.rs"),
     ("sigstore_verify", "src/verify/sigstore.rs"),
     ("tracing_subscriber", "src/cli/"),
     ("x509_cert", "src/verify/certificate.rs"),
@@ -208,18 +216,27 @@ fn every_part_is_there() {
 fn every_library_has_one_place() {
     let mut broken = Vec::new();
     for (library, place) in PLACES {
+        let places: Vec<&str> = PLACES
+            .iter()
+            .filter(|row| row.0 == library)
+            .map(|row| row.1)
+            .collect();
         let mut seen = 0;
         for line in lines() {
             if !is_word_in(library, &line.code) {
                 continue;
             }
-            seen += 1;
-            if !line.file.starts_with(place) {
+            if line.file.starts_with(place) {
+                seen += 1;
+            } else if !places.iter().any(|place| line.file.starts_with(place)) {
                 let at = format!("{}:{}", line.file, line.number);
-                broken.push(format!("{at}: `{library}` belongs into `{place}`"));
+                broken.push(format!(
+                    "{at}: `{library}` belongs into {}",
+                    places.join(", ")
+                ));
             }
         }
-        assert!(seen > 0, "nothing uses `{library}`");
+        assert!(seen > 0, "nothing in `{place}` uses `{library}`");
     }
     complain(&broken);
 }

@@ -9,6 +9,7 @@ mod images;
 mod init;
 mod interrupt;
 mod kernels;
+mod keys;
 mod label;
 mod lock;
 mod plan;
@@ -16,6 +17,7 @@ mod prepare;
 mod push;
 mod refusal;
 mod report;
+mod signing;
 mod sources;
 mod store;
 
@@ -45,7 +47,7 @@ const EXITS: &str = "\
 Exit status: 0 all that was asked for holds, 2 usage or state in use, 10 a file is invalid, 11 no \
 cells, 20 engine unavailable, 21 an input cannot be had or authenticated, 22 fewer or older kernels than \
 recorded, 30 cells failed, 31 a \
-rebuild differs, 32 below the required tier, 33 stale, 42 evidence missing, 70 internal error, 130 \
+rebuild differs, 32 below the required tier, 33 stale, 40 signing failed, 42 evidence missing, 70 internal error, 130 \
 interrupted. docs/exit-status.md has the order of precedence.";
 
 /// What every command takes.
@@ -128,6 +130,9 @@ enum Command {
     /// Show how labels are made
     #[command(subcommand)]
     Label(label::Command),
+    /// Make or show keys that sign
+    #[command(subcommand)]
+    Keys(keys::Command),
 }
 
 /// How an answer is printed.
@@ -198,6 +203,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Store(command) => store::run(common, &command, status),
         Command::Push(arguments) => push::run(common, arguments, status).await,
         Command::Label(command) => label::run(&command),
+        Command::Keys(command) => keys::run(common, &command, status).await,
     }
 }
 

@@ -17,6 +17,7 @@ use crate::plan::PlanError;
 use crate::publish::{LayoutError, PushError};
 use crate::retention::RetentionError;
 use crate::run::RunError;
+use crate::sign::SigningError;
 use crate::source::SourceError;
 use crate::state::StateError;
 use crate::store::StoreError;
@@ -186,6 +187,13 @@ impl From<LedgerError> for Refusal {
             "use the program that wrote it, or name another directory with `--state`"
         };
         Self::of(Exit::Internal, &error, hint.to_owned())
+    }
+}
+
+impl From<SigningError> for Refusal {
+    fn from(error: SigningError) -> Self {
+        let hint = error.hint();
+        Self::of(Exit::SigningFailed, &error, hint)
     }
 }
 

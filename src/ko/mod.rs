@@ -29,7 +29,7 @@ pub use elf::{
 pub use error::ModuleError;
 pub use facts::{ModuleFacts, Section, facts, sections};
 pub use modinfo::{comments, modinfo};
-pub use signature::{AppendedSignature, Signed, Signer, cut_signature};
+pub use signature::{AppendedSignature, SIGNATURE_MAGIC, Signed, Signer, cut_signature};
 pub use versions::{SymbolVersion, versions};
 
 /// The most bytes that a module may have, unpacked, before it is not even opened.

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::ModuleError;
 use crate::digest::Sha256Digest;
 
-const MAGIC: &[u8] = b"~Module signature appended~\n";
+/// What a signed module ends with.
+pub const SIGNATURE_MAGIC: &[u8] = b"~Module signature appended~\n";
 const TRAILER: usize = 12;
 /// `PKEY_ID_PKCS7`.
 const PKCS7: u8 = 2;
@@ -56,7 +57,7 @@ pub struct Signer {
 ///
 /// One is cut; a signature of a signed module would be the module's own bytes to a kernel too.
 pub fn cut_signature(bytes: &[u8]) -> Result<Signed<'_>, ModuleError> {
-    let Some(before) = bytes.strip_suffix(MAGIC) else {
+    let Some(before) = bytes.strip_suffix(SIGNATURE_MAGIC) else {
         return Ok(Signed {
             module: bytes,
             signature: None,
@@ -135,7 +136,7 @@ mod tests {
     fn trailer(kind: u8, length: u32) -> Vec<u8> {
         let mut bytes = vec![0, 0, kind, 0, 0, 0, 0, 0];
         bytes.extend(length.to_be_bytes());
-        bytes.extend(MAGIC);
+        bytes.extend(SIGNATURE_MAGIC);
         bytes
     }
 
@@ -156,8 +157,8 @@ mod tests {
         for bytes in [
             trailer(PKCS7, 1),
             trailer(1, 0),
-            MAGIC.to_vec(),
-            [&[0; 5][..], MAGIC].concat(),
+            SIGNATURE_MAGIC.to_vec(),
+            [&[0; 5][..], SIGNATURE_MAGIC].concat(),
             [&b"x"[..], &trailer(PKCS7, u32::MAX)].concat(),
         ] {
             let found = cut_signature(&bytes).map(drop);
