@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::attest::material::{Attester, CellMaterial, built};
 use crate::compare::cause::Named;
-use crate::compare::{Layers, Normalisation};
+use crate::compare::{Layers, Normalisation, differing};
 use crate::digest::Sha256Digest;
+use crate::engine::EngineIdentity;
 use crate::label::Label;
+use crate::ledger::AttemptRecord;
 use crate::name::CellId;
 use crate::variation::Axis;
 
@@ -72,6 +75,103 @@ pub struct Platform {
     /// Who operates it, as claimed by the signer. Independence follows from signatures, never from this.
     pub operator: String,
     pub builder: String,
-    /// The engine with its version, and the machine's architecture.
+    /// The engine with its version, and the machine's kernel.
     pub engine: String,
+}
+
+impl RebuildComparison {
+    /// Says what the attempts of a cell showed; `None` if it has no reference or no label.
+    /// `equal_metadata` are the rebuilds whose provenance says the same as the reference's.
+    pub fn of(
+        material: &CellMaterial<'_>,
+        equal_metadata: &BTreeSet<u32>,
+        attester: &Attester,
+    ) -> Option<Self> {
+        let assessment = material.assessment;
+        let label = assessment.label()?.clone();
+        let (reference, rebuilds): (Vec<&AttemptRecord>, Vec<&AttemptRecord>) =
+            assessment.attempts.iter().partition(|one| one.number == 0);
+        let reference = *reference.first()?;
+        let mut platforms: Vec<&EngineIdentity> = Vec::new();
+        for attempt in &assessment.attempts {
+            if !platforms.contains(&&attempt.engine) {
+                platforms.push(&attempt.engine);
+            }
+        }
+        let platform = |engine: &EngineIdentity| {
+            let known = platforms.iter().position(|one| *one == engine);
+            format!("platform-{}", known.map_or(0, |index| index + 1))
+        };
+        let compared = |attempt: &AttemptRecord| ComparedAttempt {
+            number: attempt.number,
+            spec: attempt.spec,
+            platform: platform(&attempt.engine),
+            varied: attempt.variation.axes.clone(),
+            reached: &attempt.variation.axes & &attempt.reached.differs_from(&reference.reached),
+            outcome: attempt.outcome_word().to_owned(),
+            modules: modules(material, attempt),
+            same: is_same(reference, attempt),
+            metadata_equal: attempt.number == 0 || equal_metadata.contains(&attempt.number),
+        };
+        let comparisons = assessment.comparisons.iter();
+        let normalisations = comparisons
+            .filter_map(|(_, comparison)| comparison.normalisations())
+            .flatten()
+            .collect();
+        Some(Self {
+            cell: assessment.cell.id.clone(),
+            inputs: assessment.cell.inputs.digest(),
+            reference: compared(reference),
+            rebuilds: rebuilds.into_iter().map(compared).collect(),
+            normalisations,
+            causes: causes(&label),
+            platforms: platforms
+                .iter()
+                .map(|engine| (platform(engine), Platform::of(engine, attester)))
+                .collect(),
+            label,
+        })
+    }
+}
+
+impl Platform {
+    fn of(engine: &EngineIdentity, attester: &Attester) -> Self {
+        let EngineIdentity {
+            name,
+            version,
+            api_version,
+            kernel,
+            cpus,
+        } = engine;
+        Self {
+            operator: attester.operator.clone(),
+            builder: attester.builder.clone(),
+            engine: format!("{name} {version} (API {api_version}), Linux {kernel}, {cpus} CPUs"),
+        }
+    }
+}
+
+/// Returns true if every module of an attempt has the reference's bytes.
+fn is_same(reference: &AttemptRecord, attempt: &AttemptRecord) -> bool {
+    match (built(&reference.outcome), built(&attempt.outcome)) {
+        (Some(one), Some(other)) => differing(one, other).is_empty(),
+        (None, _) | (_, None) => false,
+    }
+}
+
+fn modules(material: &CellMaterial<'_>, attempt: &AttemptRecord) -> Vec<ComparedModule> {
+    let modules = built(&attempt.outcome).unwrap_or_default().iter();
+    modules
+        .map(|module| ComparedModule {
+            path: module.path.clone(),
+            sha256: module.digest,
+            layers: material.layers.get(&module.digest).cloned(),
+        })
+        .collect()
+}
+
+/// Returns why rebuilds differ, as the label says it.
+fn causes(label: &Label) -> Vec<Named> {
+    let rebuilds = label.rebuilds.as_ref();
+    rebuilds.map_or_else(Vec::new, |rebuilds| rebuilds.causes.clone())
 }

@@ -1,11 +1,21 @@
 //! SLSA Provenance v1 (slsa.dev, `spec/v1.2/build-provenance`). What its parameters mean under this
 //! program's [`BUILD_TYPE`](crate::attest::BUILD_TYPE) is in `docs/attestations.md`.
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::attest::ResourceDescriptor;
+use crate::attest::dependencies::dependencies;
+use crate::attest::material::{Attester, payload};
+use crate::attest::parameters::{external, internal};
+use crate::attest::{BUILD_TYPE, ResourceDescriptor, Subject};
+use crate::digest::Sha256Digest;
+use crate::ledger::AttemptRecord;
+use crate::outcome::BuiltModule;
+use crate::recipe::BuildSpec;
+use crate::run::Assessment;
 
 /// How modules were made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +51,7 @@ pub struct RunDetails {
 pub struct BuilderIdentity {
     pub id: String,
     /// Versions of its parts, such as `kmatrix` and the engine.
-    pub version: std::collections::BTreeMap<String, String>,
+    pub version: BTreeMap<String, String>,
 }
 
 /// Which execution, and when.
@@ -51,4 +61,70 @@ pub struct InvocationMetadata {
     pub invocation_id: String,
     pub started_on: Timestamp,
     pub finished_on: Timestamp,
+}
+
+impl Provenance {
+    /// Says how an attempt of a cell was made. `spec` is the attempt's.
+    pub fn of(
+        assessment: &Assessment,
+        attempt: &AttemptRecord,
+        spec: &BuildSpec,
+        attester: &Attester,
+    ) -> Self {
+        let cell = &assessment.cell;
+        Self {
+            build_definition: BuildDefinition {
+                build_type: BUILD_TYPE.to_owned(),
+                external_parameters: external(cell),
+                internal_parameters: internal(cell, attempt, spec),
+                resolved_dependencies: dependencies(cell, attempt, &assessment.preparations),
+            },
+            run_details: RunDetails {
+                builder: BuilderIdentity {
+                    id: attester.builder.clone(),
+                    version: BTreeMap::from([
+                        ("kmatrix".to_owned(), attester.version.clone()),
+                        (attempt.engine.name.clone(), attempt.engine.version.clone()),
+                    ]),
+                },
+                metadata: InvocationMetadata {
+                    invocation_id: format!("{}/{}", attempt.run, attempt.number),
+                    started_on: attempt.started,
+                    finished_on: finished(attempt),
+                },
+                byproducts: vec![
+                    byproduct("log", attempt.log, "text/plain"),
+                    byproduct("build-spec", attempt.spec, "application/json"),
+                ],
+            },
+        }
+    }
+
+    /// Returns the bytes that are the same in every attempt: the modules as built, and the build's
+    /// definition, as JSON without white space, fields in order.
+    pub fn deterministic(&self, modules: &[BuiltModule]) -> Vec<u8> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Deterministic<'a> {
+            subject: Vec<Subject>,
+            build_definition: &'a BuildDefinition,
+        }
+        serde_json::to_vec(&Deterministic {
+            subject: modules.iter().map(payload).collect(),
+            build_definition: &self.build_definition,
+        })
+        .expect("plain values serialise")
+    }
+}
+
+fn finished(attempt: &AttemptRecord) -> Timestamp {
+    let wall = SignedDuration::try_from(attempt.wall).unwrap_or(SignedDuration::ZERO);
+    attempt.started.checked_add(wall).unwrap_or(attempt.started)
+}
+
+fn byproduct(name: &str, digest: Sha256Digest, media_type: &str) -> ResourceDescriptor {
+    ResourceDescriptor {
+        media_type: Some(media_type.to_owned()),
+        ..ResourceDescriptor::named(name, digest)
+    }
 }

@@ -1,11 +1,15 @@
 //! What a release speaks of: the predicate `urn:kmatrix:release-scope:v1`, whose schema is in
 //! `docs/schemas/`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::attest::release::ReleaseMaterial;
 use crate::digest::Sha256Digest;
 use crate::label::{Rollup, RulesUsed, Scope, Tier};
 use crate::name::CellId;
+use crate::run::Assessment;
 
 /// Every cell of a release: promised, built, excluded with reasons, missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,5 +39,34 @@ pub struct LabelledCell {
     /// The digests of the reference's modules as built.
     pub modules: Vec<Sha256Digest>,
     /// The digests of the payloads of the cell's attestations, by kind (`provenance` and so on).
-    pub attestations: std::collections::BTreeMap<String, Sha256Digest>,
+    pub attestations: BTreeMap<String, Sha256Digest>,
+}
+
+impl ScopeStatement {
+    /// Puts together what a release speaks of.
+    pub fn of(material: &ReleaseMaterial<'_>) -> Self {
+        let labelled = |assessment: &Assessment| {
+            let label = assessment.label()?;
+            let cell = assessment.cell.id.clone();
+            let statements = material.statements.get(&cell).into_iter().flatten();
+            Some(LabelledCell {
+                tier: label.tier,
+                word: label.word(),
+                modules: assessment.modules().iter().map(|one| one.digest).collect(),
+                attestations: statements
+                    .map(|one| (one.kind.word().to_owned(), one.digest()))
+                    .collect(),
+                cell,
+            })
+        };
+        Self {
+            release: material.release.to_owned(),
+            plan: material.plan,
+            lock: material.lock,
+            rollup: material.rollup.clone(),
+            scope: material.scope.clone(),
+            cells: material.cells.iter().filter_map(labelled).collect(),
+            rules: RulesUsed::current(),
+        }
+    }
 }

@@ -63,6 +63,12 @@ impl Subject {
         }
     }
 
+    /// Returns its SHA-256, if it has one.
+    pub fn sha256(&self) -> Option<Sha256Digest> {
+        let digits = self.digest.get("sha256")?;
+        Sha256Digest::from_hex(digits).ok()
+    }
+
     /// Returns one form of a module. `module` is its path below the source.
     pub fn module(
         name: impl Into<String>,

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::attest::{DigestSet, ResourceDescriptor};
-use crate::label::{Reason, RulesUsed, Tier, Vector};
+use crate::attest::material::{Attester, CellMaterial, Unsigned};
+use crate::attest::uri::{VERIFIER, cell_uri, release_uri, rules_uri};
+use crate::attest::{DigestSet, PAYLOAD_TYPE, PredicateType, ResourceDescriptor, sha256};
+use crate::label::{Label, Reason, Rollup, RulesUsed, Tier, Vector};
+use crate::run::{Assessment, Standing};
 
 /// What a verifier found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +66,146 @@ pub struct LabelSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
     pub rules: RulesUsed,
+}
+
+/// The level of SLSA's build track that a builder can claim who is one operator's own machine: there is
+/// provenance, and that is all (slsa.dev, `spec/v1.2/build-track-basics`).
+const BUILD_LEVEL_1: &str = "SLSA_BUILD_LEVEL_1";
+/// What stands in place of levels if the verification failed.
+const FAILED: &str = "FAILED";
+
+impl VerificationSummary {
+    /// Sums up a cell; `None` if it has no label. It passes if every attempt that was asked for was made
+    /// and compared, and the tier is at least the required one. `inputs` are the cell's other statements.
+    ///
+    /// # Security
+    ///
+    /// `SLSA_BUILD_LEVEL_1` needs the provenance among the inputs. Nothing higher is ever claimed: a run
+    /// cannot know who can reach its machine.
+    pub fn of_cell(
+        material: &CellMaterial<'_>,
+        required: Tier,
+        inputs: &[Unsigned],
+        attester: &Attester,
+    ) -> Option<Self> {
+        let assessment = material.assessment;
+        let label = assessment.label()?;
+        let passed = reaches(assessment, required);
+        let has_provenance = inputs
+            .iter()
+            .any(|input| input.kind == PredicateType::Provenance);
+        let mut verified = levels(label.tier);
+        if has_provenance {
+            verified.push(BUILD_LEVEL_1);
+        }
+        Some(Self::new(
+            cell_uri(&assessment.cell.id),
+            passed.then_some(verified),
+            inputs.iter().map(input).collect(),
+            LabelSummary::of(label),
+            attester,
+        ))
+    }
+
+    /// Sums up a release. It passes if every cell that was promised passes, but for those that their own
+    /// modules exclude. `scope` is the scope statement, which names the statements of every cell.
+    pub fn of_release<'a>(
+        release: &str,
+        rollup: &Rollup,
+        rules: RulesUsed,
+        cells: impl IntoIterator<Item = &'a Assessment>,
+        required: Tier,
+        scope: &Unsigned,
+        attester: &Attester,
+    ) -> Self {
+        let mut promised = 0;
+        let mut passed = true;
+        for cell in cells {
+            match &cell.standing {
+                Standing::Excluded { .. } => continue,
+                Standing::Labelled(_) | Standing::Failed { .. } | Standing::Missing { .. } => {
+                    promised += 1;
+                    passed &= reaches(cell, required);
+                }
+            }
+        }
+        let passed = passed && promised > 0;
+        Self::new(
+            release_uri(release),
+            passed.then(|| levels(rollup.tier)),
+            vec![input(scope)],
+            LabelSummary {
+                word: rollup.tier.to_string(),
+                tier: rollup.tier,
+                vector: None,
+                reasons: Vec::new(),
+                because: Some(rollup.because.clone()),
+                rules,
+            },
+            attester,
+        )
+    }
+
+    /// `verified` are the levels, or nothing if the verification failed.
+    fn new(
+        resource_uri: String,
+        verified: Option<Vec<&'static str>>,
+        input_attestations: Vec<ResourceDescriptor>,
+        label: LabelSummary,
+        attester: &Attester,
+    ) -> Self {
+        let verification_result = match &verified {
+            Some(_) => VerificationResult::Passed,
+            None => VerificationResult::Failed,
+        };
+        let verified = verified.unwrap_or_else(|| vec![FAILED]);
+        Self {
+            verifier: SummaryVerifier {
+                id: VERIFIER.to_owned(),
+                version: BTreeMap::from([("kmatrix".to_owned(), attester.version.clone())]),
+            },
+            time_verified: attester.at,
+            resource_uri,
+            policy: SummaryPolicy {
+                uri: rules_uri(label.rules.version),
+                digest: sha256(label.rules.digest),
+            },
+            input_attestations,
+            verification_result,
+            verified_levels: verified.into_iter().map(str::to_owned).collect(),
+            slsa_version: "1.2".to_owned(),
+            label,
+        }
+    }
+}
+
+impl LabelSummary {
+    fn of(label: &Label) -> Self {
+        Self {
+            word: label.word(),
+            tier: label.tier,
+            vector: Some(label.vector.clone()),
+            reasons: label.reasons.clone(),
+            because: None,
+            rules: label.rules.clone(),
+        }
+    }
+}
+
+/// Returns true if a cell is complete and its tier at least the required one.
+fn reaches(assessment: &Assessment, required: Tier) -> bool {
+    match &assessment.standing {
+        Standing::Labelled(label) => label.tier >= required,
+        Standing::Failed { .. } | Standing::Missing { .. } | Standing::Excluded { .. } => false,
+    }
+}
+
+/// Names a statement by its payload, since the bytes of its signature can be changed without being broken.
+fn input(statement: &Unsigned) -> ResourceDescriptor {
+    ResourceDescriptor {
+        media_type: Some(PAYLOAD_TYPE.to_owned()),
+        ..ResourceDescriptor::named(statement.kind.word(), statement.digest())
+    }
 }
 
 /// Returns the level that says that a tier is reached, such as `KMATRIX_CONSTRAINED`; nothing for

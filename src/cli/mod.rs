@@ -1,6 +1,7 @@
 //! The command line: arguments, calls, exit status. One file per command, and none decides anything
 //! that a stage could.
 
+mod attest;
 mod build;
 mod explain;
 mod explain_pair;
@@ -112,6 +113,8 @@ enum Command {
     Lock(lock::Arguments),
     /// Build, rebuild, compare and label every cell of a matrix
     Build(build::Arguments),
+    /// Sign what is recorded of a run: provenance, rebuilds, labels, scope and what is in its images
+    Attest(attest::Arguments),
     /// Show everything that is known of one cell, or what two modules differ in
     Explain(explain::Arguments),
     /// Show how a release stands: its label, its scope, how alike its modules are
@@ -196,6 +199,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Plan(arguments) => plan::run(common, arguments, status).await,
         Command::Lock(arguments) => lock::run(common, arguments, status).await,
         Command::Build(arguments) => build::run(common, arguments, status).await,
+        Command::Attest(arguments) => attest::run(common, arguments, status).await,
         Command::Explain(arguments) => explain::run(common, &arguments),
         Command::Report(arguments) => report::run(common, arguments, status).await,
         Command::Images(command) => images::run(common, command, status).await,

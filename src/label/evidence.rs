@@ -20,6 +20,17 @@ pub struct Evidence {
     pub source: Option<SourceOrigin>,
     /// The gates that a module did not pass, in any attempt.
     pub findings: Vec<Finding>,
+    /// Who signed what is claimed of the modules.
+    pub signing: Option<Signing>,
+}
+
+/// A signature over what is claimed of the modules, by a key that no build can reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signing {
+    /// One of the axis `signing`; any other counts as none.
+    pub grade: Grade,
+    /// Who signed, such as `key:` and a digest.
+    pub by: String,
 }
 
 /// What the search for prebuilt objects found.
@@ -80,10 +91,7 @@ pub fn grade(evidence: &Evidence) -> (Vector, Vec<Reason>) {
             isolation(evidence.isolation.as_ref(), evidence.rebuilds.as_ref()),
         ),
         (Axis::Source, source(evidence.source.as_ref())),
-        (
-            Axis::Signing,
-            (Grade::Unsigned, "nothing was signed".to_owned()),
-        ),
+        (Axis::Signing, signing(evidence.signing.as_ref())),
     ] {
         vector.set(axis, grade);
         reasons.push(Reason {
@@ -263,6 +271,14 @@ fn source(found: Option<&SourceOrigin>) -> (Grade, String) {
     }
 }
 
+fn signing(found: Option<&Signing>) -> (Grade, String) {
+    let is_known = |found: &&Signing| Axis::Signing.grades().contains(&found.grade);
+    match found.filter(is_known) {
+        None => (Grade::Unsigned, "nothing was signed".to_owned()),
+        Some(Signing { grade, by }) => (*grade, format!("what is claimed was signed by {by}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -312,6 +328,23 @@ mod tests {
                 from: None,
             }),
             findings: Vec::new(),
+            signing: None,
+        }
+    }
+
+    #[test]
+    fn a_signature_counts_by_whose_key_it_is_and_raises_no_tier() {
+        for (grade, expected) in [
+            (Grade::External, Grade::External),
+            (Grade::Keyless, Grade::Keyless),
+            (Grade::Sealed, Grade::Unsigned),
+        ] {
+            let mut evidence = complete();
+            let by = "key:0123".to_owned();
+            evidence.signing = Some(Signing { grade, by });
+            let label = label(&evidence, Freshness::Unknown);
+            assert_eq!(label.vector.signing, expected);
+            assert_eq!(label.tier, tier(&complete()));
         }
     }
 

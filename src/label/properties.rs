@@ -336,6 +336,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
             |(rebuilds, metadata_equal, interface, closed_inputs, toolchain, isolation, source)| {
                 Evidence {
                     findings: Vec::new(),
+                    signing: None,
                     isolation: isolation.map(|(more, open)| {
                         let compared = rebuilds
                             .as_ref()

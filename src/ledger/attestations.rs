@@ -48,6 +48,19 @@ impl Ledger {
         rows.iter().map(|text| self.read(text)).collect()
     }
 
+    /// Returns what was signed of cells with these inputs, in the order in which it was.
+    pub fn attestations_of_inputs(
+        &self,
+        inputs: &Sha256Digest,
+    ) -> Result<Vec<AttestationRecord>, LedgerError> {
+        let rows = self.texts(
+            "SELECT record FROM attestation WHERE json_extract(record, '$.inputs') = ?1
+             ORDER BY rowid",
+            &inputs.to_string(),
+        )?;
+        rows.iter().map(|text| self.read(text)).collect()
+    }
+
     /// Returns what was signed of a file, in the order in which it was.
     pub fn attestations_of_subject(
         &self,
@@ -112,7 +125,7 @@ mod tests {
         let record = AttestationRecord {
             run: "r1".to_owned(),
             cell: None,
-            inputs: None,
+            inputs: Some(Sha256Digest::of(b"inputs")),
             predicate_type: "type".to_owned(),
             payload,
             subjects: subjects.clone(),
@@ -125,6 +138,9 @@ mod tests {
         ledger.add_attestations(&records).expect("added");
         assert_eq!(ledger.attestations_of_run("r1").expect("read"), records);
         assert!(ledger.attestations_of_run("r2").expect("read").is_empty());
+        let of = |inputs: &[u8]| ledger.attestations_of_inputs(&Sha256Digest::of(inputs));
+        assert_eq!(of(b"inputs").expect("read"), records);
+        assert!(of(b"others").expect("read").is_empty());
         for subject in &subjects {
             assert_eq!(
                 ledger.attestations_of_subject(subject).expect("read"),
@@ -138,6 +154,9 @@ mod tests {
                 .is_empty()
         );
         assert_eq!(ledger.all_attestations().expect("read"), records);
+        let evidence = ledger.evidence().expect("read");
+        let kept = serde_json::to_value(&records[0]).expect("JSON");
+        assert!(evidence.contains(&kept), "a store keeps what was signed");
     }
 
     #[test]

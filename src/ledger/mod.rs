@@ -294,6 +294,21 @@ impl Ledger {
         row.map(|text| self.read(&text)).transpose()
     }
 
+    /// Returns the cells that a run promised, in the order of its plan.
+    pub fn cells_of_run(&self, run: &str) -> Result<Vec<CellRecord>, LedgerError> {
+        let rows = self.texts("SELECT record FROM cell WHERE run = ?1 ORDER BY rowid", run)?;
+        rows.iter().map(|text| self.read(text)).collect()
+    }
+
+    /// Returns one run.
+    pub fn run(&self, id: &str) -> Result<Option<RunRecord>, LedgerError> {
+        let rows = self.texts(
+            "SELECT json_set(record, '$.status', status) FROM run WHERE id = ?1",
+            id,
+        )?;
+        rows.first().map(|text| self.read(text)).transpose()
+    }
+
     /// Returns the ids of all cells that any run promised, in order.
     pub fn cell_ids(&self) -> Result<Vec<CellId>, LedgerError> {
         let rows = self.texts("SELECT DISTINCT id FROM cell WHERE ?1 = '' ORDER BY id", "")?;
@@ -303,7 +318,8 @@ impl Ledger {
     }
 
     /// Returns the records that a store must keep the evidence of: of all inputs, the attempts that
-    /// [`Ledger::attempts`] returns, and who vouched for the newest record of each cell.
+    /// [`Ledger::attempts`] returns, who vouched for the newest record of each cell, and everything that was
+    /// signed.
     pub fn evidence(&self) -> Result<Vec<serde_json::Value>, LedgerError> {
         let attempts = self.texts(
             "SELECT record FROM attempt AS a WHERE ?1 = '' AND rowid = (
@@ -323,10 +339,12 @@ impl Ledger {
              WHERE ?1 = '' AND rowid IN (SELECT max(rowid) FROM cell GROUP BY id)",
             "",
         )?;
+        let signed = self.texts("SELECT record FROM attestation WHERE ?1 = ''", "")?;
         attempts
             .iter()
             .chain(&preparations)
             .chain(&vouched)
+            .chain(&signed)
             .map(|text| self.read(text))
             .collect()
     }

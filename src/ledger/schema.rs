@@ -73,6 +73,7 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX attestation_by_run ON attestation (run, cell);
     CREATE INDEX attestation_by_payload ON attestation (payload);
+    CREATE INDEX attestation_by_inputs ON attestation (json_extract(record, '$.inputs'));
     CREATE TABLE attestation_subject (
         sha256 TEXT NOT NULL,
         attestation INTEGER NOT NULL

@@ -1,5 +1,6 @@
 //! What people and programs read. Nothing here decides anything: one file per form of output.
 
+mod attested;
 mod causes;
 mod changes;
 mod document;
@@ -19,6 +20,7 @@ mod status;
 mod store;
 mod table;
 
+pub use attested::{AttestedDocument, print_attested};
 pub use causes::{CausesDocument, print_catalogue};
 pub use changes::{
     ChangesDocument, Compared, LockChange, LockChangeDocument, print_changes, print_lock_change,

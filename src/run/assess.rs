@@ -8,10 +8,11 @@ use crate::compare::cause::{Named, blame, together};
 use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire, rate_not_excluded};
 use crate::gate::Verdict;
 use crate::label::{
-    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Fate, Finding, Interface,
-    Isolation, Label, PackagedInterface, PreparedInterface, Rebuilds, SourceOrigin, Toolchain,
+    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Fate, Finding, Grade, Interface,
+    Isolation, Label, PackagedInterface, PreparedInterface, Rebuilds, Signing, SourceOrigin,
+    Toolchain,
 };
-use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord};
+use crate::ledger::{AttemptRecord, AttestationRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
 use crate::recipe::toolchain::pahole_version;
 use crate::run::rebuilds_on;
@@ -127,6 +128,34 @@ fn in_attempt(number: u32, failure: &Failure) -> String {
     }
 }
 
+/// Returns the best signature over what is claimed of a cell's modules: every one of them, as this cell's
+/// inputs made it.
+pub fn signing(
+    cell: &CellRecord,
+    attempts: &[AttemptRecord],
+    signed: &[AttestationRecord],
+) -> Option<Signing> {
+    let reference = attempts.iter().find(|attempt| attempt.number == 0)?;
+    let modules = built(reference);
+    let inputs = cell.inputs.digest();
+    let is_of_these = |record: &&AttestationRecord| {
+        let has = |module: &BuiltModule| record.subjects.contains(&module.digest);
+        !modules.is_empty() && record.inputs == Some(inputs) && modules.iter().all(has)
+    };
+    let signing = |record: &AttestationRecord| {
+        let (kind, _) = record.signer.split_once(':')?;
+        let grade = match kind {
+            "key" => Grade::External,
+            "identity" => Grade::Keyless,
+            _ => return None,
+        };
+        let by = record.signer.clone();
+        Some(Signing { grade, by })
+    };
+    let found = signed.iter().filter(is_of_these).filter_map(signing);
+    found.max_by_key(|signing| signing.grade)
+}
+
 /// Says what the records of a cell prove. Attempts beyond the rebuilds that the cell asks for count
 /// as well: what was observed is never left out.
 pub fn assess(
@@ -134,12 +163,16 @@ pub fn assess(
     attempts: Vec<AttemptRecord>,
     comparisons: Vec<(u32, Comparison)>,
     preparations: Vec<PreparationRecord>,
+    signing: Option<Signing>,
 ) -> Assessment {
     let reference = attempts.iter().find(|attempt| attempt.number == 0);
     let label = reference
         .filter(|attempt| matches!(attempt.outcome, Outcome::Built { .. }))
         .map(|reference| {
-            let evidence = evidence(&cell, reference, &attempts, &comparisons, &preparations);
+            let evidence = Evidence {
+                signing,
+                ..evidence(&cell, reference, &attempts, &comparisons, &preparations)
+            };
             let limits = AgeLimits {
                 warn_after: cell.warn_after,
                 stale_after: cell.stale_after,
@@ -252,6 +285,7 @@ fn evidence(
         isolation: Some(isolation(attempts)),
         source: Some(source_origin(cell)),
         findings: findings(&compared),
+        signing: None,
     }
 }
 

@@ -23,6 +23,7 @@ use crate::catalog::error::CatalogError;
 use crate::compare::Comparison;
 use crate::digest::Sha256Digest;
 use crate::engine::{Docker, EngineFailure};
+use crate::label::Signing;
 use crate::ledger::{
     AttemptRecord, CellRecord, Ledger, LedgerError, PreparationRecord, RunRecord, RunStatus,
 };
@@ -31,7 +32,7 @@ use crate::outcome::{Failure, Outcome, PreparationFailure};
 use crate::store::{Store, StoreError};
 use crate::variation::Axis;
 
-pub use assess::{Assessment, Standing, assess};
+pub use assess::{Assessment, Standing, assess, signing};
 pub use prepare::PackageSource;
 pub(crate) use prepare::blocking;
 pub use trial::next_trial;
@@ -311,6 +312,16 @@ fn take(
 
 /// Reads everything that the ledger knows of a cell's inputs and says what it proves.
 pub fn assess_cell(ledger: &Ledger, cell: &CellRecord) -> Result<Assessment, LedgerError> {
+    assess_cell_as_signed(ledger, cell, None)
+}
+
+/// Does the same for a statement that is about to be signed: whoever reads it has the signature. Without a
+/// signer, the signatures that the ledger knows count.
+pub fn assess_cell_as_signed(
+    ledger: &Ledger,
+    cell: &CellRecord,
+    signer: Option<Signing>,
+) -> Result<Assessment, LedgerError> {
     let inputs = cell.inputs.digest();
     let attempts = ledger.attempts(&inputs)?;
     let comparisons = ledger.comparisons(&inputs)?;
@@ -318,7 +329,12 @@ pub fn assess_cell(ledger: &Ledger, cell: &CellRecord) -> Result<Assessment, Led
         Some(prepared) => ledger.preparations(&prepared.digest())?,
         None => Vec::new(),
     };
-    Ok(assess(cell.clone(), attempts, comparisons, preparations))
+    let signing = match signer {
+        Some(signer) => Some(signer),
+        None => signing(cell, &attempts, &ledger.attestations_of_inputs(&inputs)?),
+    };
+    let cell = cell.clone();
+    Ok(assess(cell, attempts, comparisons, preparations, signing))
 }
 
 /// Returns the failure of an outcome.
