@@ -13,6 +13,7 @@
 //! ```
 
 pub mod attest;
+pub mod bundle;
 pub mod catalog;
 pub mod cli;
 pub mod compare;

@@ -14,6 +14,7 @@ mod keys;
 mod label;
 mod lock;
 mod plan;
+mod policy;
 mod prepare;
 mod push;
 mod refusal;
@@ -128,6 +129,12 @@ enum Command {
     /// List, check or clean up what is stored
     #[command(subcommand)]
     Store(store::Command),
+    /// Begin, check or test a policy, and list the rules
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Evaluate Rego for another process of this program
+    #[command(hide = true)]
+    Rego,
     /// Put attested modules into an OCI registry, with their attestations attached
     Push(push::Arguments),
     /// Show how labels are made
@@ -205,10 +212,19 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Images(command) => images::run(common, command, status).await,
         Command::Kernels(command) => kernels::run(common, command, status).await,
         Command::Store(command) => store::run(common, &command, status),
+        Command::Policy(command) => policy::run(&command),
+        Command::Rego => rego(),
         Command::Push(arguments) => push::run(common, arguments, status).await,
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,
     }
+}
+
+/// Answers one question about Rego, from standard input to standard output.
+fn rego() -> Result<Exit, Refusal> {
+    crate::verify::rego::answer(io::stdin().lock(), io::stdout().lock())
+        .map(|()| Exit::Success)
+        .map_err(|error| Refusal::new(Exit::Internal, "cannot evaluate Rego").caused_by(&error))
 }
 
 /// Writes an answer to standard output.

@@ -97,7 +97,9 @@ fn runs_as(
         if found.is_full(section) {
             return found.count(1);
         }
+        let in_archive = archive::time_of(first, second, at..at + one.len());
         if has_texts
+            && in_archive.is_none()
             && !section.starts_with(".text")
             && let Some((a, b)) = around(first, at, one.len()).zip(around(second, at, two.len()))
             && a.0.len().max(b.0.len()) >= LEAST_TEXT
@@ -118,7 +120,7 @@ fn runs_as(
                 section: section.to_owned(),
                 offset: at as u64,
                 symbol: symbol(at as u64),
-                inside: archive::time_of(first, at..at + one.len())
+                inside: in_archive
                     .or_else(|| seconds(section, first, second, at..at + one.len()))
                     .map(str::to_owned),
                 first: Excerpt::of(one),

@@ -1,16 +1,20 @@
 //! What people and programs read. Nothing here decides anything: one file per form of output.
 
+mod attempts;
 mod attested;
 mod causes;
 mod changes;
+mod comparisons;
 mod document;
 mod explain;
 mod history;
 mod images;
 mod kernels;
 mod lock;
+mod numbers;
 mod pair;
 mod plan;
+mod policy_rules;
 mod preparations;
 mod pushed;
 mod release;
@@ -19,6 +23,7 @@ mod sharing;
 mod status;
 mod store;
 mod table;
+mod verdict;
 
 pub use attested::{AttestedDocument, print_attested};
 pub use causes::{CausesDocument, print_catalogue};
@@ -33,6 +38,7 @@ pub use kernels::{KernelDocument, ListDocument, Listed, print_kernel, print_kern
 pub use lock::print_lock;
 pub use pair::{PairDocument, explain_pair};
 pub use plan::print_plan;
+pub use policy_rules::{PolicyRulesDocument, print_policy_rules};
 pub use preparations::preparation_log_name;
 pub use pushed::{PushedDocument, print_pushed};
 pub use release::{Release, ReleaseDocument, print_release};
@@ -44,3 +50,4 @@ pub use store::{
     print_verified, size,
 };
 pub use table::{class_of, log_name, print_table};
+pub use verdict::{Judged, Judgement, VerdictsDocument, print_verdicts};

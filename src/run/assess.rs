@@ -1,11 +1,13 @@
 //! From a cell's records to where it stands: the evidence, its label, or its failure. Pure.
 
+mod doubts;
+
 use std::collections::BTreeSet;
 
 use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{Fingerprint, SuiteRecord};
 use crate::compare::cause::{Named, blame, together};
-use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire, rate_not_excluded};
+use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire};
 use crate::gate::Verdict;
 use crate::label::{
     self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Fate, Finding, Grade, Interface,
@@ -14,13 +16,11 @@ use crate::label::{
 };
 use crate::ledger::{AttemptRecord, AttestationRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
-use crate::recipe::toolchain::pahole_version;
 use crate::run::rebuilds_on;
 use crate::source::{Origin, Revision, SourceRecord};
 use crate::variation::Axis;
 
-/// The share of builds that may still flip for what is known to flip to count as excluded.
-const MOST_FLIPS: f64 = 0.05;
+use doubts::{Agreed, Shown};
 
 /// One cell with all that is recorded of it, and what that proves.
 #[derive(Debug, Clone)]
@@ -417,6 +417,12 @@ fn rebuilds(
         .cloned()
         .unwrap_or_default();
     let with_these = with(&varied);
+    let sealing = isolation(attempts);
+    let agreed = Agreed {
+        varied: &varied,
+        rebuilds: with_these,
+        sealed: sealing.sealed == sealing.attempts,
+    };
     let finding = match inquire(&trials) {
         Inquiry::Over(answer) => Some(answer),
         Inquiry::Try(_) => None,
@@ -428,10 +434,8 @@ fn rebuilds(
         different,
         failed: without_modules(attempts),
         with_these,
+        doubts: Shown::of(cell, attempts).doubts(&agreed),
         varied,
-        doubts: shuffled_btf(cell, reference, with_these)
-            .into_iter()
-            .collect(),
         causes: named_causes(cell, comparisons, finding.as_ref()),
         finding,
     }
@@ -450,22 +454,6 @@ fn named_causes(
         Some(answer) => blame(named, answer, suspicions),
         None => named,
     }
-}
-
-/// Returns what is wrong with agreement if BTF may come in another order each time: so few rebuilds
-/// as are made can well agree by chance.
-fn shuffled_btf(cell: &CellRecord, reference: &AttemptRecord, agreeing: u32) -> Option<String> {
-    let record = &reference.toolchain;
-    let said = cell.image.tools.get("pahole")?;
-    let pahole = pahole_version(said)?;
-    let is_excluded = rate_not_excluded(agreeing) <= MOST_FLIPS;
-    if !record.makes_btf || !record.btf_jobs.may_shuffle(pahole) || is_excluded {
-        return None;
-    }
-    Some(format!(
-        "pahole {said} is run with `-j`, which writes BTF in an order that changes (steady from v1.29, \
-         or excluded by 59 rebuilds)"
-    ))
 }
 
 /// Returns how many rebuilds made no module for a reason that is the build's own.

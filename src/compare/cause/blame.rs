@@ -82,26 +82,14 @@ fn of(axis: Axis, looked_like: Cause, suspicions: &[Suspicion]) -> Cause {
             | Cause::LinkOrderReaddir
             | Cause::LinkOrderParallel
     );
-    match axis {
-        Axis::FileOrder => match order_of(suspicions) {
+    if axis == Axis::FileOrder {
+        match order_of(suspicions) {
             Cause::LinkOrder => Cause::LinkOrderReaddir,
             known => known,
-        },
-        Axis::Cpus if is_order => Cause::LinkOrderParallel,
-        Axis::BuildPath
-        | Axis::HeaderPath
-        | Axis::HostName
-        | Axis::User
-        | Axis::Home
-        | Axis::Locale
-        | Axis::TimeZone
-        | Axis::Clock
-        | Axis::Umask
-        | Axis::Environment
-        | Axis::Cpus
-        | Axis::Kernel
-        | Axis::PathOrder
-        | Axis::Terminal
-        | Axis::Memory => Cause::of_axis(axis),
+        }
+    } else if axis == Axis::Cpus && is_order {
+        Cause::LinkOrderParallel
+    } else {
+        Cause::of_axis(axis)
     }
 }

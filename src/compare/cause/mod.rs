@@ -19,7 +19,7 @@ mod tests;
 mod texts;
 
 pub use blame::blame;
-pub use catalogue::{CATALOGUE, Entry};
+pub use catalogue::{CATALOGUE, Entry, Tried};
 pub use find::{Context, causes};
 pub use kind::Cause;
 pub use named::{Confidence, Evidence, Named, together};

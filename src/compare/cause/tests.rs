@@ -458,7 +458,7 @@ fn every_cause_has_a_test_that_produces_it() {
         Cause::NetworkContent,
     ]);
     for entry in &CATALOGUE {
-        let is_produced = produced.contains(&entry.cause) || entry.tried.is_some();
+        let is_produced = produced.contains(&entry.cause) || entry.tried.reason().is_none();
         assert!(is_produced, "nothing produces `{}`", entry.id);
     }
 }

@@ -1,0 +1,4 @@
+//! The judge, held against a sound module and everything that could be wrong with what is shown of it.
+
+mod adversaries;
+mod world;
