@@ -31,7 +31,7 @@ use kmatrix::verify::{self, Trust};
 pub type Parser = fn(&[u8]);
 
 /// Every parser.
-pub const ALL: [(&str, Parser); 24] = [
+pub const ALL: [(&str, Parser); 25] = [
     ("apk", apk),
     ("apk_index", apk_index),
     ("attestation", attestation),

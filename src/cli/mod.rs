@@ -27,8 +27,8 @@ mod report;
 mod signing;
 mod sources;
 mod store;
-mod verify;
 mod trusting;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
