@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{Fingerprint, SuiteRecord};
-use crate::compare::cause::{Named, blame, together};
+use crate::compare::cause::{Named, OfRebuild, blame_each, together};
 use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire};
 use crate::gate::Verdict;
 use crate::label::{
@@ -480,7 +480,7 @@ fn rebuilds(
         with_these,
         doubts: Shown::of(cell, attempts).doubts(&agreed),
         varied,
-        causes: named_causes(cell, comparisons, finding.as_ref()),
+        causes: named_causes(cell, comparisons, &trials, finding.as_ref()),
         finding,
     }
 }
@@ -489,14 +489,26 @@ fn rebuilds(
 fn named_causes(
     cell: &CellRecord,
     comparisons: &[(u32, Comparison)],
+    trials: &[Trial],
     finding: Option<&Answer>,
 ) -> Vec<Named> {
     let suspicions = &cell.source.suspicions;
-    let each = comparisons.iter().flat_map(|(_, found)| &found.differences);
-    let named = together(each.flat_map(|found| found.causes.clone()), suspicions);
+    let causes = comparisons.iter().map(|(_, found)| {
+        let each = found.differences.iter();
+        each.flat_map(|found| found.causes.clone()).collect()
+    });
+    // The trials begin with those that were compared.
+    let named: Vec<(&BTreeSet<Axis>, Vec<Named>)> =
+        trials.iter().map(|trial| &trial.axes).zip(causes).collect();
     match finding {
-        Some(answer) => blame(named, answer, suspicions),
-        None => named,
+        Some(answer) => {
+            let named: Vec<OfRebuild<'_>> = named
+                .iter()
+                .map(|(axes, named)| (*axes, named.as_slice()))
+                .collect();
+            blame_each(&named, answer, suspicions)
+        }
+        None => together(named.into_iter().flat_map(|(_, named)| named), suspicions),
     }
 }
 
