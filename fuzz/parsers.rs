@@ -23,17 +23,21 @@ use kmatrix::document::Document;
 use kmatrix::engine::BuildNetwork;
 use kmatrix::image::Dockerfile;
 use kmatrix::ko::{self, Btf, BtfBase, canonical_btf};
+use kmatrix::outcome::Commands;
 use kmatrix::package::{self, Limits, PackageFormat, Strip};
+use kmatrix::verify::{self, Trust};
 
 /// A parser by the name of its fuzz target and of its folder in the corpus.
 pub type Parser = fn(&[u8]);
 
 /// Every parser.
-pub const ALL: [(&str, Parser); 19] = [
+pub const ALL: [(&str, Parser); 25] = [
     ("apk", apk),
     ("apk_index", apk_index),
+    ("attestation", attestation),
     ("btf", btf),
     ("clear_signed", clear_signed),
+    ("commands", commands),
     ("deb", deb),
     ("dockerfile", dockerfile),
     ("facts", facts),
@@ -43,12 +47,16 @@ pub const ALL: [(&str, Parser); 19] = [
     ("packages_index", packages_index),
     ("pacman", pacman),
     ("pacman_db", pacman_db),
+    ("policy", policy),
     ("primary_xml", primary_xml),
+    ("public_key", public_key),
     ("release_file", release_file),
     ("repomd", repomd),
     ("rpm", rpm),
+    ("statement", statement),
     ("sums_list", sums_list),
     ("tarball", tarball),
+    ("trusted_root", trusted_root),
 ];
 
 /// Returns a folder of the project, from wherever this is compiled.
@@ -105,6 +113,48 @@ pub fn apk_index(bytes: &[u8]) {
     let patterns = PATTERNS.get_or_init(|| patterns("kernels/alpine-3.22.toml"));
     if let Ok(index) = SignedIndex::split(bytes) {
         let _ = ApkIndex::read(index.signed, patterns);
+    }
+}
+
+/// A Sigstore bundle or a DSSE envelope, by those who made the corpus.
+pub fn attestation(bytes: &[u8]) {
+    static TRUST: OnceLock<Trust> = OnceLock::new();
+    let trust = TRUST.get_or_init(|| {
+        let read = |path| std::fs::read(project(path)).expect("a file of the corpus");
+        Trust::keys([read("fuzz/corpus/public_key/vendor.pem")])
+            .and_then(|trust| trust.with_root(&read("fuzz/corpus/trusted_root/instance.json")))
+            .expect("trust")
+    });
+    if let Ok(found) = verify::authenticate(bytes, trust) {
+        // The keys signed this statement alone, and are gone.
+        let signed = std::fs::read(project("fuzz/corpus/statement/module.json")).expect("it");
+        assert_eq!(found.payload(), kmatrix::digest::Sha256Digest::of(&signed));
+    }
+}
+
+/// A public key in PEM.
+pub fn public_key(bytes: &[u8]) {
+    let _ = Trust::keys([bytes]);
+}
+
+/// A statement whose signature holds.
+pub fn statement(bytes: &[u8]) {
+    if let Ok(statement) = verify::read_statement(bytes) {
+        assert!(!statement.subject.is_empty(), "taken without a subject");
+    }
+}
+
+/// A `trusted_root.json`.
+pub fn trusted_root(bytes: &[u8]) {
+    let _ = Trust::root(bytes);
+}
+
+/// The commands of a build.
+pub fn commands(bytes: &[u8]) {
+    let found = Commands::read(bytes, "/build/module");
+    assert!(found.links <= found.count && found.signs.len() <= 50);
+    for sign in &found.signs {
+        assert!(sign.rule().is_some() && !sign.word.contains(char::is_control));
     }
 }
 
@@ -204,6 +254,11 @@ pub fn matrix(bytes: &[u8]) {
     let path = folder.path().join("x.toml");
     std::fs::write(&path, bytes).expect("a file");
     let _ = Matrix::read(path);
+}
+
+/// A policy, which may name files that are not there.
+pub fn policy(bytes: &[u8]) {
+    let _ = kmatrix::verify::policy::Policy::parse("none/policy.toml", bytes);
 }
 
 /// A kernel module as a build left it.

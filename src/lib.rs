@@ -12,7 +12,12 @@
 //!                            engine      compare  -->  label  -->  report
 //! ```
 
+// Tests share files with the program's, which know this library by its name.
+#[cfg(test)]
+extern crate self as kmatrix;
+
 pub mod attest;
+pub mod bundle;
 pub mod catalog;
 pub mod cli;
 pub mod compare;
@@ -30,9 +35,11 @@ pub mod ledger;
 pub mod lock;
 pub mod matrix;
 pub mod name;
+pub mod oci;
 pub mod outcome;
 pub mod package;
 pub mod plan;
+pub mod publish;
 pub mod recipe;
 pub mod report;
 pub mod retention;

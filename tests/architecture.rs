@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts in the order of the data: words and trees; what is asked for; how it is built and what
 /// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
-const ORDER: [&str; 32] = [
+const ORDER: [&str; 35] = [
     "name",
     "digest",
     "exit",
@@ -33,16 +33,20 @@ const ORDER: [&str; 32] = [
     "state",
     "retention",
     "run",
+    "oci",
     "attest",
     "sign",
     "verify",
+    "bundle",
+    "publish",
     "report",
     "export",
     "cli",
 ];
 
 /// Libraries and the only files or folders that may name them; one with several has several rows.
-const PLACES: [(&str, &str); 25] = [
+/// Libraries and the only files or folders that may name them; one with several has several rows.
+const PLACES: &[(&str, &str)] = &[
     ("aws_lc_rs", "src/catalog/rsa.rs"),
     ("aws_lc_rs", "src/sign/digest_algorithm.rs"),
     ("aws_lc_rs", "src/sign/key.rs"),
@@ -51,23 +55,29 @@ const PLACES: [(&str, &str); 25] = [
     ("clap", "src/cli/"),
     ("cms", "src/ko/signature.rs"),
     ("cms", "src/sign/"),
+    ("crc32fast", "src/bundle/checks.rs"),
     ("debversion", "src/catalog/version_order.rs"),
     ("diffy", "src/source/patch.rs"),
+    ("docker_credential", "src/oci/registry.rs"),
     ("indicatif", "src/report/status.rs"),
+    ("oci_client", "src/oci/registry.rs"),
+    ("pkcs8", "src/sign/key_file.rs"),
     ("quick_xml", "src/catalog/xml.rs"),
-    ("rusqlite", "src/ledger/"),
-    ("rustls_pki_types", "src/catalog/rsa.rs"),
-    ("sha1collisiondetection", "src/git/objects.rs"),
-    ("sequoia_openpgp", "src/catalog/openpgp.rs"),
     ("regorus", "src/verify/rego.rs"),
     ("reqwest", "src/catalog/"),
-    ("serde_cyclonedx", "src/attest/sbom.rs"),
-    ("pkcs8", "src/sign/key_file.rs"),
     ("rpassword", "src/sign/password.rs"),
+    ("rusqlite", "src/ledger/"),
+    ("rustls_pki_types", "src/catalog/rsa.rs"),
+    ("sequoia_openpgp", "src/catalog/openpgp.rs"),
+    ("serde_cyclonedx", "src/attest/sbom.rs"),
+    ("sha1collisiondetection", "src/git/objects.rs"),
     ("sigstore_sign", "src/sign/keyless.rs"),
     ("sigstore_sign", "src/sign/timestamp.rs"),
+    ("sigstore_tuf", "src/verify/tuf.rs"),
     ("sigstore_verify", "src/sign/keyless.rs"),
+    ("sigstore_verify", "src/verify/sigstore.rs"),
     ("tracing_subscriber", "src/cli/"),
+    ("x509_cert", "src/verify/certificate.rs"),
 ];
 
 const PURE: [&str; 10] = [
@@ -211,7 +221,7 @@ fn every_library_has_one_place() {
     for (library, place) in PLACES {
         let places: Vec<&str> = PLACES
             .iter()
-            .filter(|row| row.0 == library)
+            .filter(|row| row.0 == *library)
             .map(|row| row.1)
             .collect();
         let mut seen = 0;
@@ -219,9 +229,9 @@ fn every_library_has_one_place() {
             if !is_word_in(library, &line.code) {
                 continue;
             }
-            if line.file.starts_with(place) {
+            if line.file.starts_with(*place) {
                 seen += 1;
-            } else if !places.iter().any(|place| line.file.starts_with(place)) {
+            } else if !places.iter().any(|place| line.file.starts_with(*place)) {
                 let at = format!("{}:{}", line.file, line.number);
                 broken.push(format!(
                     "{at}: `{library}` belongs into {}",

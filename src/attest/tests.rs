@@ -7,6 +7,7 @@ use super::*;
 use crate::digest::Sha256Digest;
 use crate::label::{Grade, Tier, roll_up, scope};
 use crate::ledger::AttestationRecord;
+use crate::oci::Manifest;
 use crate::outcome::{Failure, Outcome};
 use crate::run::{Assessment, signing};
 use crate::source::Revision;
@@ -122,12 +123,14 @@ fn a_ledger_that_says_what_provenance_does_not_is_refused() {
 }
 
 #[test]
-fn both_forms_of_a_module_are_subjects_and_linked() {
+fn all_forms_of_a_module_are_subjects_and_linked() {
     let mut recorded = Recorded::sound();
     let shipped = Shipped {
         ending: ".xz".to_owned(),
         digest: Sha256Digest::of(b"shipped"),
+        bytes: 7,
     };
+    let manifest = Manifest::of_module("m.ko.xz", shipped.digest, 7).digest();
     recorded.shipped.insert(module(), shipped);
     for one in statements(&recorded) {
         let value: Value = serde_json::from_slice(&one.payload).expect("JSON");
@@ -144,9 +147,15 @@ fn both_forms_of_a_module_are_subjects_and_linked() {
                     "digest": { "sha256": Sha256Digest::of(b"shipped").to_hex() },
                     "annotations": { "form": "shipped", "module": "m.ko" },
                 },
+                {
+                    "name": "m.ko.xz",
+                    "digest": { "sha256": manifest.to_hex() },
+                    "annotations": { "form": "oci-manifest", "module": "m.ko" },
+                },
             ])
         );
-        assert_eq!(one.subjects, [module(), Sha256Digest::of(b"shipped")]);
+        let shipped = Sha256Digest::of(b"shipped");
+        assert_eq!(one.subjects, [module(), shipped, manifest]);
     }
 }
 

@@ -2,24 +2,33 @@
 //! that a stage could.
 
 mod attest;
+mod audit;
 mod build;
+mod bundle;
 mod explain;
 mod explain_pair;
 mod find;
+mod gate;
 mod images;
 mod init;
 mod interrupt;
+mod judging;
 mod kernels;
 mod keys;
 mod label;
 mod lock;
 mod plan;
+mod policy;
 mod prepare;
+mod push;
+mod query;
 mod refusal;
 mod report;
 mod signing;
 mod sources;
 mod store;
+mod trusting;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -127,6 +136,25 @@ enum Command {
     /// List, check or clean up what is stored
     #[command(subcommand)]
     Store(store::Command),
+    /// Say by a policy whether modules hold what is claimed of them
+    Verify(verify::Arguments),
+    /// Decide on a host whether a module may be loaded
+    Gate(gate::Arguments),
+    /// Begin, check or test a policy, and list the rules
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Evaluate Rego for another process of this program
+    #[command(hide = true)]
+    Rego,
+    /// Put attested modules into an OCI registry, with their attestations attached
+    Push(push::Arguments),
+    /// Export a release's evidence, or take somebody else's in
+    #[command(subcommand)]
+    Bundle(bundle::Command),
+    /// Build a sample of somebody else's release again, and say what that proves
+    Audit(audit::Arguments),
+    /// Find out what was built from what, and signed by whom
+    Query(query::Arguments),
     /// Show how labels are made
     #[command(subcommand)]
     Label(label::Command),
@@ -202,9 +230,24 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Images(command) => images::run(common, command, status).await,
         Command::Kernels(command) => kernels::run(common, command, status).await,
         Command::Store(command) => store::run(common, &command, status),
+        Command::Verify(arguments) => verify::run(common, &arguments, status),
+        Command::Gate(arguments) => gate::run(&arguments),
+        Command::Policy(command) => policy::run(&command),
+        Command::Rego => rego(),
+        Command::Push(arguments) => push::run(common, arguments, status).await,
+        Command::Bundle(command) => bundle::run(common, command, status).await,
+        Command::Audit(arguments) => audit::run(common, arguments, status).await,
+        Command::Query(arguments) => query::run(common, arguments),
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,
     }
+}
+
+/// Answers one question about Rego, from standard input to standard output.
+fn rego() -> Result<Exit, Refusal> {
+    crate::verify::rego::answer(io::stdin().lock(), io::stdout().lock())
+        .map(|()| Exit::Success)
+        .map_err(|error| Refusal::new(Exit::Internal, "cannot evaluate Rego").caused_by(&error))
 }
 
 /// Writes an answer to standard output.

@@ -4,15 +4,18 @@
 use std::error::Error;
 use std::io::Write;
 
+use crate::bundle::{ExportError, ImportError, WriteError};
 use crate::catalog::error::CatalogError;
 use crate::document::Problems;
 use crate::engine::EngineFailure;
 use crate::exit::Exit;
-use crate::export::ExportError;
+use crate::export;
 use crate::image::ImageError;
 use crate::ledger::LedgerError;
 use crate::lock::LockError;
+use crate::oci::RegistryError;
 use crate::plan::PlanError;
+use crate::publish::{LayoutError, PushError};
 use crate::retention::RetentionError;
 use crate::run::RunError;
 use crate::sign::SigningError;
@@ -215,11 +218,11 @@ impl From<RunError> for Refusal {
     }
 }
 
-impl From<ExportError> for Refusal {
-    fn from(error: ExportError) -> Self {
+impl From<export::ExportError> for Refusal {
+    fn from(error: export::ExportError) -> Self {
         match error {
-            ExportError::State(error) => error.into(),
-            ExportError::Store(error) => error.into(),
+            export::ExportError::State(error) => error.into(),
+            export::ExportError::Store(error) => error.into(),
         }
     }
 }
@@ -265,5 +268,80 @@ impl From<ImageError> for Refusal {
             | ImageError::Probe(_) => Exit::InputUnavailable,
         };
         Self::of(exit, &error, hint)
+    }
+}
+
+impl From<LayoutError> for Refusal {
+    fn from(error: LayoutError) -> Self {
+        let exit = match &error {
+            LayoutError::Io { .. } | LayoutError::TooMany { .. } | LayoutError::TooLarge { .. } => {
+                Exit::Usage
+            }
+            LayoutError::NotABundle { .. } => Exit::VerificationFailed,
+            LayoutError::NoModule { .. }
+            | LayoutError::SpeaksOfNothing { .. }
+            | LayoutError::Unattested { .. } => Exit::EvidenceMissing,
+        };
+        Self::of(exit, &error, error.hint().to_owned())
+    }
+}
+
+impl From<RegistryError> for Refusal {
+    fn from(error: RegistryError) -> Self {
+        Self::of(Exit::InputUnavailable, &error, error.hint().to_owned())
+    }
+}
+
+impl From<PushError> for Refusal {
+    fn from(error: PushError) -> Self {
+        let (exit, hint) = match &error {
+            PushError::Registry { source, .. } => (Exit::InputUnavailable, source.hint()),
+            PushError::Io { .. } => (Exit::Usage, "push again once nobody writes there"),
+            PushError::IndexTooLarge { .. } => (Exit::Usage, "push parts of it under several tags"),
+        };
+        Self::of(exit, &error, hint.to_owned())
+    }
+}
+
+impl From<ExportError> for Refusal {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Ledger(error) => error.into(),
+            ExportError::Store(error) => error.into(),
+            ExportError::Missing { .. } => Self::of(
+                Exit::EvidenceMissing,
+                &error,
+                "`kmatrix build` makes or fetches again what cells need".to_owned(),
+            ),
+            ExportError::NoRun { .. } | ExportError::NoCells { .. } => {
+                Self::of(Exit::EvidenceMissing, &error, None)
+            }
+            ExportError::Write(WriteError::Other { .. } | WriteError::Read { .. }) => Self::of(
+                Exit::InputUnavailable,
+                &error,
+                "`kmatrix store verify` names what is corrupt".to_owned(),
+            ),
+            ExportError::Write(WriteError::Write(_))
+            | ExportError::Path { .. }
+            | ExportError::Io { .. } => Self::of(Exit::Internal, &error, None),
+        }
+    }
+}
+
+impl From<ImportError> for Refusal {
+    fn from(error: ImportError) -> Self {
+        let hint = "nothing of it was taken in; ask whoever made it for another copy";
+        match error {
+            ImportError::Ledger(error) => error.into(),
+            ImportError::Store(error) => error.into(),
+            ImportError::Open { .. } => Self::of(Exit::Usage, &error, None),
+            ImportError::Read { .. } => Self::of(Exit::Internal, &error, None),
+            ImportError::Damage(_)
+            | ImportError::Signature(_)
+            | ImportError::Record { .. }
+            | ImportError::Member { .. } => {
+                Self::of(Exit::VerificationFailed, &error, hint.to_owned())
+            }
+        }
     }
 }

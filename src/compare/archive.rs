@@ -9,56 +9,67 @@ struct Format {
     /// Where the magic stands in the header, and the time.
     magic_at: usize,
     time: Range<usize>,
+    /// Where a sum over the header ends that stands behind the time and follows from it, or the time.
+    end: usize,
 }
 
-/// gzip (RFC 1952, 2.3), tar (POSIX.1-2017, `pax`, ustar header; with the checksum behind the time),
-/// cpio (Linux, `Documentation/driver-api/early-userspace/buffer-format.rst`), ar (ar(5)) and zip
-/// (APPNOTE.TXT, 4.3.7).
+/// gzip (RFC 1952, 2.3), tar (POSIX.1-2017, `pax`, ustar header), cpio (Linux,
+/// `Documentation/driver-api/early-userspace/buffer-format.rst`), ar (ar(5)) and zip (APPNOTE.TXT,
+/// 4.3.7).
 const FORMATS: [Format; 5] = [
     Format {
         name: "gzip",
         magic: &[0x1f, 0x8b, 8],
         magic_at: 0,
         time: 4..8,
+        end: 8,
     },
     Format {
         name: "tar",
         magic: b"ustar",
         magic_at: 257,
-        time: 136..156,
+        time: 136..148,
+        end: 156,
     },
     Format {
         name: "cpio",
         magic: b"070701",
         magic_at: 0,
         time: 46..54,
+        end: 54,
     },
     Format {
         name: "ar",
         magic: b"`\n",
         magic_at: 58,
         time: 16..28,
+        end: 28,
     },
     Format {
         name: "zip",
         magic: b"PK\x03\x04",
         magic_at: 0,
         time: 10..14,
+        end: 14,
     },
 ];
 
-/// Returns the format of the archive if a run of bytes lies in the time of its header.
-pub(super) fn time_of(data: &[u8], run: Range<usize>) -> Option<&'static str> {
+/// Returns the format of the archive if a run of bytes that differs lies in the time of its header, or
+/// in the sum over a header whose time differs.
+pub(super) fn time_of(first: &[u8], second: &[u8], run: Range<usize>) -> Option<&'static str> {
+    let length = run.end.saturating_sub(run.start);
     let is_time = |format: &&Format| {
-        let Range { start, end } = format.time;
-        let length = run.end.saturating_sub(run.start);
-        let mut places = start..end.saturating_sub(length.saturating_sub(1)).max(start);
-        length <= end - start
-            && places.any(|in_header| {
-                let header = run.start.checked_sub(in_header);
-                let magic = header.and_then(|header| data.get(header + format.magic_at..));
-                magic.is_some_and(|found| found.starts_with(format.magic))
-            })
+        let last = format.end.saturating_sub(length);
+        let headers =
+            (format.time.start..=last).filter_map(|in_header| run.start.checked_sub(in_header));
+        let mut archives = headers.filter(|header| {
+            let magic = first.get(header + format.magic_at..);
+            magic.is_some_and(|found| found.starts_with(format.magic))
+        });
+        archives.any(|header| {
+            let time = header + format.time.start..header + format.time.end;
+            first.get(time.clone()) != second.get(time)
+        })
     };
     FORMATS.iter().find(is_time).map(|format| format.name)
 }
@@ -85,7 +96,17 @@ mod tests {
             (ar, 70..72, None),
             (&[], 0..4, None),
         ] {
-            assert_eq!(time_of(data, run.clone()), expected, "{run:?}");
+            let mut other = data.to_vec();
+            for byte in other.iter_mut().skip(run.start).take(run.len()) {
+                *byte ^= 1;
+            }
+            assert_eq!(time_of(data, &other, run.clone()), expected, "{run:?}");
+        }
+        // The sum follows from the time, and from the mode.
+        for (field, expected) in [(140, Some("tar")), (104, None)] {
+            let mut other = tar.clone();
+            other[field] = 1;
+            assert_eq!(time_of(&tar, &other, 150..153), expected, "{field}");
         }
     }
 }

@@ -97,7 +97,9 @@ fn runs_as(
         if found.is_full(section) {
             return found.count(1);
         }
+        let in_archive = archive::time_of(first, second, at..at + one.len());
         if has_texts
+            && in_archive.is_none()
             && !section.starts_with(".text")
             && let Some((a, b)) = around(first, at, one.len()).zip(around(second, at, two.len()))
             && a.0.len().max(b.0.len()) >= LEAST_TEXT
@@ -118,7 +120,7 @@ fn runs_as(
                 section: section.to_owned(),
                 offset: at as u64,
                 symbol: symbol(at as u64),
-                inside: archive::time_of(first, at..at + one.len())
+                inside: in_archive
                     .or_else(|| seconds(section, first, second, at..at + one.len()))
                     .map(str::to_owned),
                 first: Excerpt::of(one),
@@ -173,7 +175,11 @@ fn seconds(section: &str, first: &[u8], second: &[u8], run: Range<usize>) -> Opt
     const EPOCHS: Range<u32> = 1_388_534_400..2_208_988_800;
     const WORD: usize = 4;
     let at = run.start / WORD * WORD;
-    if section.starts_with(".text") || first.len() != second.len() || run.end > at + WORD {
+    // Code, texts and what debuggers are told are full of words that happen to be in these years.
+    let is_data = !["text", ".debug", ".str"]
+        .iter()
+        .any(|part| section.contains(part));
+    if !is_data || first.len() != second.len() || run.end > at + WORD {
         return None;
     }
     let word = |data: &[u8]| <[u8; WORD]>::try_from(data.get(at..at + WORD)?).ok();

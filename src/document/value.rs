@@ -220,6 +220,11 @@ impl<'d> Value<'d> {
         matches!(self.value, DeValue::Array(_))
     }
 
+    /// Returns true if the value is a list without members.
+    pub fn is_empty_list(self) -> bool {
+        matches!(self.value, DeValue::Array(array) if array.is_empty())
+    }
+
     /// Returns where the value begins.
     pub fn place(self) -> Place {
         self.report.place(self.offset)

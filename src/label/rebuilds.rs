@@ -9,6 +9,9 @@ use crate::compare::{Answer, Normalisation, rate_not_excluded};
 use crate::label::Grade;
 use crate::variation::Axis;
 
+/// How many doubts a reason names.
+const MOST_DOUBTS: usize = 3;
+
 /// What the rebuilds showed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -108,20 +111,24 @@ fn agreeing(rebuilds: &Rebuilds) -> (Grade, String) {
         .filter(|axis| !rebuilds.varied.contains(axis))
         .map(Axis::noun)
         .collect();
-    if let Some(doubt) = rebuilds.doubts.first() {
-        let text = format!("{count} {noun} gave the same bits, but {doubt}; {proof}");
-        return (Grade::Fixed, text);
-    }
-    if held.is_empty() {
+    if held.is_empty() && rebuilds.doubts.is_empty() {
         let all: Vec<&str> = rebuilds.varied.iter().map(|axis| axis.noun()).collect();
         let all = all.join(", ");
         let text = format!("{count} {noun} gave the same bits with another {all}; {proof}");
-        (Grade::Varied, text)
-    } else {
-        let held = held.join(", ");
-        let text = format!("{count} {noun} gave the same bits, but with the same {held}; {proof}");
-        (Grade::Fixed, text)
+        return (Grade::Varied, text);
     }
+    let mut but = Vec::new();
+    if !held.is_empty() {
+        but.push(format!("with the same {}", held.join(", ")));
+    }
+    but.extend(rebuilds.doubts.iter().take(MOST_DOUBTS).cloned());
+    match rebuilds.doubts.len().saturating_sub(MOST_DOUBTS) {
+        0 => {}
+        more => but.push(format!("{more} more such doubts")),
+    }
+    let but = but.join("; and ");
+    let text = format!("{count} {noun} gave the same bits, but {but}; {proof}");
+    (Grade::Fixed, text)
 }
 
 fn differing(rebuilds: &Rebuilds) -> (Grade, String) {

@@ -9,9 +9,14 @@
 //! 3. A schema that this program does not know is refused, never guessed at.
 
 mod attestations;
+mod foreign;
+mod forensics;
 mod history;
 mod records;
+mod rows;
 mod schema;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::path::{Path, PathBuf};
 
@@ -21,10 +26,14 @@ use crate::compare::Comparison;
 use crate::digest::Sha256Digest;
 use crate::name::CellId;
 
+pub use foreign::{Added, ArchiveRecord, ForeignFiled, ForeignKind, ForeignRow};
+pub use forensics::{
+    BuiltCell, CellAttestation, CellModule, CellPackage, Origin, PackageWanted, Question,
+};
 pub use history::{CellHistory, CellRun};
 pub use records::{
     AttemptRecord, AttestationRecord, CellRecord, PreparationRecord, RunRecord, RunStatus,
-    VerificationRecord,
+    VerificationRecord, VerifiedBuild,
 };
 
 /// Says why the ledger cannot be used.
@@ -340,11 +349,21 @@ impl Ledger {
             "",
         )?;
         let signed = self.texts("SELECT record FROM attestation WHERE ?1 = ''", "")?;
+        // What others recorded is named by nothing else; of a cell only what it was built from.
+        let foreign = self.texts(
+            "SELECT CASE kind WHEN 'cell' THEN json_array(
+                 json_extract(record, '$.vouched'), json_extract(record, '$.packages'),
+                 json_extract(record, '$.image.root'), json_extract(record, '$.source.tree'),
+                 json_extract(record, '$.inputs.needed')) ELSE record END
+             FROM foreign_record WHERE ?1 = ''",
+            "",
+        )?;
         attempts
             .iter()
             .chain(&preparations)
             .chain(&vouched)
             .chain(&signed)
+            .chain(&foreign)
             .map(|text| self.read(text))
             .collect()
     }

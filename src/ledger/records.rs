@@ -13,7 +13,7 @@ use crate::engine::{EngineIdentity, Observed, Steps};
 use crate::gate::ModuleGates;
 use crate::image::ImageRecord;
 use crate::name::{CellId, ModuleName};
-use crate::outcome::{Outcome, PreparationOutcome, Reached};
+use crate::outcome::{Commands, Outcome, PreparationOutcome, Reached};
 use crate::recipe::CellInputs;
 use crate::recipe::toolchain::KernelToolchain;
 use crate::source::SourceRecord;
@@ -109,6 +109,9 @@ pub struct AttemptRecord {
     /// What was looked at in each module; empty in records of before there were gates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<ModuleGates>,
+    /// What its commands reveal; `None` if it made no module, and in records of before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<Commands>,
     /// The digest of what the build printed; the store has its bytes.
     pub log: Sha256Digest,
 }
@@ -206,4 +209,15 @@ pub struct VerificationRecord {
     pub attestations: Vec<Sha256Digest>,
     /// The verdict as it was given.
     pub verdict: serde_json::Value,
+}
+
+/// A build whose verification passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedBuild {
+    pub cell: CellId,
+    /// When it was built, as its provenance says.
+    pub finished: Timestamp,
+    /// The module as built.
+    pub payload: Sha256Digest,
 }

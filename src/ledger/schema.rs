@@ -88,6 +88,35 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX verification_by_artifact ON verification (artifact);
     ",
+    // What others have recorded, as archives brought it: apart from what was observed here.
+    "
+    CREATE TABLE archive (
+        id INTEGER PRIMARY KEY,
+        digest TEXT NOT NULL UNIQUE,
+        run TEXT NOT NULL,
+        signer TEXT,
+        imported TEXT NOT NULL,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE foreign_record (
+        id INTEGER PRIMARY KEY,
+        digest TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        run TEXT,
+        cell TEXT,
+        inputs TEXT,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX foreign_record_by_inputs ON foreign_record (inputs, kind);
+    CREATE INDEX foreign_record_by_kind ON foreign_record (kind, cell);
+    CREATE TABLE foreign_origin (
+        record INTEGER NOT NULL REFERENCES foreign_record (id),
+        archive INTEGER NOT NULL REFERENCES archive (id),
+        PRIMARY KEY (archive, record)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX foreign_origin_by_record ON foreign_origin (record);
+    CREATE INDEX attempt_by_run ON attempt (run);
+    ",
 ];
 
 /// Returns what makes a file of the first version.

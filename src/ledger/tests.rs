@@ -1,10 +1,6 @@
-use std::time::Duration;
-
+use super::testing::attempt;
 use super::*;
-use crate::engine::{EngineIdentity, Steps};
-use crate::outcome::{Failure, Outcome, Reached};
-use crate::recipe::toolchain::KernelToolchain;
-use crate::variation::{Axis, Variation};
+use crate::outcome::{Failure, Outcome};
 
 fn run(id: &str) -> RunRecord {
     RunRecord {
@@ -15,31 +11,6 @@ fn run(id: &str) -> RunRecord {
         matrix: "matrix/m.toml".to_owned(),
         plan: Sha256Digest::of(b"plan"),
         rebuilds: 1,
-    }
-}
-
-fn attempt(number: u32, outcome: Outcome) -> AttemptRecord {
-    AttemptRecord {
-        number,
-        run: "r1".to_owned(),
-        spec: Sha256Digest::of(b"spec"),
-        variation: Variation::of(number, &Axis::all()),
-        started: jiff::Timestamp::UNIX_EPOCH,
-        wall: Duration::from_millis(1500),
-        steps: Steps::default(),
-        engine: EngineIdentity {
-            name: "docker".to_owned(),
-            version: "1".to_owned(),
-            api_version: "1.41".to_owned(),
-            kernel: "6.1".to_owned(),
-            cpus: 2,
-        },
-        observed: None,
-        reached: Reached::default(),
-        toolchain: KernelToolchain::default(),
-        outcome,
-        gates: Vec::new(),
-        log: Sha256Digest::of(b"log"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What happened when one attempt of a cell was built: the end of an execution, read against what
 //! the spec expected. Pure.
 
+mod commands;
 mod modules;
 mod preparation;
 mod reached;
@@ -13,6 +14,8 @@ use crate::engine::{End, EngineFailure, Execution};
 use crate::ko::ModuleFacts;
 use crate::recipe::BuildSpec;
 
+pub use commands::{Commands, SIGNS, Sign, SignRule};
+use modules::Handed;
 pub use modules::ModuleFile;
 pub use preparation::{PreparationFailure, PreparationOutcome, PreparedKernel, read_preparation};
 pub use reached::Reached;
@@ -233,12 +236,34 @@ impl Failure {
     }
 }
 
-/// Reads an execution against its spec: the outcome, and the modules' bytes if there are any.
-pub fn read(spec: &BuildSpec, execution: &Execution) -> (Outcome, Vec<ModuleFile>) {
+/// What an execution left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    pub outcome: Outcome,
+    /// The modules' bytes, if there are any.
+    pub files: Vec<ModuleFile>,
+    /// What the commands reveal by which they were made, with their text; none if there is no module.
+    pub commands: Option<(Commands, Vec<u8>)>,
+}
+
+/// Reads an execution against its spec.
+pub fn read(spec: &BuildSpec, execution: &Execution) -> Left {
+    let without = |outcome: Outcome| Left {
+        outcome,
+        files: Vec::new(),
+        commands: None,
+    };
     match judge(spec, execution) {
-        Ok((modules, files)) => (Outcome::Built { modules }, files),
-        Err(NoModules::Failed(failure)) => (Outcome::Failed { failure }, Vec::new()),
-        Err(NoModules::Excluded(exclusion)) => (Outcome::Excluded { exclusion }, Vec::new()),
+        Ok((modules, handed)) => {
+            let text = handed.commands.unwrap_or_default();
+            Left {
+                outcome: Outcome::Built { modules },
+                files: handed.files,
+                commands: Some((Commands::read(&text, &spec.built_at()), text)),
+            }
+        }
+        Err(NoModules::Failed(failure)) => without(Outcome::Failed { failure }),
+        Err(NoModules::Excluded(exclusion)) => without(Outcome::Excluded { exclusion }),
     }
 }
 
@@ -254,10 +279,7 @@ impl From<Failure> for NoModules {
     }
 }
 
-fn judge(
-    spec: &BuildSpec,
-    execution: &Execution,
-) -> Result<(Vec<BuiltModule>, Vec<ModuleFile>), NoModules> {
+fn judge(spec: &BuildSpec, execution: &Execution) -> Result<(Vec<BuiltModule>, Handed), NoModules> {
     let limits = &spec.limits;
     let failure = match &execution.end {
         End::Exited { code: 0 } => {

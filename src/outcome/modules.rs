@@ -1,11 +1,12 @@
-//! Reading the modules out of what a build wrote to standard output.
+//! Reading the modules, and the text of the commands, out of what a build wrote to standard output.
 
 use std::io::Read;
 
 use crate::digest::Sha256Digest;
 use crate::ko;
+use crate::outcome::commands;
 use crate::outcome::{BuiltModule, Failure};
-use crate::recipe::Expected;
+use crate::recipe::{COMMANDS, Expected};
 use crate::tree;
 
 const MAX_MODULES: usize = 1_000;
@@ -18,17 +19,24 @@ pub struct ModuleFile {
     pub bytes: Vec<u8>,
 }
 
+/// What a tar has in it.
+#[derive(Default)]
+pub struct Handed {
+    /// By path.
+    pub files: Vec<ModuleFile>,
+    /// The text of the commands; `None` if it was not handed out.
+    pub commands: Option<Vec<u8>>,
+}
+
 /// Opens the tar and holds what is in it against what was expected.
 ///
 /// # Security
 ///
 /// The bytes are the build's and are not trusted: only regular files with plain relative names are
 /// taken, nothing is written to a path, and the number and the size are bounded.
-pub fn read(
-    expected: &Expected,
-    output: &[u8],
-) -> Result<(Vec<BuiltModule>, Vec<ModuleFile>), Failure> {
-    let mut files = unpack(output)?;
+pub fn read(expected: &Expected, output: &[u8]) -> Result<(Vec<BuiltModule>, Handed), Failure> {
+    let mut handed = unpack(output)?;
+    let files = &mut handed.files;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     if let Some(pair) = files.windows(2).find(|pair| pair[0].path == pair[1].path) {
         return Err(bad(format!("`{}` is in it twice", pair[0].path)));
@@ -58,7 +66,7 @@ pub fn read(
         .iter()
         .map(|file| check(expected, file))
         .collect::<Result<_, _>>()?;
-    Ok((modules, files))
+    Ok((modules, handed))
 }
 
 fn check(expected: &Expected, file: &ModuleFile) -> Result<BuiltModule, Failure> {
@@ -94,13 +102,13 @@ fn check(expected: &Expected, file: &ModuleFile) -> Result<BuiltModule, Failure>
     })
 }
 
-fn unpack(output: &[u8]) -> Result<Vec<ModuleFile>, Failure> {
-    let mut files = Vec::new();
+fn unpack(output: &[u8]) -> Result<Handed, Failure> {
+    let mut handed = Handed::default();
     let mut archive = tar::Archive::new(output);
     let entries = archive.entries().map_err(|e| bad(e.to_string()))?;
     for entry in entries {
         let mut entry = entry.map_err(|e| bad(e.to_string()))?;
-        if files.len() == MAX_MODULES {
+        if handed.files.len() == MAX_MODULES {
             return Err(bad(format!("more than {MAX_MODULES} modules")));
         }
         if entry.header().entry_type() != tar::EntryType::Regular {
@@ -117,7 +125,13 @@ fn unpack(output: &[u8]) -> Result<Vec<ModuleFile>, Failure> {
         if !plain {
             return Err(bad(format!("a name that is not plain: {path:?}")));
         }
-        if entry.size() > ko::MAX_BYTES {
+        let is_commands = path == COMMANDS;
+        let most = if is_commands {
+            commands::MOST_BYTES as u64
+        } else {
+            ko::MAX_BYTES
+        };
+        if entry.size() > most {
             return Err(bad(format!("`{path}` has {} bytes", entry.size())));
         }
         let mut bytes = Vec::new();
@@ -127,12 +141,16 @@ fn unpack(output: &[u8]) -> Result<Vec<ModuleFile>, Failure> {
         if bytes.len() as u64 != entry.size() {
             return Err(bad(format!("`{path}` ends before its size")));
         }
-        files.push(ModuleFile {
-            path: path.to_owned(),
-            bytes,
-        });
+        if !is_commands {
+            handed.files.push(ModuleFile {
+                path: path.to_owned(),
+                bytes,
+            });
+        } else if handed.commands.replace(bytes).is_some() {
+            return Err(bad(format!("`{path}` is in it twice")));
+        }
     }
-    Ok(files)
+    Ok(handed)
 }
 
 fn bad(reason: String) -> Failure {

@@ -46,7 +46,7 @@ fn execution(end: End, output: &[u8]) -> Execution {
 }
 
 fn class(spec: &BuildSpec, end: End, output: &[u8]) -> &'static str {
-    match read(spec, &execution(end, output)).0 {
+    match read(spec, &execution(end, output)).outcome {
         Outcome::Built { .. } => "built",
         Outcome::Failed { failure } => failure.class(),
         Outcome::Excluded { .. } => "excluded",
@@ -185,7 +185,7 @@ fn only_a_dkms_conf_may_say_that_a_kernel_is_not_for_its_module() {
     let mut inputs = inputs(&[]);
     inputs.built_by = BuiltBy::Dkms;
     let dkms = build_spec(&inputs, &[], Variation::reference());
-    let Outcome::Excluded { exclusion } = read(&dkms, &execution(end.clone(), said)).0 else {
+    let Outcome::Excluded { exclusion } = read(&dkms, &execution(end.clone(), said)).outcome else {
         panic!("it is excluded");
     };
     assert_eq!(exclusion.directive, "BUILD_EXCLUSIVE_KERNEL");
@@ -204,7 +204,7 @@ fn what_a_failed_step_says_is_cut_and_has_no_control_characters() {
         &spec(&[]),
         &execution(End::Exited { code: 1 }, said.as_bytes()),
     )
-    .0
+    .outcome
     else {
         panic!("a patch failed");
     };

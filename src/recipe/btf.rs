@@ -13,6 +13,11 @@ const CAN_BE_ASKED: u32 = 127;
 /// The version from which upstream's makefile sets `-j` again, whatever it set before.
 const SETS_IT_AGAIN: u32 = 126;
 
+/// Returns true if the threads of this pahole change the order, unless it is asked not to let them.
+pub fn threads_change_order(pahole: u32) -> bool {
+    UNSTEADY.contains(&pahole)
+}
+
 /// How a kernel's makefiles call pahole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -49,7 +54,7 @@ impl BtfJobs {
     /// Returns true if this pahole, run as the makefiles run it with a timestamp set, may write
     /// another order each time.
     pub fn may_shuffle(self, pahole: u32) -> bool {
-        UNSTEADY.contains(&pahole)
+        threads_change_order(pahole)
             && match self {
                 Self::Never => false,
                 Self::UnlessStamped => (SETS_IT_AGAIN..CAN_BE_ASKED).contains(&pahole),

@@ -1,11 +1,11 @@
 # Runs inside the build container as its first process.
 #   $1 the steps: lines that call the functions below
 #   $2 the script that reads a dkms.conf, if a step asks for it
-# Standard output carries a tar of the modules, or after a failed step a few lines of status, and
-# nothing else; all that the build prints goes to standard error.
+# Standard output carries a tar of the modules and of the commands that made them, or after a failed
+# step a few lines of status, and nothing else; all that the build prints goes to standard error.
 #   $3 the directory that an attempt has for itself
 dkms_script=$2 work=$3
-needed=
+needed= commands=
 
 # Says what step failed, with its code and what more there is to say, and ends. It starts no process:
 # there may be room for none.
@@ -53,16 +53,42 @@ exports() {
     [ -n "$symbols" ] || fail 'symvers 0'
 }
 
+# watch PROGRAM...: has the calls of programs written down that make does not keep in a `.cmd` file.
+watch() {
+    mkdir -p "$work/.kmatrix-watched" || fail "copy $?"
+    for program; do
+        called=$(command -v "$program") || continue
+        cat >"$work/.kmatrix-watched/$program" <<END && chmod 755 "$work/.kmatrix-watched/$program" || fail "copy $?"
+#!/bin/sh
+printf '%s\n' "called $program \$*" >>"$work/.kmatrix-calls"
+exec "$called" "\$@"
+END
+    done
+    PATH=$work/.kmatrix-watched:$PATH
+}
+
+# write_commands PATH...: writes down the commands that make keeps beside what it made below these, and
+# the calls that were watched. Without its last line the text is not whole, and whoever reads it says so.
+write_commands() {
+    {
+        find "$@" -name '.*.cmd' -type f -exec grep -hE '^(saved)?cmd_' {} +
+        [ ! -f "$work/.kmatrix-calls" ] || cat "$work/.kmatrix-calls"
+        echo end
+    } 2>/dev/null | { rm -rf "$work/.kmatrix-commands" && head -c 4194304 >"$work/.kmatrix-commands"; } 2>/dev/null
+    [ ! -f "$work/.kmatrix-commands" ] || commands="-C $work .kmatrix-commands"
+}
+
 # Hands out every module below this directory.
 hand_out() {
-    find . -name '*.ko' -type f -print0 | tar --null --no-recursion -T - --format=gnu -cf -
+    find . -name '*.ko' -type f -print0 |
+        tar --null --no-recursion --format=gnu -cf - -T - $commands
 }
 
 # Hands out these modules; those that are missing are missed by whoever reads the tar.
 hand_out_only() {
     for module in "$@"; do
         [ -f "$module" ] && printf '%s\0' "$module"
-    done | tar --null --no-recursion --dereference -T - --format=gnu -cf -
+    done | tar --null --no-recursion --dereference --format=gnu -cf - -T - $commands
 }
 
 eval "$1"

@@ -9,12 +9,13 @@ mod spec;
 mod steps;
 pub mod toolchain;
 
-pub use btf::BtfJobs;
+pub use btf::{BtfJobs, threads_change_order};
 pub use built_by::{BuiltBy, NeededModule};
 pub use inputs::{CellInputs, Executed, RECIPE};
 pub use preparation::{
     CONFIG_NAME, KERNEL_BUILD_AT, KERNEL_SOURCE_AT, PREPARATION, Preparation, preparation_spec,
 };
 pub use spec::{
-    BuildSpec, Expected, Input, Limits, MAX_SPEC, Mount, NEEDS_AT, SOURCE_AT, WORK_AT, build_spec,
+    BuildSpec, COMMANDS, Expected, Input, Limits, MAX_SPEC, Mount, NEEDS_AT, SOURCE_AT, WORK_AT,
+    build_spec,
 };

@@ -16,6 +16,9 @@ pub const NEEDS_AT: &str = "/kmatrix/needs";
 /// The writable directory that an attempt has for itself; nothing else of it outlives the attempt.
 pub const WORK_AT: &str = "/build";
 
+/// The file among the modules that has the text of the commands, as `build.sh` writes it.
+pub const COMMANDS: &str = ".kmatrix-commands";
+
 /// The most bytes that a build spec may have where one is read.
 pub const MAX_SPEC: u64 = 16 << 20;
 
@@ -112,6 +115,11 @@ impl BuildSpec {
     /// in the order of their declaration. It is the identity of an attempt's inputs.
     pub fn digest(&self) -> Sha256Digest {
         Sha256Digest::of(&serde_json::to_vec(self).expect("plain values serialise"))
+    }
+
+    /// Returns where the module is built.
+    pub fn built_at(&self) -> String {
+        steps::build_path(&self.variation)
     }
 
     /// Returns the steps that the script runs, one per line, as a shell reads them.

@@ -68,6 +68,7 @@ pub(super) fn steps(inputs: &CellInputs, mounts: &[Mount], variation: &Variation
         );
         "\"$moved\"".to_owned()
     };
+    line(&mut text, "watch pahole");
     line(
         &mut text,
         &format!("probe {} {kernel}", quoted(&build_path(variation))),
@@ -99,6 +100,11 @@ pub(super) fn steps(inputs: &CellInputs, mounts: &[Mount], variation: &Variation
         needs: &inputs.needs,
     };
     build(&mut text, inputs, &kernel, &part);
+    let mut places = vec![build_path(variation)];
+    if !inputs.needed.is_empty() {
+        places.push(needs_path(variation));
+    }
+    line(&mut text, &format!("write_commands {}", words(&places)));
     let listed = match &inputs.built_by {
         BuiltBy::Kbuild | BuiltBy::Dkms => &[],
         BuiltBy::Command { modules, .. } => modules.as_slice(),

@@ -9,6 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::ko::BtfBase;
 use crate::recipe::BtfJobs;
 
+/// Options that let GCC draw random numbers where a command has no `-frandom-seed` (Linux,
+/// `scripts/gcc-plugins/Kconfig`, `kernel/gcov/Kconfig`).
+const RANDOM_OPTIONS: [&str; 2] = [
+    "CONFIG_GCC_PLUGIN_LATENT_ENTROPY",
+    "CONFIG_GCOV_PROFILE_ALL",
+];
+
 /// What a kernel says of the tools that it was built with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -29,6 +36,9 @@ pub struct KernelToolchain {
     /// How its makefiles call pahole.
     #[serde(default)]
     pub btf_jobs: BtfJobs,
+    /// Options of its configuration with which the compiler draws random numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub random_options: Vec<String>,
     /// Where the kernel's own types end in the `vmlinux` that a module's BTF goes on from; `None` in
     /// records of before it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +78,11 @@ pub fn read_record(
             && value("CONFIG_DEBUG_INFO_BTF_MODULES") == Some("y"),
         pahole: value("CONFIG_PAHOLE_VERSION").and_then(|digits| digits.parse().ok()),
         btf_jobs: BtfJobs::Unknown,
+        random_options: RANDOM_OPTIONS
+            .iter()
+            .filter(|option| value(option) == Some("y"))
+            .map(|&option| option.to_owned())
+            .collect(),
         btf_base: None,
     }
 }
@@ -126,6 +141,12 @@ mod tests {
         assert_eq!(record.pahole, Some(124));
         assert!(record.makes_btf && !record.clang);
         assert!(!read_record(CONFIG, None, false).makes_btf);
+        assert!(record.random_options.is_empty());
+        let entropy = format!("{CONFIG}CONFIG_GCC_PLUGIN_LATENT_ENTROPY=y\n");
+        assert_eq!(
+            read_record(&entropy, None, false).random_options,
+            ["CONFIG_GCC_PLUGIN_LATENT_ENTROPY"]
+        );
         assert_eq!(
             read_record(CONFIG, None, false).program.as_deref(),
             Some("gcc-12")

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use textwrap::WordSplitter;
 
-use crate::compare::cause::{CATALOGUE, Cause, Entry, Evidence, Named};
+use crate::compare::cause::{CATALOGUE, Cause, Entry, Evidence, Named, Tried};
 
 /// How wide a sentence may be.
 const WIDE: usize = 76;
@@ -32,6 +32,9 @@ struct CauseDocument {
     fix: &'static str,
     /// The test that tried the fix.
     tried: Option<String>,
+    /// Why none has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    untried: Option<&'static str>,
 }
 
 impl CausesDocument {
@@ -53,13 +56,20 @@ impl From<&'static Entry> for CauseDocument {
             build: entry.build,
             axis: entry.axis.map(|axis| axis.id()),
             fix: entry.fix,
-            tried: entry.tried.map(test_of),
+            tried: test_of(entry),
+            untried: entry.tried.reason(),
         }
     }
 }
 
-fn test_of(row: &str) -> String {
-    format!("tests/causes.rs, row `{row}`")
+/// Returns where a fix is tried.
+fn test_of(entry: &Entry) -> Option<String> {
+    match entry.tried {
+        Tried::ByCompiler => Some(format!("tests/causes.rs, row `{}`", entry.id)),
+        Tried::ByTools => Some(format!("tests/end_to_end/tools, row `{}`", entry.id)),
+        Tried::InCorpus(module) => Some(format!("tests/corpus/{module}, and its `mended`")),
+        Tried::Not(_) => None,
+    }
 }
 
 /// Prints the catalogue as `docs/causes.md` has it.
@@ -68,13 +78,15 @@ pub fn print_catalogue(to: &mut impl Write) -> io::Result<()> {
         to,
         "# Causes\n\n\
          Why two modules differ, as `kmatrix explain` names it. This page is what `kmatrix explain --causes`\n\
-         prints, and a test holds it against the table in `src/compare/cause/catalogue.rs`.\n\n\
+         prints, and a test holds it against the table in `src/compare/cause/catalogue/`.\n\n\
          A cause is `certain` if the two values are those of the two builds, if an inquiry found its axis, or if\n\
          nothing else looks like it; else it is `likely`. What only follows from something else is no cause:\n\
          the build id, srcversion where a generated file differs, `.BTF` of types that differ, sizes, and what\n\
          points at something that moved. What nothing accounts for is `unexplained`, and shown as it is.\n\n\
-         A fix that is marked as tried has a row in `tests/causes.rs`, which makes two modules differ by that\n\
-         cause with the real compiler, names it, and makes them the same by the fix."
+         A fix that is marked as tried has a test, which makes two modules differ by that cause with the real\n\
+         tools, names it, and makes them the same by the fix: with the machine's own compiler in\n\
+         `tests/causes.rs`, with the tools of several builder images, the kernel's own, and for real kernels in\n\
+         `tests/end_to_end/tools`, and by rebuilds for a real kernel in `tests/corpus`."
     )?;
     for entry in &CATALOGUE {
         writeln!(to, "\n## `{}`\n\n{}.\n", entry.id, capital(entry.noun))?;
@@ -88,9 +100,11 @@ pub fn print_catalogue(to: &mut impl Write) -> io::Result<()> {
             writeln!(to, "- suspicion: {}", rules.join(", "))?;
         }
         writeln!(to, "- fix: {}", entry.fix)?;
-        match entry.tried {
-            Some(row) => writeln!(to, "- tried by: {}", test_of(row))?,
-            None => writeln!(to, "- not tried by a test")?,
+        if let Some(test) = test_of(entry) {
+            writeln!(to, "- tried by: {test}")?;
+        }
+        if let Some(reason) = entry.tried.reason() {
+            writeln!(to, "- not tried by a test: {reason}")?;
         }
     }
     Ok(())

@@ -5,23 +5,19 @@ use std::io::{self, Write};
 use textwrap::WordSplitter;
 
 use crate::digest::Sha256Digest;
-use crate::gate::{ModuleGates, Verdict};
 use crate::image::ImageReproduction;
 use crate::label::Label;
-use crate::ledger::AttemptRecord;
-use crate::outcome::Outcome;
 use crate::recipe::BuildSpec;
+use crate::report::attempts::print_attempts;
 use crate::report::causes::print_causes;
-use crate::report::pair::place_shown;
+use crate::report::comparisons::print_comparisons;
 use crate::report::preparations::{print_kernel_source, print_preparations};
-use crate::report::{log_name, reproduced};
+use crate::report::reproduced;
 use crate::run::{Assessment, Standing};
 use crate::source::{Certainty, Origin, Revision, SourceRecord};
 
 /// How wide a reason may be, beside the names of the axes on 80 columns.
 const REASON: usize = 60;
-/// How many of the places that differ are printed.
-const MOST_PLACES: usize = 8;
 
 /// Prints inputs, who vouched for them, the preparations of the kernel, the attempts with their commands and logs, what was
 /// compared, and the label with its vector. `reproduction` is what came of making the cell's very
@@ -66,8 +62,8 @@ pub fn explain(
     }
     print_inputs(to, assessment, reproduction)?;
     print_preparations(to, &assessment.preparations, &place)?;
-    print_attempts(to, assessment, &place, &spec)?;
-    print_comparisons(to, assessment)?;
+    print_attempts(to, &assessment.attempts, &place, &spec)?;
+    print_comparisons(to, &assessment.comparisons)?;
     if !history.is_empty() {
         let words: Vec<String> = history
             .iter()
@@ -236,173 +232,6 @@ fn print_origin(to: &mut impl Write, source: &SourceRecord) -> io::Result<()> {
         match &input.declared {
             Some(reason) => writeln!(to, "      declared: {reason}")?,
             None => writeln!(to, "      not declared in the matrix")?,
-        }
-    }
-    Ok(())
-}
-
-fn print_attempts(
-    to: &mut impl Write,
-    assessment: &Assessment,
-    place: &impl Fn(&str, &Sha256Digest) -> Option<String>,
-    spec: &impl Fn(&Sha256Digest) -> Option<BuildSpec>,
-) -> io::Result<()> {
-    for attempt in &assessment.attempts {
-        let name = match attempt.number {
-            0 => "reference".to_owned(),
-            number => format!("rebuild {number}"),
-        };
-        let seconds = attempt.wall.as_secs_f64();
-        let engine = &attempt.engine;
-        writeln!(
-            to,
-            "\n{name}: {} in {seconds:.1} s by {} {} ({})",
-            attempt.outcome_word(),
-            engine.name,
-            engine.version,
-            attempt.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
-        )?;
-        let variation = &attempt.variation;
-        match spec(&attempt.spec) {
-            Some(spec) => {
-                for step in spec.steps().lines() {
-                    writeln!(to, "  {step}")?;
-                }
-                for (name, value) in &spec.environment {
-                    writeln!(to, "    {name}={value}")?;
-                }
-            }
-            None => writeln!(to, "  its spec is not in the store")?,
-        }
-        writeln!(
-            to,
-            "  host {}.{}, user {}:{}, umask {}",
-            variation.host_name,
-            variation.domain_name,
-            variation.user,
-            variation.group,
-            variation.umask
-        )?;
-        print_reached(to, assessment, attempt)?;
-        match &attempt.observed {
-            Some(observed) => writeln!(
-                to,
-                "  {}, CPUs {}",
-                if observed.is_sealed() {
-                    "sealed"
-                } else {
-                    "not sealed"
-                },
-                observed.cpus
-            )?,
-            None => writeln!(to, "  how closed it was is not recorded")?,
-        }
-        writeln!(to, "  spec {}", attempt.spec)?;
-        if let Outcome::Built { modules } = &attempt.outcome {
-            for module in modules {
-                writeln!(
-                    to,
-                    "  {} {} ({} bytes)",
-                    module.path, module.digest, module.bytes
-                )?;
-                if let Some(vermagic) = &module.facts.vermagic {
-                    writeln!(to, "    vermagic {}", vermagic.trim_end())?;
-                }
-                if let Some(srcversion) = &module.facts.srcversion {
-                    writeln!(to, "    srcversion {srcversion}")?;
-                }
-            }
-        }
-        print_gates(to, &attempt.gates)?;
-        match place(&log_name(attempt.number), &attempt.log) {
-            Some(place) => writeln!(to, "  log {place}")?,
-            None => writeln!(to, "  log {} (not in the store)", attempt.log)?,
-        }
-    }
-    Ok(())
-}
-
-/// Prints the axes on which a rebuild differs from the reference, as the probes in both found.
-fn print_reached(
-    to: &mut impl Write,
-    assessment: &Assessment,
-    attempt: &AttemptRecord,
-) -> io::Result<()> {
-    let mut attempts = assessment.attempts.iter();
-    let Some(reference) = attempts.find(|reference| reference.number == 0) else {
-        return Ok(());
-    };
-    let reached = attempt.reached.differs_from(&reference.reached);
-    for axis in &attempt.variation.axes {
-        let value = match attempt.reached.on(*axis) {
-            Some(value) if reached.contains(axis) => value.trim_end(),
-            Some(_) | None => "did not reach the build",
-        };
-        writeln!(to, "  varied {:<22}{value}", axis.noun())?;
-    }
-    Ok(())
-}
-
-/// Prints what every module passed in one line, and all else with its evidence.
-fn print_gates(to: &mut impl Write, gates: &[ModuleGates]) -> io::Result<()> {
-    for module in gates {
-        let passed: Vec<&str> = module
-            .gates
-            .iter()
-            .filter(|result| result.verdict == Verdict::Passed)
-            .map(|result| result.gate.id())
-            .collect();
-        writeln!(
-            to,
-            "  gates of {}: passed {}",
-            module.path,
-            passed.join(", ")
-        )?;
-        for result in &module.gates {
-            let word = match result.verdict {
-                Verdict::Passed => continue,
-                Verdict::Failed => "failed",
-                Verdict::Unknown => "unknown",
-            };
-            for evidence in &result.evidence {
-                writeln!(to, "    {} {word}: {evidence}", result.gate)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn print_comparisons(to: &mut impl Write, assessment: &Assessment) -> io::Result<()> {
-    for (number, comparison) in &assessment.comparisons {
-        if comparison.is_same() {
-            writeln!(to, "\nrebuild {number}: every bit is the same")?;
-            continue;
-        }
-        for difference in &comparison.differences {
-            writeln!(to, "\nrebuild {number}: {} differs", difference.path)?;
-            if let Some(note) = &difference.note {
-                writeln!(to, "  {note}")?;
-            }
-            for section in &difference.sections {
-                let bytes = |bytes: Option<u64>| match bytes {
-                    Some(bytes) => format!("{bytes} bytes"),
-                    None => "absent".to_owned(),
-                };
-                writeln!(
-                    to,
-                    "  {}: {} in the reference, {} in the rebuild",
-                    section.name,
-                    bytes(section.reference_bytes),
-                    bytes(section.rebuild_bytes)
-                )?;
-            }
-            for place in difference.places.iter().take(MOST_PLACES) {
-                writeln!(to, "  {}", place_shown(place))?;
-            }
-            if let Some(agreement) = &difference.agreement {
-                let names: Vec<&str> = agreement.normalisations.iter().map(|n| n.id()).collect();
-                writeln!(to, "  the same after: {}", names.join(", "))?;
-            }
         }
     }
     Ok(())

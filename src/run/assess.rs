@@ -1,26 +1,26 @@
 //! From a cell's records to where it stands: the evidence, its label, or its failure. Pure.
 
+mod doubts;
+
 use std::collections::BTreeSet;
 
 use crate::catalog::kernel_source::{KernelOrigin, KernelSource};
 use crate::catalog::{Fingerprint, SuiteRecord};
-use crate::compare::cause::{Named, blame, together};
-use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire, rate_not_excluded};
+use crate::compare::cause::{Named, OfRebuild, blame_each, together};
+use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire};
 use crate::gate::Verdict;
 use crate::label::{
-    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Fate, Finding, Grade, Interface,
-    Isolation, Label, PackagedInterface, PreparedInterface, Rebuilds, Signing, SourceOrigin,
-    Toolchain,
+    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Fate, Finding, Grade,
+    Independent, Interface, Isolation, Label, PackagedInterface, PreparedInterface, Rebuilds,
+    Signing, SourceOrigin, Toolchain,
 };
 use crate::ledger::{AttemptRecord, AttestationRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
-use crate::recipe::toolchain::pahole_version;
 use crate::run::rebuilds_on;
 use crate::source::{Origin, Revision, SourceRecord};
 use crate::variation::Axis;
 
-/// The share of builds that may still flip for what is known to flip to count as excluded.
-const MOST_FLIPS: f64 = 0.05;
+use doubts::{Agreed, Shown};
 
 /// One cell with all that is recorded of it, and what that proves.
 #[derive(Debug, Clone)]
@@ -220,6 +220,49 @@ pub fn assess(
     }
 }
 
+/// A build of a cell by somebody else, as its record says.
+#[derive(Debug, Clone, Copy)]
+pub struct Theirs<'a> {
+    pub reference: &'a AttemptRecord,
+    /// What came of holding the build that was made here against it.
+    pub comparison: &'a Comparison,
+    /// Set if they have been authenticated, and are not whoever builds here.
+    pub independent: Option<&'a Independent>,
+}
+
+/// Labels a cell by one build that was made here, and by how it compares with one of somebody else. All
+/// but reproducibility is graded by what was observed here alone.
+pub fn label_beside(
+    cell: &CellRecord,
+    ours: &AttemptRecord,
+    theirs: Theirs<'_>,
+    preparations: &[PreparationRecord],
+    signing: Option<Signing>,
+) -> Label {
+    let both = [
+        theirs.reference.clone(),
+        AttemptRecord {
+            number: theirs.reference.number + 1,
+            ..ours.clone()
+        },
+    ];
+    let compared = [(both[1].number, theirs.comparison.clone())];
+    let is_same = theirs.comparison.is_same();
+    let evidence = Evidence {
+        rebuilds: Some(rebuilds(cell, theirs.reference, &both, &compared)),
+        metadata_equal: Some(theirs.comparison.metadata_equal),
+        independent: theirs.independent.filter(|_| is_same).cloned(),
+        signing,
+        ..evidence(cell, ours, std::slice::from_ref(ours), &[], preparations)
+    };
+    let limits = AgeLimits {
+        warn_after: cell.warn_after,
+        stale_after: cell.stale_after,
+    };
+    let freshness = label::freshness(cell.image.archive_date, ours.started, limits);
+    label::label(&evidence, freshness)
+}
+
 /// Returns the numbers of the attempts that the cell asks for: its reference, and rebuilds on its axes.
 fn asked(cell: &CellRecord, attempts: &[AttemptRecord]) -> Vec<u32> {
     let rebuilds = rebuilds_on(attempts, &cell.axes);
@@ -286,6 +329,7 @@ fn evidence(
         source: Some(source_origin(cell)),
         findings: findings(&compared),
         signing: None,
+        independent: None,
     }
 }
 
@@ -417,6 +461,12 @@ fn rebuilds(
         .cloned()
         .unwrap_or_default();
     let with_these = with(&varied);
+    let sealing = isolation(attempts);
+    let agreed = Agreed {
+        varied: &varied,
+        rebuilds: with_these,
+        sealed: sealing.sealed == sealing.attempts,
+    };
     let finding = match inquire(&trials) {
         Inquiry::Over(answer) => Some(answer),
         Inquiry::Try(_) => None,
@@ -428,11 +478,9 @@ fn rebuilds(
         different,
         failed: without_modules(attempts),
         with_these,
+        doubts: Shown::of(cell, attempts).doubts(&agreed),
         varied,
-        doubts: shuffled_btf(cell, reference, with_these)
-            .into_iter()
-            .collect(),
-        causes: named_causes(cell, comparisons, finding.as_ref()),
+        causes: named_causes(cell, comparisons, &trials, finding.as_ref()),
         finding,
     }
 }
@@ -441,31 +489,27 @@ fn rebuilds(
 fn named_causes(
     cell: &CellRecord,
     comparisons: &[(u32, Comparison)],
+    trials: &[Trial],
     finding: Option<&Answer>,
 ) -> Vec<Named> {
     let suspicions = &cell.source.suspicions;
-    let each = comparisons.iter().flat_map(|(_, found)| &found.differences);
-    let named = together(each.flat_map(|found| found.causes.clone()), suspicions);
+    let causes = comparisons.iter().map(|(_, found)| {
+        let each = found.differences.iter();
+        each.flat_map(|found| found.causes.clone()).collect()
+    });
+    // The trials begin with those that were compared.
+    let named: Vec<(&BTreeSet<Axis>, Vec<Named>)> =
+        trials.iter().map(|trial| &trial.axes).zip(causes).collect();
     match finding {
-        Some(answer) => blame(named, answer, suspicions),
-        None => named,
+        Some(answer) => {
+            let named: Vec<OfRebuild<'_>> = named
+                .iter()
+                .map(|(axes, named)| (*axes, named.as_slice()))
+                .collect();
+            blame_each(&named, answer, suspicions)
+        }
+        None => together(named.into_iter().flat_map(|(_, named)| named), suspicions),
     }
-}
-
-/// Returns what is wrong with agreement if BTF may come in another order each time: so few rebuilds
-/// as are made can well agree by chance.
-fn shuffled_btf(cell: &CellRecord, reference: &AttemptRecord, agreeing: u32) -> Option<String> {
-    let record = &reference.toolchain;
-    let said = cell.image.tools.get("pahole")?;
-    let pahole = pahole_version(said)?;
-    let is_excluded = rate_not_excluded(agreeing) <= MOST_FLIPS;
-    if !record.makes_btf || !record.btf_jobs.may_shuffle(pahole) || is_excluded {
-        return None;
-    }
-    Some(format!(
-        "pahole {said} is run with `-j`, which writes BTF in an order that changes (steady from v1.29, \
-         or excluded by 59 rebuilds)"
-    ))
 }
 
 /// Returns how many rebuilds made no module for a reason that is the build's own.

@@ -18,7 +18,7 @@ use crate::gate::{self, ModuleGates, Symvers};
 use crate::ko::BtfBase;
 use crate::ledger::{AttemptRecord, CellRecord};
 
-use crate::outcome::{self, BuiltModule, Failure, ModuleFile, Outcome, Reached};
+use crate::outcome::{self, BuiltModule, Failure, Left, ModuleFile, Outcome, Reached};
 use crate::recipe::{BuildSpec, build_spec};
 use crate::run::kernels::{KernelTrees, Kernels};
 use crate::run::prepare::{PrepareError, Prepared, Unpacked, blocking, prepare};
@@ -243,7 +243,11 @@ impl CellTask {
         if execution.end == End::Interrupted {
             return Ok(None);
         }
-        let (outcome, files) = outcome::read(&spec, &execution);
+        let Left {
+            outcome,
+            files,
+            commands,
+        } = outcome::read(&spec, &execution);
         if let Outcome::Failed {
             failure: Failure::Engine(failure),
         } = &outcome
@@ -258,7 +262,8 @@ impl CellTask {
             spec.clone(),
             execution.log.bytes,
         );
-        let log = blocking(move || keep(&store, &to_keep, &log, &files)).await?;
+        let (commands, text) = commands.unzip();
+        let log = blocking(move || keep(&store, &to_keep, &log, text.as_deref(), &files)).await?;
         let record = AttemptRecord {
             number,
             run: self.run.clone(),
@@ -273,6 +278,7 @@ impl CellTask {
             toolchain: prepared.toolchain.clone(),
             outcome,
             gates,
+            commands,
             log,
         };
         self.send(Message::Attempt {
@@ -429,8 +435,12 @@ fn keep(
     store: &Store,
     spec: &BuildSpec,
     log: &[u8],
+    commands: Option<&[u8]>,
     files: &[ModuleFile],
 ) -> Result<Sha256Digest, StoreError> {
+    if let Some(text) = commands {
+        store.put(text)?;
+    }
     for file in files {
         store.put(&file.bytes)?;
     }
@@ -438,7 +448,7 @@ fn keep(
     store.put(log)
 }
 
-fn differences(
+pub(super) fn differences(
     store: &Store,
     (reference, rebuild): (&[BuiltModule], &[BuiltModule]),
     base: Option<BtfBase>,

@@ -44,6 +44,10 @@ pub enum SettledBy {
     Axis(Axis),
     /// Any rebuild that agrees: what it takes in is new each time.
     Rebuild,
+    /// So many rebuilds that agree that they are no luck: what it takes in is new only sometimes.
+    Rebuilds,
+    /// What it takes in is an input, by digest.
+    Inputs,
     /// Nothing outside of a sealed build reaches it.
     Isolation,
 }

@@ -214,7 +214,7 @@ fn unreadable(error: io::Error, path: PathBuf) -> StoreError {
         .unwrap_or_else(failed("read", path))
 }
 
-fn blob_place(root: &Path, digest: &Sha256Digest) -> PathBuf {
+pub(super) fn blob_place(root: &Path, digest: &Sha256Digest) -> PathBuf {
     let hex = digest.to_hex();
     root.join("blobs/sha256").join(&hex[..2]).join(hex)
 }

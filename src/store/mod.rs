@@ -48,6 +48,7 @@ mod lease;
 mod manifest;
 mod scratch;
 mod sources;
+mod staged;
 mod tarballs;
 mod trees;
 
@@ -59,6 +60,7 @@ pub use error::StoreError;
 pub use garbage::{Choice, Collection, choose};
 pub use items::{Item, ItemKind, Verification};
 pub use sources::{MakingSource, SourceKind};
+pub use staged::Staging;
 pub use tarballs::TarballTree;
 pub use trees::{PackageTree, TreeRecord};
 

@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 use super::Store;
 use super::error::{StoreError, failed};
 use super::manifest::TreeFile;
-use super::trees::make_root;
+use super::trees::{existing_entries, make_root};
 use crate::digest::{Hashing, Sha256Digest};
 use crate::tree::{self, Entries, Entry};
 
@@ -103,6 +103,42 @@ impl Store {
         Ok(place.join("root"))
     }
 
+    /// Returns the copy of a directory that was read, with its entries, if there is one.
+    pub fn kept_source(
+        &self,
+        tree: &Sha256Digest,
+    ) -> Result<Option<(PathBuf, Entries)>, StoreError> {
+        let place = self.tree_place(SRC, tree);
+        if self.use_tree(&place)?.is_none() {
+            return Ok(None);
+        }
+        let entries = existing_entries(&place, tree)?;
+        Ok(Some((place.join("root"), entries)))
+    }
+
+    /// Makes a source tree of blobs that the store has.
+    pub fn source_of_blobs(&self, entries: &Entries) -> Result<PathBuf, StoreError> {
+        let digest = tree::digest(entries);
+        let place = self.tree_place(SRC, &digest);
+        if self.use_tree(&place)?.is_none() {
+            let making = self.scratch.directory()?;
+            let root = make_root(making.path())?;
+            for (name, entry) in entries {
+                check_name(name)?;
+                let from = match entry {
+                    Entry::File { digest, .. } => self
+                        .blob_path(digest)
+                        .ok_or(StoreError::NoBlob { digest: *digest })?,
+                    Entry::Directory | Entry::Symlink { .. } => PathBuf::new(),
+                };
+                put_entry(entry, &from, &root.join(name))?;
+            }
+            let file = TreeFile::new(entries, None);
+            self.publish_tree(making, &file, entries.clone(), &place)?;
+        }
+        Ok(place.join("root"))
+    }
+
     /// Returns the tree that was made from what `key` names, with its digest.
     pub fn made_source(
         &self,
@@ -172,6 +208,26 @@ fn copy_entry(entry: &Entry, from: &Path, to: &Path) -> Result<(), StoreError> {
             to.parent().map_or(Ok(()), make_parents)?;
             let found = fs::read_link(from);
             unchanged(from, found.is_ok_and(|found| found == Path::new(target)))?;
+            std::os::unix::fs::symlink(target, to).map_err(failed("create the link", to))
+        }
+    }
+}
+
+/// Puts one entry in its place, from the blob that has a file's bytes.
+fn put_entry(entry: &Entry, from: &Path, to: &Path) -> Result<(), StoreError> {
+    match entry {
+        Entry::Directory => make_parents(to),
+        Entry::File {
+            digest,
+            bytes,
+            executable,
+        } => {
+            to.parent().map_or(Ok(()), make_parents)?;
+            let (found, found_bytes, _) = copy_file(from, to, *executable)?;
+            unchanged(from, (found, found_bytes) == (*digest, *bytes))
+        }
+        Entry::Symlink { target } => {
+            to.parent().map_or(Ok(()), make_parents)?;
             std::os::unix::fs::symlink(target, to).map_err(failed("create the link", to))
         }
     }

@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
+use crate::exit::Exit;
+use crate::label::Tier;
+use crate::name::CellId;
+use crate::verify::policy::{ExceptionUse, Known};
 
 /// What a policy says of one module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +18,24 @@ pub struct Verdict {
     pub policy: Sha256Digest,
     /// Every rule that was asked, in the policy's order; none is left out because another failed.
     pub rules: Vec<RuleResult>,
+    /// True if the policy only watches: what fails is told, and nothing is called passed.
+    #[serde(default)]
+    pub audit_only: bool,
+    /// The cell that the provenance names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<CellId>,
+    /// What a later verification has to know of this build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
+    /// The tier that is borne out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// The payloads of the statements about the module.
+    #[serde(default)]
+    pub statements: Vec<Sha256Digest>,
+    /// What became of each exception of the policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<ExceptionUse>,
 }
 
 /// What one rule found.
@@ -38,14 +60,37 @@ pub enum Outcome {
     Missing,
 }
 
+impl Outcome {
+    /// Returns true if a rule that ended so keeps nothing from passing.
+    pub fn lets_pass(self) -> bool {
+        match self {
+            Self::Holds | Self::Excepted => true,
+            Self::Fails | Self::Missing => false,
+        }
+    }
+}
+
 impl Verdict {
     /// Returns true if at least one rule was asked and every one holds or is excepted.
     pub fn holds(&self) -> bool {
-        !self.rules.is_empty()
-            && self.rules.iter().all(|rule| match rule.outcome {
-                Outcome::Holds | Outcome::Excepted => true,
-                Outcome::Fails | Outcome::Missing => false,
-            })
+        !self.rules.is_empty() && self.rules.iter().all(|rule| rule.outcome.lets_pass())
+    }
+
+    /// Returns true if it may be called passed: it holds, and not only because nobody is held to it.
+    pub fn passes(&self) -> bool {
+        self.holds() && !self.audit_only
+    }
+
+    /// Returns the status that says how it came out. What fails counts before what is missing.
+    pub fn exit(&self) -> Exit {
+        let is = |wanted| self.rules.iter().any(|rule| rule.outcome == wanted);
+        if self.holds() {
+            Exit::Success
+        } else if is(Outcome::Fails) || !is(Outcome::Missing) {
+            Exit::VerificationFailed
+        } else {
+            Exit::EvidenceMissing
+        }
     }
 }
 
@@ -65,6 +110,25 @@ mod tests {
                     because: String::new(),
                 })
                 .collect(),
+            audit_only: false,
+            cell: None,
+            known: None,
+            tier: None,
+            statements: Vec::new(),
+            exceptions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_fails_counts_before_what_is_missing() {
+        use Outcome::{Excepted, Fails, Holds, Missing};
+        for (outcomes, expected) in [
+            (&[][..], Exit::VerificationFailed),
+            (&[Holds, Excepted], Exit::Success),
+            (&[Holds, Missing], Exit::EvidenceMissing),
+            (&[Missing, Fails, Holds], Exit::VerificationFailed),
+        ] {
+            assert_eq!(verdict(outcomes).exit(), expected, "{outcomes:?}");
         }
     }
 

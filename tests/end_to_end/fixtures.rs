@@ -7,10 +7,15 @@ use crate::common::project;
 #[test]
 fn every_fixture_is_used() {
     let mut tests = String::new();
-    for entry in fs::read_dir(project().join("tests/end_to_end")).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_file() {
-            tests.push_str(&fs::read_to_string(path).expect("a source"));
+    let mut directories = vec![project().join("tests/end_to_end")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                tests.push_str(&fs::read_to_string(path).expect("a source"));
+            }
         }
     }
     let mut seen = 0;

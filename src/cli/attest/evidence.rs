@@ -181,8 +181,12 @@ async fn ship_all(
         let payload = store.read_blob(&module.digest, ko::MAX_BYTES)?;
         let bytes = ship(&payload, shipping).await?;
         let digest = store.put(&bytes)?;
-        let ending = shipping.ending().to_owned();
-        all.insert(module.digest, Shipped { ending, digest });
+        let shipped = Shipped {
+            ending: shipping.ending().to_owned(),
+            digest,
+            bytes: bytes.len() as u64,
+        };
+        all.insert(module.digest, shipped);
     }
     Ok(all)
 }

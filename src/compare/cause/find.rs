@@ -262,7 +262,8 @@ fn named_by_itself(
                 .sections
                 .iter()
                 .any(|section| section.name.starts_with(".text") && !section.normalised);
-            (is_code_same && only.contains("binding 0"))
+            let is_cut = is_code_same && only.contains("binding 0");
+            (is_cut && !order::goes_with_section(pair, only))
                 .then_some((Cause::Strip, Confidence::Likely))
         }
         Difference::Version { .. } if !is_drift => Some((Cause::SymversDrift, Confidence::Certain)),

@@ -18,8 +18,8 @@ mod surroundings;
 mod tests;
 mod texts;
 
-pub use blame::blame;
-pub use catalogue::{CATALOGUE, Entry};
+pub use blame::{OfRebuild, blame, blame_each};
+pub use catalogue::{CATALOGUE, Entry, Tried};
 pub use find::{Context, causes};
 pub use kind::Cause;
 pub use named::{Confidence, Evidence, Named, together};

@@ -112,12 +112,8 @@ impl Evidence {
                 symbol,
                 first,
                 second,
-            } => Self {
-                offset: Some(*offset),
-                symbol: symbol.clone(),
-                ..Self::values(section, first.as_ref(), second.as_ref())
-            },
-            Difference::Relocation {
+            }
+            | Difference::Relocation {
                 section,
                 offset,
                 symbol,

@@ -162,9 +162,12 @@ fn follows(pair: &Differences, place: &Difference) -> bool {
         } => match (first, second) {
             (Some(first), Some(second)) => order::is_moved(first, second),
             // A section's own symbol comes and goes with it.
-            (Some(_), None) | (None, Some(_)) | (None, None) => {
-                order::is_numbered(name) || name.starts_with('.')
+            (Some(only), None) | (None, Some(only)) => {
+                order::is_numbered(name)
+                    || name.starts_with('.')
+                    || order::goes_with_section(pair, only)
             }
+            (None, None) => false,
         },
         Difference::Version { .. } | Difference::Header { .. } => false,
     }

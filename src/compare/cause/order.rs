@@ -77,6 +77,20 @@ pub(super) fn is_moved(first: &str, second: &str) -> bool {
     }
 }
 
+/// Returns true if the section that a symbol stands in is only in one of the modules, so that the symbol
+/// comes and goes with it.
+pub(super) fn goes_with_section(pair: &Differences, shown: &str) -> bool {
+    let is_of_one = |spot: Spot<'_>| {
+        let section = pair
+            .sections
+            .iter()
+            .find(|found| found.name == spot.section);
+        section
+            .is_some_and(|found| found.reference_bytes.is_none() || found.rebuild_bytes.is_none())
+    };
+    spot(shown).is_some_and(is_of_one)
+}
+
 /// Returns true for what the compiler numbers, such as `__func__.12` and `__UNIQUE_ID_x345`.
 pub(super) fn is_numbered(name: &str) -> bool {
     let digits = name.trim_end_matches(|c: char| c.is_ascii_digit());

@@ -1,37 +1,8 @@
-use std::time::Duration;
-
 use super::*;
 use crate::digest::Sha256Digest;
-use crate::engine::{EngineFailure, EngineIdentity, Steps};
+use crate::engine::EngineFailure;
 use crate::ko::ModuleFacts;
-use crate::outcome::Reached;
-use crate::recipe::toolchain::KernelToolchain;
-use crate::variation::Variation;
-
-fn attempt(number: u32, outcome: Outcome) -> AttemptRecord {
-    AttemptRecord {
-        number,
-        run: "r1".to_owned(),
-        spec: Sha256Digest::of(b"spec"),
-        variation: Variation::of(number, &Axis::all()),
-        started: jiff::Timestamp::UNIX_EPOCH,
-        wall: Duration::ZERO,
-        steps: Steps::default(),
-        engine: EngineIdentity {
-            name: "docker".to_owned(),
-            version: "1".to_owned(),
-            api_version: "1.41".to_owned(),
-            kernel: "6.1".to_owned(),
-            cpus: 2,
-        },
-        observed: None,
-        reached: Reached::default(),
-        toolchain: KernelToolchain::default(),
-        outcome,
-        gates: Vec::new(),
-        log: Sha256Digest::of(b"log"),
-    }
-}
+use crate::ledger::testing::attempt;
 
 fn with_bits(bits: &[u8]) -> Outcome {
     Outcome::Built {

@@ -1,0 +1,73 @@
+//! The tools that build it, and what they are told.
+
+use super::{Entry, Tried};
+use crate::compare::cause::Cause;
+
+pub(super) const ENTRIES: [Entry; 6] = [
+    Entry {
+        cause: Cause::BtfOrder,
+        id: "btf-order",
+        noun: "the order of types in BTF",
+        bytes: "`.BTF` differs, and is the same in canonical order",
+        build: "`pahole -j` in `scripts/Makefile.modfinal` or `Makefile.btf`, before pahole 1.29; two versions of pahole may order them otherwise, too",
+        axis: None,
+        rules: &[],
+        fix: "use one pahole for both, 1.29 or newer, or set `KBUILD_BUILD_TIMESTAMP` where `Makefile.btf` leaves `-j` out for it",
+        tried: Tried::ByTools,
+    },
+    Entry {
+        cause: Cause::BtfPresence,
+        id: "btf-presence",
+        noun: "BTF in one, and not in the other",
+        bytes: "only one has `.BTF`",
+        build: "pahole or the headers' `vmlinux` is not there in one of the builds (`Skipping BTF generation`)",
+        axis: None,
+        rules: &[],
+        fix: "have the same pahole in both build environments, and the headers' `vmlinux`",
+        tried: Tried::ByTools,
+    },
+    Entry {
+        cause: Cause::PaholeVersion,
+        id: "pahole-version",
+        noun: "another pahole",
+        bytes: "`.BTF` differs in more than its order and nothing else does, or only one has `.BTF.base`",
+        build: "`pahole --version` in both build environments; `CONFIG_PAHOLE_VERSION`",
+        axis: None,
+        rules: &[],
+        fix: "pin the pahole that the kernel records (`CONFIG_PAHOLE_VERSION`)",
+        tried: Tried::ByTools,
+    },
+    Entry {
+        cause: Cause::CompilerVersion,
+        id: "compiler-version",
+        noun: "another compiler",
+        bytes: "`.comment` names another one",
+        build: "`CONFIG_CC_VERSION_TEXT`; `CC=` on make's line",
+        axis: None,
+        rules: &[],
+        fix: "build with the compiler that the kernel records, pinned by digest",
+        tried: Tried::ByTools,
+    },
+    Entry {
+        cause: Cause::BinutilsVersion,
+        id: "binutils-version",
+        noun: "other binutils",
+        bytes: "`GNU AS` of another version in debug sections",
+        build: "`CONFIG_AS_VERSION`, `CONFIG_LD_VERSION`",
+        axis: None,
+        rules: &[],
+        fix: "build with one image that is pinned by digest",
+        tried: Tried::ByTools,
+    },
+    Entry {
+        cause: Cause::CompilerFlags,
+        id: "compiler-flags",
+        noun: "other options of the compiler",
+        bytes: "the line of options in `.debug_str` differs (`GNU C11 ... -O2`)",
+        build: "the `.cmd` files of both builds; `KCFLAGS`, `EXTRA_CFLAGS` of the environment",
+        axis: None,
+        rules: &[],
+        fix: "hold the `.cmd` files against each other, and pin the options in the makefile",
+        tried: Tried::ByCompiler,
+    },
+];

@@ -1,0 +1,449 @@
+//! What was built from what, and signed by whom: over everything that was observed here, and
+//! everything that archives brought.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256Digest;
+use crate::ledger::{ArchiveRecord, Ledger, LedgerError};
+use crate::name::CellId;
+
+/// Where a record is from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Origin {
+    /// It was observed here.
+    Own,
+    /// An archive brought it, and this is who signed that; `None` if nobody did.
+    Archive {
+        digest: Sha256Digest,
+        release: String,
+        signer: Option<String>,
+    },
+}
+
+/// One cell that a run promised, with what it was made from and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BuiltCell {
+    pub origin: Origin,
+    pub run: String,
+    /// When the run began.
+    pub started: Timestamp,
+    /// The matrix file as the run named it.
+    pub matrix: String,
+    pub cell: CellId,
+    pub inputs: Sha256Digest,
+    pub source_tree: Sha256Digest,
+    /// Of the module's own source; `None` if it was not committed.
+    pub commit: Option<String>,
+    pub image: Sha256Digest,
+    pub image_name: String,
+    pub packages: Vec<CellPackage>,
+    /// Of every attempt that made any, each once, ordered.
+    pub modules: Vec<CellModule>,
+    /// Ordered by when they were signed.
+    pub attestations: Vec<CellAttestation>,
+}
+
+/// A package that a cell was built from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CellPackage {
+    pub name: String,
+    pub version: String,
+    pub sha256: Sha256Digest,
+}
+
+/// A module that a cell's attempts made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CellModule {
+    pub path: String,
+    pub sha256: Sha256Digest,
+}
+
+/// A statement about a cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CellAttestation {
+    pub predicate_type: String,
+    pub payload: Sha256Digest,
+    pub signer: String,
+    pub signed: Timestamp,
+    pub subjects: Vec<Sha256Digest>,
+}
+
+/// A package by name, by name and version, or by digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackageWanted {
+    Named(String),
+    Version(String, String),
+    Digest(Sha256Digest),
+}
+
+impl std::str::FromStr for PackageWanted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(digest) = text.parse() {
+            return Ok(Self::Digest(digest));
+        }
+        match text.split_once('=') {
+            Some((name, version)) if !name.is_empty() && !version.is_empty() => {
+                Ok(Self::Version(name.to_owned(), version.to_owned()))
+            }
+            None if !text.is_empty() && !text.starts_with("sha256:") => {
+                Ok(Self::Named(text.to_owned()))
+            }
+            Some(_) | None => Err(format!(
+                "`{text}` is none of a package's name, `name=version` and `sha256:` with 64 digits"
+            )),
+        }
+    }
+}
+
+/// What is looked for. Everything that is named must hold; nothing named finds every cell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Question {
+    /// A commit, or at least seven digits that it begins with.
+    pub commit: Option<String>,
+    pub source_tree: Option<Sha256Digest>,
+    /// An image's name, or the digest of its configuration.
+    pub image: Option<String>,
+    pub package: Option<PackageWanted>,
+    /// Who signed a statement about the cell, or the archive that it came in: whole, or a part.
+    pub signer: Option<String>,
+    /// A module's digest, as built or as shipped.
+    pub module: Option<Sha256Digest>,
+    /// A kernel release, whole.
+    pub kernel: Option<String>,
+    /// When it was signed if a signer is named, and otherwise when its run began.
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+}
+
+/// Own cells, and those of archives with the number of the archive.
+const CELLS: &str = "
+    SELECT NULL, run, id, inputs, record FROM cell
+    UNION ALL
+    SELECT o.archive, f.run, f.cell, f.inputs, f.record FROM foreign_record AS f
+    JOIN foreign_origin AS o ON o.record = f.id WHERE f.kind = 'cell'";
+
+/// What is asked of a cell's record.
+const FACTS: &str = "
+    json_extract(record, '$.source.tree'),
+    json_extract(record, '$.source.revision.commit'),
+    json_extract(record, '$.image.id'),
+    json_extract(record, '$.image.name'),
+    (SELECT json_group_array(json_object('name', value ->> 'name', 'version', value ->> 'version',
+         'sha256', value ->> 'sha256')) FROM json_each(record, '$.packages'))";
+
+const MODULES: &str = "
+    SELECT inputs, (SELECT json_group_array(json_object('path', value ->> 'path',
+        'sha256', value ->> 'digest')) FROM json_each(record, '$.outcome.modules'))
+    FROM attempt WHERE outcome = 'built'
+    UNION ALL
+    SELECT inputs, (SELECT json_group_array(json_object('path', value ->> 'path',
+        'sha256', value ->> 'digest')) FROM json_each(record, '$.outcome.modules'))
+    FROM foreign_record WHERE kind = 'attempt' AND json_extract(record, '$.outcome.outcome') = 'built'";
+
+const RUNS: &str = "
+    SELECT id, record FROM run
+    UNION ALL
+    SELECT run, record FROM foreign_record WHERE kind = 'run'";
+
+const ATTESTATIONS: &str = "
+    SELECT record FROM attestation
+    UNION ALL
+    SELECT record FROM foreign_record WHERE kind = 'attestation'";
+
+impl Ledger {
+    /// Returns every cell that answers a question: what was observed here first, then by archive, and
+    /// in the order in which runs promised them.
+    pub fn ask(&self, question: &Question) -> Result<Vec<BuiltCell>, LedgerError> {
+        let archives = self.archives_by_number()?;
+        let runs = self.runs_by_id()?;
+        let mut cells = self.cells_of(question, &archives, &runs)?;
+        let inputs: BTreeSet<Sha256Digest> = cells.iter().map(|cell| cell.inputs).collect();
+        let modules = self.modules_of(&inputs)?;
+        let attestations = self.attestations_of(&cells)?;
+        for cell in &mut cells {
+            cell.modules = modules
+                .get(&cell.inputs)
+                .map_or_else(Vec::new, |found| found.iter().cloned().collect());
+            let key = (cell.run.clone(), cell.cell.clone());
+            cell.attestations = attestations.get(&key).cloned().unwrap_or_default();
+        }
+        cells.retain(|cell| question.holds_late(cell));
+        Ok(cells)
+    }
+
+    fn cells_of(
+        &self,
+        question: &Question,
+        archives: &BTreeMap<i64, ArchiveRecord>,
+        runs: &BTreeMap<String, RunFacts>,
+    ) -> Result<Vec<BuiltCell>, LedgerError> {
+        let query = format!(
+            "WITH every (archive, run, id, inputs, record) AS ({CELLS})
+             SELECT archive, run, id, inputs, {FACTS} FROM every"
+        );
+        let mut cells = Vec::new();
+        self.for_each_row(
+            &query,
+            |row| {
+                let found = Row {
+                    archive: row.get(0)?,
+                    run: row.get(1)?,
+                    id: row.get(2)?,
+                    inputs: row.get(3)?,
+                    source_tree: row.get(4)?,
+                    commit: row.get(5)?,
+                    image: row.get(6)?,
+                    image_name: row.get(7)?,
+                    packages: row.get(8)?,
+                };
+                Ok(found)
+            },
+            |row| {
+                let cell = self.cell_of(row, archives, runs)?;
+                if question.holds_early(&cell) {
+                    cells.push(cell);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(cells)
+    }
+
+    fn cell_of(
+        &self,
+        row: Row,
+        archives: &BTreeMap<i64, ArchiveRecord>,
+        runs: &BTreeMap<String, RunFacts>,
+    ) -> Result<BuiltCell, LedgerError> {
+        let bad = |error: &dyn std::fmt::Display| self.bad(error);
+        let run = runs
+            .get(&row.run)
+            .ok_or_else(|| bad(&format!("there is no run `{}`", row.run)))?;
+        let origin = match row.archive {
+            None => Origin::Own,
+            Some(number) => {
+                let archive = archives
+                    .get(&number)
+                    .ok_or_else(|| bad(&"a record of no archive"))?;
+                Origin::Archive {
+                    digest: archive.digest,
+                    release: archive.release.clone(),
+                    signer: archive.signer.clone(),
+                }
+            }
+        };
+        Ok(BuiltCell {
+            origin,
+            started: run.started,
+            matrix: run.matrix.clone(),
+            run: row.run,
+            cell: row.id.parse().map_err(|error| bad(&error))?,
+            inputs: row.inputs.parse().map_err(|error| bad(&error))?,
+            source_tree: row.source_tree.parse().map_err(|error| bad(&error))?,
+            commit: row.commit,
+            image: row.image.parse().map_err(|error| bad(&error))?,
+            image_name: row.image_name,
+            packages: self.read(&row.packages)?,
+            modules: Vec::new(),
+            attestations: Vec::new(),
+        })
+    }
+
+    fn modules_of(
+        &self,
+        wanted: &BTreeSet<Sha256Digest>,
+    ) -> Result<BTreeMap<Sha256Digest, BTreeSet<CellModule>>, LedgerError> {
+        let mut modules: BTreeMap<Sha256Digest, BTreeSet<CellModule>> = BTreeMap::new();
+        let mut take = |(inputs, text): (String, String)| {
+            let inputs = inputs.parse().map_err(|error| self.bad(&error))?;
+            if wanted.contains(&inputs) {
+                let found: Vec<CellModule> = self.read(&text)?;
+                modules.entry(inputs).or_default().extend(found);
+            }
+            Ok(())
+        };
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        if wanted.len() > MANY {
+            self.for_each_row(MODULES, row, &mut take)?;
+        } else {
+            let query = format!("SELECT * FROM ({MODULES}) WHERE inputs = ?1");
+            for inputs in wanted {
+                self.for_each_row_of(&query, &[&inputs.to_string()], row, &mut take)?;
+            }
+        }
+        Ok(modules)
+    }
+
+    fn attestations_of(
+        &self,
+        cells: &[BuiltCell],
+    ) -> Result<BTreeMap<(String, CellId), Vec<CellAttestation>>, LedgerError> {
+        let wanted: BTreeSet<(&str, &CellId)> = cells
+            .iter()
+            .map(|cell| (cell.run.as_str(), &cell.cell))
+            .collect();
+        let mut found: BTreeMap<(String, CellId), Vec<CellAttestation>> = BTreeMap::new();
+        self.for_each_row(
+            ATTESTATIONS,
+            |row| row.get(0),
+            |text: String| {
+                let record: crate::ledger::AttestationRecord = self.read(&text)?;
+                if let Some(cell) = record.cell
+                    && wanted.contains(&(record.run.as_str(), &cell))
+                {
+                    let attestations = found.entry((record.run, cell)).or_default();
+                    attestations.push(CellAttestation {
+                        predicate_type: record.predicate_type,
+                        payload: record.payload,
+                        signer: record.signer,
+                        signed: record.signed,
+                        subjects: record.subjects,
+                    });
+                }
+                Ok(())
+            },
+        )?;
+        for attestations in found.values_mut() {
+            attestations.sort_by_key(|one| (one.signed, one.payload));
+            attestations.dedup();
+        }
+        Ok(found)
+    }
+
+    fn archives_by_number(&self) -> Result<BTreeMap<i64, ArchiveRecord>, LedgerError> {
+        let mut archives = BTreeMap::new();
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let query = "SELECT id, record FROM archive";
+        self.for_each_row(query, row, |(number, text): (i64, String)| {
+            archives.insert(number, self.read(&text)?);
+            Ok(())
+        })?;
+        Ok(archives)
+    }
+
+    fn runs_by_id(&self) -> Result<BTreeMap<String, RunFacts>, LedgerError> {
+        let mut runs = BTreeMap::new();
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        self.for_each_row(RUNS, row, |(id, text): (String, String)| {
+            runs.insert(id, self.read(&text)?);
+            Ok(())
+        })?;
+        Ok(runs)
+    }
+
+    fn for_each_row<T>(
+        &self,
+        query: &str,
+        read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+        visit: impl FnMut(T) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        self.for_each_row_of(query, &[], read, visit)
+    }
+
+    fn for_each_row_of<T>(
+        &self,
+        query: &str,
+        parameters: &[&dyn rusqlite::ToSql],
+        read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+        mut visit: impl FnMut(T) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let database = |source| self.database(source);
+        let mut statement = self.connection.prepare_cached(query).map_err(database)?;
+        let mut rows = statement.query(parameters).map_err(database)?;
+        while let Some(row) = rows.next().map_err(database)? {
+            visit(read(row).map_err(database)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// From how many cells on every attempt is read once, instead of those of each cell.
+const MANY: usize = 500;
+
+/// A cell as it is read.
+struct Row {
+    archive: Option<i64>,
+    run: String,
+    id: String,
+    inputs: String,
+    source_tree: String,
+    commit: Option<String>,
+    image: String,
+    image_name: String,
+    packages: String,
+}
+
+#[derive(Deserialize)]
+struct RunFacts {
+    started: Timestamp,
+    matrix: String,
+}
+
+impl Question {
+    /// Returns true if nothing of what a cell was made from speaks against it.
+    fn holds_early(&self, cell: &BuiltCell) -> bool {
+        let commit = self.commit.as_deref().is_none_or(|wanted| {
+            let known = cell.commit.as_deref().unwrap_or_default();
+            known == wanted || (wanted.len() >= 7 && known.starts_with(wanted))
+        });
+        let image = self
+            .image
+            .as_deref()
+            .is_none_or(|wanted| wanted == cell.image_name || wanted.parse() == Ok(cell.image));
+        let package = self
+            .package
+            .as_ref()
+            .is_none_or(|wanted| cell.packages.iter().any(|package| wanted.is(package)));
+        let kernel = self.kernel.as_deref();
+        let tree = self.source_tree;
+        let time = self.signer.is_some() || self.is_in_time(cell.started);
+        commit
+            && image
+            && package
+            && kernel.is_none_or(|wanted| cell.cell.kernel_release.as_str() == wanted)
+            && tree.is_none_or(|wanted| cell.source_tree == wanted)
+            && time
+    }
+
+    /// Returns true if nothing of what came of a cell speaks against it.
+    fn holds_late(&self, cell: &BuiltCell) -> bool {
+        let module = self.module.is_none_or(|wanted| {
+            let mut attestations = cell.attestations.iter();
+            cell.modules.iter().any(|module| module.sha256 == wanted)
+                || attestations.any(|one| one.subjects.contains(&wanted))
+        });
+        let signer = self.signer.as_deref().is_none_or(|wanted| {
+            let of_archive = match &cell.origin {
+                Origin::Own => None,
+                Origin::Archive { signer, .. } => signer.as_deref(),
+            };
+            let mut attestations = cell.attestations.iter();
+            attestations.any(|one| one.signer.contains(wanted) && self.is_in_time(one.signed))
+                || (of_archive.is_some_and(|signer| signer.contains(wanted))
+                    && self.is_in_time(cell.started))
+        });
+        module && signer
+    }
+
+    fn is_in_time(&self, time: Timestamp) -> bool {
+        self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time <= until)
+    }
+}
+
+impl PackageWanted {
+    fn is(&self, package: &CellPackage) -> bool {
+        match self {
+            Self::Named(name) => package.name == *name,
+            Self::Version(name, version) => package.name == *name && package.version == *version,
+            Self::Digest(digest) => package.sha256 == *digest,
+        }
+    }
+}

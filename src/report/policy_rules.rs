@@ -1,0 +1,75 @@
+//! The rules of policies: as people read them, and as a document.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::verify::policy::Rule;
+
+/// What `policy rules --format json` prints.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyRulesDocument {
+    schema_version: u32,
+    rules: Vec<RuleDocument>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RuleDocument {
+    id: &'static str,
+    asks: &'static str,
+    by_default: &'static str,
+    may_be_excepted: bool,
+}
+
+impl PolicyRulesDocument {
+    /// Returns every rule, in the order in which they are asked.
+    pub fn all() -> Self {
+        let rule = |rule: &Rule| RuleDocument {
+            id: rule.id(),
+            asks: rule.asks(),
+            by_default: rule.by_default(),
+            may_be_excepted: rule.may_be_excepted(),
+        };
+        Self {
+            schema_version: 1,
+            rules: Rule::ALL.iter().map(rule).collect(),
+        }
+    }
+}
+
+/// Prints every rule with what it asks, and what is asked where a policy says nothing of it.
+pub fn print_policy_rules(to: &mut impl Write) -> io::Result<()> {
+    for rule in Rule::ALL {
+        writeln!(to, "{rule}")?;
+        writeln!(to, "    asks: {}", rule.asks())?;
+        writeln!(to, "    by default: {}", rule.by_default())?;
+        let exceptions = if rule.may_be_excepted() {
+            "may be"
+        } else {
+            "none"
+        };
+        writeln!(to, "    exceptions: {exceptions}")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_printed_in_both_forms() {
+        let mut printed = Vec::new();
+        print_policy_rules(&mut printed).expect("memory takes it");
+        let printed = String::from_utf8(printed).expect("text");
+        let document = serde_json::to_value(PolicyRulesDocument::all()).expect("plain values");
+        let rules = document["rules"].as_array().expect("a list");
+        assert_eq!(rules.len(), Rule::ALL.len());
+        for (rule, document) in Rule::ALL.iter().zip(rules) {
+            assert_eq!(document["id"], rule.id());
+            assert!(printed.contains(&format!("{rule}\n    asks: {}\n", rule.asks())));
+        }
+    }
+}

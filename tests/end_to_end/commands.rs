@@ -1,0 +1,135 @@
+//! What the commands of real builds reveal, however often rebuilds agree.
+
+use std::fs;
+
+use kmatrix::digest::Sha256Digest;
+use serde_json::Value;
+
+use crate::common::{Place, SharedState, matrix};
+
+fn place_with(fixture: &str, more: &str) -> Place {
+    let place = Place::new();
+    place.build_of(fixture, more, "", "");
+    place.commit(&place.path().join("modules").join(fixture));
+    place
+}
+
+/// Returns the record of what builds of a cell revealed, by attempt.
+fn commands(place: &Place, cell: &Value) -> Vec<Value> {
+    let document = place.explain(cell["id"].as_str().expect("an id"));
+    let attempts = document["attempts"].as_array().expect("attempts").iter();
+    attempts
+        .map(|attempt| attempt["commands"].clone())
+        .collect()
+}
+
+fn reproducibility(cell: &Value) -> (&str, &str) {
+    let reasons = cell["label"]["reasons"].as_array().expect("reasons");
+    let mut reasons = reasons.iter();
+    let reason = reasons
+        .find(|reason| reason["axis"] == "reproducibility")
+        .expect("a reason");
+    let text = |name: &str| reason[name].as_str().expect("text");
+    (text("grade"), text("because"))
+}
+
+#[test]
+fn the_commands_of_every_attempt_are_kept_and_show_nothing_in_a_sound_module() {
+    let place = place_with("reproducible", "");
+    let cell = place.build(&[], 0)["cells"][0].clone();
+    assert_eq!(reproducibility(&cell).0, "varied", "{cell:#}");
+    let all = commands(&place, &cell);
+    assert_eq!(all.len(), 2);
+    for commands in all {
+        assert_eq!(commands["whole"], true, "{commands:#}");
+        assert_eq!(commands["links"], 1, "{commands:#}");
+        assert_eq!(commands["signs"], Value::Null, "{commands:#}");
+        let digest: Sha256Digest = commands["text"]
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .expect("a digest");
+        let store = kmatrix::store::Store::open(&place.state().join("store")).expect("a store");
+        let text = store.read_blob(&digest, 4 << 20).expect("the text");
+        let text = String::from_utf8(text).expect("text");
+        assert!(
+            text.contains("/main.o := ") && text.contains("-ffile-prefix-map="),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn chance_that_had_no_effect_is_held_against_rebuilds_that_agree() {
+    let place = place_with("draws-random-numbers", "");
+    let cell = place.build(&[], 0)["cells"][0].clone();
+    assert_eq!(cell["comparisons"][0]["same"], true, "{cell:#}");
+    assert_eq!(cell["label"]["tier"], "partial", "{:#}", cell["label"]);
+    let (grade, because) = reproducibility(&cell);
+    assert_eq!(grade, "fixed");
+    let doubt = "but the command of `values.o` lets the compiler draw random numbers \
+                 (`-fprofile-arcs`; excluded by 59 rebuilds";
+    assert!(because.contains(doubt), "{because}");
+    for commands in commands(&place, &cell) {
+        assert_eq!(commands["signs"][0]["rule"], "unseeded", "{commands:#}");
+    }
+    let text = place.kmatrix(&["explain", cell["id"].as_str().expect("an id")]);
+    let text = text.expect(0).stdout;
+    let line = "that of values.o lets the compiler draw random numbers: -fprofile-arcs";
+    assert!(text.contains(line), "{text}");
+
+    // A seed of its own is what keeps it from that.
+    let kbuild = place.path().join("modules/draws-random-numbers/Kbuild");
+    let mut seeded = fs::read_to_string(&kbuild).expect("a file");
+    seeded.push_str("CFLAGS_values.o += -frandom-seed=values.o\n");
+    fs::write(&kbuild, seeded).expect("a file");
+    place.commit(&place.path().join("modules/draws-random-numbers"));
+    let cell = place.build(&[], 0)["cells"][0].clone();
+    assert_eq!(reproducibility(&cell).0, "varied", "{cell:#}");
+}
+
+#[test]
+fn how_pahole_was_called_is_known_and_not_guessed_from_makefiles() {
+    let place = Place::new();
+    place.fixture("reproducible");
+    // It takes away what keeps the kernel's makefiles from `pahole -j`.
+    let recipe =
+        "recipe = { command = \"make -C $KERNELDIR M=$PWD KBUILD_BUILD_TIMESTAMP= modules\" }";
+    let modules = [
+        ("sound", "modules/reproducible", ""),
+        ("shuffled", "modules/reproducible", recipe),
+    ];
+    let text = matrix(&modules, "", "").replace("series = \"6.1\"", "series = \"6.12\"");
+    place.write(&text);
+    let ran = place.kmatrix(&["build", "matrix.toml", "--format", "json"]);
+    SharedState::get().keep_images_of(&place.state());
+    let document = ran.json();
+    let cell = |name: &str| {
+        let cells = document["cells"].as_array().expect("cells");
+        let id = |cell: &&Value| cell["id"].as_str().is_some_and(|id| id.ends_with(name));
+        cells.iter().find(id).expect("a cell")
+    };
+    for (name, is_threaded) in [("sound", false), ("shuffled", true)] {
+        for commands in commands(&place, cell(name)) {
+            assert_eq!(commands["pahole"], 1, "{name} {commands:#}");
+            let rule = &commands["signs"][0]["rule"];
+            assert_eq!(
+                rule == "threads-of-pahole",
+                is_threaded,
+                "{name} {commands:#}"
+            );
+        }
+    }
+    assert_eq!(reproducibility(cell("sound")).0, "varied", "{document:#}");
+    // By luck it may come out again, and must not count for it.
+    let (grade, because) = reproducibility(cell("shuffled"));
+    let is_same = cell("shuffled")["comparisons"][0]["same"] == true;
+    if is_same {
+        assert_eq!(grade, "fixed");
+        assert!(because.contains("is run with `-j`"), "{because}");
+    } else {
+        assert!(
+            ["normalised", "differs"].contains(&grade),
+            "{grade}: {because}"
+        );
+    }
+}

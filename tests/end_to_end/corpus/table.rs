@@ -1,0 +1,144 @@
+//! The table of who finds what, and who can name it.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::planted::{Module, causes};
+use super::rivals::{Judged, Rivals};
+
+/// What was found of one module.
+pub struct Row {
+    name: String,
+    /// The causes that are planted, and those that were named.
+    planted: String,
+    is_planted: bool,
+    found: bool,
+    named: bool,
+    rebuilds: usize,
+    rivals: Judged,
+}
+
+impl Row {
+    pub fn new(module: &Module, cell: &Value, rivals: Judged) -> Self {
+        let expected = &module.expected.causes;
+        let planted: Vec<&str> = expected.iter().map(String::as_str).collect();
+        let rebuilds = &cell["label"]["rebuilds"];
+        let count = |field: &str| rebuilds[field].as_u64().unwrap_or(0);
+        Self {
+            name: module.name.clone(),
+            planted: planted.join(" "),
+            is_planted: module.is_planted(),
+            found: count("different") + count("normalised") > 0,
+            named: !expected.is_empty() && causes(cell) == *expected,
+            rebuilds: cell["comparisons"].as_array().map_or(0, Vec::len),
+            rivals,
+        }
+    }
+}
+
+/// The table.
+pub struct Table {
+    rivals: Rivals,
+    rows: Vec<Row>,
+}
+
+impl Table {
+    pub fn new(rivals: Rivals) -> Self {
+        Self {
+            rivals,
+            rows: Vec::new(),
+        }
+    }
+
+    pub fn rivals(&self) -> &Rivals {
+        &self.rivals
+    }
+
+    pub fn add(&mut self, row: Row) {
+        self.rows.push(row);
+    }
+
+    /// Writes how many of the planted and of the sound modules something holds for.
+    fn counted(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        who: &str,
+        holds: impl Fn(&Row) -> bool,
+    ) -> fmt::Result {
+        let of = |is_planted: bool| {
+            let rows = self
+                .rows
+                .iter()
+                .filter(move |row| row.is_planted == is_planted);
+            (rows.clone().filter(|row| holds(row)).count(), rows.count())
+        };
+        let ((planted, all), (sound, sounds)) = (of(true), of(false));
+        writeln!(
+            f,
+            "{who:<44} {planted:>3} of {all}   {sound:>3} of {sounds}"
+        )
+    }
+}
+
+fn word(is_so: Option<bool>) -> &'static str {
+    match is_so {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "-",
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<36} {:<40} {:>8} {:>6} {:>6} {:>11} {:>11} {:>6} {:>6}",
+            "module",
+            "planted",
+            "rebuilds",
+            "finds",
+            "names",
+            "two builds",
+            "diffoscope",
+            "shows",
+            "lines"
+        )?;
+        for row in &self.rows {
+            let seen = row.rivals.diffoscope.as_ref();
+            let lines = seen.map_or("-".to_owned(), |seen| seen.lines.to_string());
+            writeln!(
+                f,
+                "{:<36} {:<40} {:>8} {:>6} {:>6} {:>11} {:>11} {:>6} {:>6}",
+                row.name,
+                if row.is_planted { &row.planted } else { "-" },
+                row.rebuilds,
+                word(Some(row.found)),
+                word(row.is_planted.then_some(row.named)),
+                word(row.rivals.two_builds),
+                word(seen.map(|seen| seen.found)),
+                word(seen.filter(|_| row.is_planted).map(|seen| seen.shows)),
+                lines,
+            )?;
+        }
+        writeln!(f, "\n{:<44} {:>9}   sound", "", "planted")?;
+        self.counted(f, "kmatrix finds a difference", |row| row.found)?;
+        self.counted(f, "kmatrix names just the causes planted", |row| row.named)?;
+        self.counted(f, "two builds, nothing varied, and sha256", |row| {
+            row.rivals.two_builds == Some(true)
+        })?;
+        let Some(version) = &self.rivals.diffoscope else {
+            return writeln!(f, "diffoscope: not installed");
+        };
+        let seen = |is_so: fn(&super::rivals::Seen) -> bool| {
+            move |row: &Row| row.rivals.diffoscope.as_ref().is_some_and(is_so)
+        };
+        let what = format!("{version}, over a pair that differs");
+        self.counted(f, &what, seen(|seen| seen.found))?;
+        self.counted(
+            f,
+            "diffoscope shows the place (it names nothing)",
+            seen(|seen| seen.shows),
+        )
+    }
+}

@@ -1,0 +1,15 @@
+//! Attestations of ours before the independent tools, theirs before us, and a registry between them.
+//!
+//! Every tool has to accept what is genuine and to refuse what was changed, or the check is none.
+
+#[allow(dead_code, unused_imports)]
+#[path = "../end_to_end/common/mod.rs"]
+mod common;
+mod forms;
+mod judge;
+mod registry;
+mod statements;
+mod summary_rules;
+mod theirs;
+mod tools;
+mod vendor;
