@@ -21,6 +21,7 @@ mod report;
 mod signing;
 mod sources;
 mod store;
+mod trust_root;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -140,6 +141,8 @@ enum Command {
     /// Make or show keys that sign
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Fetch a trust root from a TUF repository, beginning at a pinned root
+    TrustRoot(trust_root::Arguments),
 }
 
 /// How an answer is printed.
@@ -213,6 +216,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Push(arguments) => push::run(common, arguments, status).await,
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,
+        Command::TrustRoot(arguments) => trust_root::run(common, &arguments, status).await,
     }
 }
 
