@@ -47,6 +47,7 @@ pub const ALL: [(&str, Parser); 24] = [
     ("packages_index", packages_index),
     ("pacman", pacman),
     ("pacman_db", pacman_db),
+    ("policy", policy),
     ("primary_xml", primary_xml),
     ("public_key", public_key),
     ("release_file", release_file),
@@ -253,6 +254,11 @@ pub fn matrix(bytes: &[u8]) {
     let path = folder.path().join("x.toml");
     std::fs::write(&path, bytes).expect("a file");
     let _ = Matrix::read(path);
+}
+
+/// A policy, which may name files that are not there.
+pub fn policy(bytes: &[u8]) {
+    let _ = kmatrix::verify::policy::Policy::parse("none/policy.toml", bytes);
 }
 
 /// A kernel module as a build left it.

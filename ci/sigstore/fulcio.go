@@ -2,7 +2,7 @@
 // ephemeral authority behind the smallest program that serves them on one port of the loopback.
 // Whoever asks `/token?email=` gets an identity token, so nothing here is fit for anything but tests.
 //
-//	fulcio PORT REKOR-URL REKOR-ORIGIN REKOR-KEY TSA-URL TSA-CHAIN TRUSTED-ROOT
+//	fulcio PORT REKOR-ORIGIN REKOR-KEY TSA-URL TSA-CHAIN TRUSTED-ROOT
 //
 // The trusted root of all four services is written to the last path once they can be asked.
 package main
@@ -54,6 +54,10 @@ func must[T any](value T, err error) T {
 type configured struct {
 	server.GRPCCAServer
 	config *config.FulcioConfig
+}
+
+func (c configured) GetConfiguration(ctx context.Context, request *fulcio.GetConfigurationRequest) (*fulcio.Configuration, error) {
+	return c.GRPCCAServer.GetConfiguration(config.With(ctx, c.config), request)
 }
 
 func (c configured) CreateSigningCertificate(ctx context.Context, request *fulcio.CreateSigningCertificateRequest) (*fulcio.SigningCertificate, error) {
@@ -157,10 +161,10 @@ func blocks(path string) (found [][]byte) {
 }
 
 func main() {
-	if len(os.Args) != 8 {
-		log.Fatal("arguments: PORT REKOR-URL REKOR-ORIGIN REKOR-KEY TSA-URL TSA-CHAIN TRUSTED-ROOT")
+	if len(os.Args) != 7 {
+		log.Fatal("arguments: PORT REKOR-ORIGIN REKOR-KEY TSA-URL TSA-CHAIN TRUSTED-ROOT")
 	}
-	port, rekor, origin, rekorKey, tsa, tsaChain, out := os.Args[1], os.Args[2], os.Args[3], os.Args[4], os.Args[5], os.Args[6], os.Args[7]
+	port, origin, rekorKey, tsa, tsaChain, out := os.Args[1], os.Args[2], os.Args[3], os.Args[4], os.Args[5], os.Args[6]
 	url := "http://127.0.0.1:" + port
 	begun := object{"start": time.Now().UTC().Add(-time.Minute).Format(time.RFC3339)}
 
@@ -201,8 +205,9 @@ func main() {
 	root := trust[0][len(trust[0])-1]
 	document := must(json.MarshalIndent(object{
 		"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-		"tlogs":     []object{logOf(rekor, rekorPublic, "PKIX_ED25519", rekorID, begun)},
-		"ctlogs":    []object{logOf(url, ctPublic, "PKIX_ECDSA_P256_SHA_256", ctID[:], begun)},
+		// Some verifiers take the host of the log's address for the origin of its checkpoints.
+		"tlogs":  []object{logOf("https://"+origin, rekorPublic, "PKIX_ED25519", rekorID, begun)},
+		"ctlogs": []object{logOf(url, ctPublic, "PKIX_ECDSA_P256_SHA_256", ctID[:], begun)},
 		"certificateAuthorities": []object{{
 			"subject": object{"organization": "sigstore", "commonName": "kmatrix tests"}, "uri": url,
 			"certChain": chainOf([][]byte{root.Raw}), "validFor": begun,

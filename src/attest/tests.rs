@@ -6,6 +6,7 @@ use super::testing::{Recorded, attester, cell, module, with_bits};
 use super::*;
 use crate::digest::Sha256Digest;
 use crate::label::{Tier, roll_up, scope};
+use crate::oci::Manifest;
 use crate::outcome::{Failure, Outcome};
 use crate::run::Assessment;
 use crate::source::Revision;
@@ -121,12 +122,14 @@ fn a_ledger_that_says_what_provenance_does_not_is_refused() {
 }
 
 #[test]
-fn both_forms_of_a_module_are_subjects_and_linked() {
+fn all_forms_of_a_module_are_subjects_and_linked() {
     let mut recorded = Recorded::sound();
     let shipped = Shipped {
         ending: ".xz".to_owned(),
         digest: Sha256Digest::of(b"shipped"),
+        bytes: 7,
     };
+    let manifest = Manifest::of_module("m.ko.xz", shipped.digest, 7).digest();
     recorded.shipped.insert(module(), shipped);
     for one in statements(&recorded) {
         let value: Value = serde_json::from_slice(&one.payload).expect("JSON");
@@ -143,9 +146,15 @@ fn both_forms_of_a_module_are_subjects_and_linked() {
                     "digest": { "sha256": Sha256Digest::of(b"shipped").to_hex() },
                     "annotations": { "form": "shipped", "module": "m.ko" },
                 },
+                {
+                    "name": "m.ko.xz",
+                    "digest": { "sha256": manifest.to_hex() },
+                    "annotations": { "form": "oci-manifest", "module": "m.ko" },
+                },
             ])
         );
-        assert_eq!(one.subjects, [module(), Sha256Digest::of(b"shipped")]);
+        let shipped = Sha256Digest::of(b"shipped");
+        assert_eq!(one.subjects, [module(), shipped, manifest]);
     }
 }
 
@@ -186,9 +195,9 @@ fn no_path_of_the_machine_stands_in_provenance() {
     assert!(!text.contains("/home/somebody"), "{text}");
 }
 
-#[test]
-fn a_cell_that_differs_is_no_pass_and_not_called_reproducible() {
-    let recorded = Recorded::with(cell(), |attempts, comparisons| {
+/// Returns a cell whose rebuild gave other bits.
+fn different() -> Recorded {
+    Recorded::with(cell(), |attempts, comparisons| {
         attempts[1].outcome = with_bits(Sha256Digest::of(b"other"));
         comparisons[0].1.metadata_equal = false;
         comparisons[0]
@@ -206,7 +215,12 @@ fn a_cell_that_differs_is_no_pass_and_not_called_reproducible() {
                 places: Vec::new(),
                 left_out: 0,
             });
-    });
+    })
+}
+
+#[test]
+fn a_cell_that_differs_is_no_pass_and_not_called_reproducible() {
+    let recorded = different();
     let all = statements(&recorded);
     assert!(!kinds(&all).contains(&PredicateType::Scai));
     let comparison = &of(&all, PredicateType::RebuildComparison)["predicate"];
@@ -403,4 +417,73 @@ fn every_kind_of_statement_is_read_back_as_it_was_written() {
     again::<VerificationSummary>(&all, PredicateType::Summary);
     let all = release(&[recorded.assessment], Tier::Constrained);
     again::<ScopeStatement>(&all, PredicateType::Scope);
+}
+
+/// Holds a value against the words of its schema that say what stands there: every field that is required
+/// is there, every field that is there is described, and has one of the values that it may have. Whole
+/// validation is that of `tests/interop/schemas.py`.
+fn described(value: &Value, schema: &Value, root: &Value, at: &str) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.strip_prefix("#/$defs/").expect("a definition");
+        return described(value, &root["$defs"][name], root, at);
+    }
+    if let Some(parts) = schema["allOf"].as_array() {
+        return described(value, &parts[0], root, at);
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        assert!(values.contains(value), "{at}: {value}");
+    }
+    match value {
+        Value::Object(fields) => {
+            for name in schema["required"].as_array().into_iter().flatten() {
+                let name = name.as_str().expect("a name");
+                assert!(fields.contains_key(name), "{at} has no `{name}`");
+            }
+            for (name, value) in fields {
+                let at = format!("{at}.{name}");
+                let known = schema["properties"].as_object();
+                let schema = known
+                    .and_then(|known| known.get(name))
+                    .or_else(|| schema.get("additionalProperties"));
+                match schema {
+                    Some(schema) => described(value, schema, root, &at),
+                    None => assert!(known.is_none(), "{at} is not described"),
+                }
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                described(value, &schema["items"], root, at);
+            }
+        }
+        Value::String(text) => {
+            if let Some(pattern) = schema["pattern"].as_str() {
+                let pattern = regex::Regex::new(pattern).expect("a pattern");
+                assert!(pattern.is_match(text), "{at}: {text}");
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[test]
+fn the_own_predicates_are_as_their_schemas_describe_them() {
+    let comparison = include_str!("../../docs/schemas/rebuild-comparison-v1.schema.json");
+    let scope = include_str!("../../docs/schemas/release-scope-v1.schema.json");
+    let sound = Recorded::sound();
+    let kind = PredicateType::RebuildComparison;
+    for (schema, statement) in [
+        (comparison, of(&statements(&sound), kind)),
+        (comparison, of(&statements(&different()), kind)),
+        (
+            scope,
+            of(
+                &release(&[sound.assessment], Tier::Full),
+                PredicateType::Scope,
+            ),
+        ),
+    ] {
+        let schema: Value = serde_json::from_str(schema).expect("JSON");
+        described(&statement["predicate"], &schema, &schema, "predicate");
+    }
 }

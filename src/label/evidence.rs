@@ -22,6 +22,16 @@ pub struct Evidence {
     pub findings: Vec<Finding>,
     /// Who signed what is claimed of the modules.
     pub signing: Option<Signing>,
+    /// Whose build, on a platform of another operator, gave the same bits.
+    pub independent: Option<Independent>,
+}
+
+/// A build of the same inputs by somebody else, whose bits are the same. Who it is has been
+/// authenticated: a name that somebody gives himself shows nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Independent {
+    /// Who signed for the other build, such as `key:` and a digest.
+    pub signed_by: String,
 }
 
 /// A signature over what is claimed of the modules, by a key that no build can reach.
@@ -78,7 +88,7 @@ pub fn grade(evidence: &Evidence) -> (Vector, Vec<Reason>) {
     let mut vector = Vector::lowest();
     let mut reasons = Vec::new();
     for (axis, (grade, because)) in [
-        (Axis::Reproducibility, rebuilds(evidence.rebuilds.as_ref())),
+        (Axis::Reproducibility, reproducibility(evidence)),
         (Axis::Metadata, metadata(evidence.metadata_equal)),
         (
             Axis::Interface,
@@ -271,6 +281,25 @@ fn source(found: Option<&SourceOrigin>) -> (Grade, String) {
     }
 }
 
+/// Grades rebuilds, and what others built. Rebuilds of one's own that differ are not outweighed by
+/// anybody.
+fn reproducibility(evidence: &Evidence) -> (Grade, String) {
+    let (grade, because) = rebuilds(evidence.rebuilds.as_ref());
+    let is_uneven = evidence
+        .rebuilds
+        .as_ref()
+        .is_some_and(|found| found.different + found.normalised + found.failed > 0);
+    match &evidence.independent {
+        Some(Independent { signed_by }) if !is_uneven => (
+            Grade::Independent,
+            format!(
+                "another operator's build, signed by {signed_by}, gave the same bits; {because}"
+            ),
+        ),
+        Some(_) | None => (grade, because),
+    }
+}
+
 fn signing(found: Option<&Signing>) -> (Grade, String) {
     let is_known = |found: &&Signing| Axis::Signing.grades().contains(&found.grade);
     match found.filter(is_known) {
@@ -329,7 +358,30 @@ mod tests {
             }),
             findings: Vec::new(),
             signing: None,
+            independent: None,
         }
+    }
+
+    #[test]
+    fn only_what_does_not_differ_itself_is_raised_by_the_same_bits_of_others() {
+        let independent = || {
+            let signed_by = "key:0123".to_owned();
+            Some(Independent { signed_by })
+        };
+        let of = |rebuilds: Option<Rebuilds>| {
+            let mut evidence = complete();
+            evidence.rebuilds = rebuilds;
+            evidence.independent = independent();
+            grade(&evidence).0.reproducibility
+        };
+        let agreeing = complete().rebuilds.expect("rebuilds");
+        let differing = Rebuilds {
+            different: 1,
+            ..agreeing.clone()
+        };
+        assert_eq!(of(Some(agreeing)), Grade::Independent);
+        assert_eq!(of(None), Grade::Independent);
+        assert_eq!(of(Some(differing)), Grade::Differs);
     }
 
     #[test]

@@ -10,9 +10,9 @@ use crate::compare::cause::{Named, blame, together};
 use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire};
 use crate::gate::Verdict;
 use crate::label::{
-    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Fate, Finding, Grade, Interface,
-    Isolation, Label, PackagedInterface, PreparedInterface, Rebuilds, Signing, SourceOrigin,
-    Toolchain,
+    self, Again, AgeLimits, CellStanding, ClosedInputs, Evidence, Fate, Finding, Grade,
+    Independent, Interface, Isolation, Label, PackagedInterface, PreparedInterface, Rebuilds,
+    Signing, SourceOrigin, Toolchain,
 };
 use crate::ledger::{AttemptRecord, AttestationRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome, PreparationOutcome};
@@ -220,6 +220,49 @@ pub fn assess(
     }
 }
 
+/// A build of a cell by somebody else, as its record says.
+#[derive(Debug, Clone, Copy)]
+pub struct Theirs<'a> {
+    pub reference: &'a AttemptRecord,
+    /// What came of holding the build that was made here against it.
+    pub comparison: &'a Comparison,
+    /// Set if they have been authenticated, and are not whoever builds here.
+    pub independent: Option<&'a Independent>,
+}
+
+/// Labels a cell by one build that was made here, and by how it compares with one of somebody else. All
+/// but reproducibility is graded by what was observed here alone.
+pub fn label_beside(
+    cell: &CellRecord,
+    ours: &AttemptRecord,
+    theirs: Theirs<'_>,
+    preparations: &[PreparationRecord],
+    signing: Option<Signing>,
+) -> Label {
+    let both = [
+        theirs.reference.clone(),
+        AttemptRecord {
+            number: theirs.reference.number + 1,
+            ..ours.clone()
+        },
+    ];
+    let compared = [(both[1].number, theirs.comparison.clone())];
+    let is_same = theirs.comparison.is_same();
+    let evidence = Evidence {
+        rebuilds: Some(rebuilds(cell, theirs.reference, &both, &compared)),
+        metadata_equal: Some(theirs.comparison.metadata_equal),
+        independent: theirs.independent.filter(|_| is_same).cloned(),
+        signing,
+        ..evidence(cell, ours, std::slice::from_ref(ours), &[], preparations)
+    };
+    let limits = AgeLimits {
+        warn_after: cell.warn_after,
+        stale_after: cell.stale_after,
+    };
+    let freshness = label::freshness(cell.image.archive_date, ours.started, limits);
+    label::label(&evidence, freshness)
+}
+
 /// Returns the numbers of the attempts that the cell asks for: its reference, and rebuilds on its axes.
 fn asked(cell: &CellRecord, attempts: &[AttemptRecord]) -> Vec<u32> {
     let rebuilds = rebuilds_on(attempts, &cell.axes);
@@ -286,6 +329,7 @@ fn evidence(
         source: Some(source_origin(cell)),
         findings: findings(&compared),
         signing: None,
+        independent: None,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod assess;
 mod attempt;
+mod beside;
 mod exports;
 mod kernels;
 mod prepare;
@@ -32,7 +33,8 @@ use crate::outcome::{Failure, Outcome, PreparationFailure};
 use crate::store::{Store, StoreError};
 use crate::variation::Axis;
 
-pub use assess::{Assessment, Standing, assess, signing};
+pub use assess::{Assessment, Standing, Theirs, assess, label_beside, signing};
+pub use beside::compare_beside;
 pub use prepare::PackageSource;
 pub(crate) use prepare::blocking;
 pub use trial::next_trial;

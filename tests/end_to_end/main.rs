@@ -5,6 +5,7 @@
 //! engine that does not answer fails the tests with a hint.
 
 mod answers;
+mod attesting;
 mod bad_input;
 mod collecting;
 mod commands;
