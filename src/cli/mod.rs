@@ -123,7 +123,7 @@ enum Command {
     /// Build, rebuild, compare and label every cell of a matrix
     Build(build::Arguments),
     /// Sign what is recorded of a run: provenance, rebuilds, labels, scope and what is in its images
-    Attest(attest::Arguments),
+    Attest(Box<attest::Arguments>),
     /// Show everything that is known of one cell, or what two modules differ in
     Explain(explain::Arguments),
     /// Show how a release stands: its label, its scope, how alike its modules are
@@ -227,7 +227,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Plan(arguments) => plan::run(common, arguments, status).await,
         Command::Lock(arguments) => lock::run(common, arguments, status).await,
         Command::Build(arguments) => build::run(common, arguments, status).await,
-        Command::Attest(arguments) => attest::run(common, arguments, status).await,
+        Command::Attest(arguments) => attest::run(common, *arguments, status).await,
         Command::Explain(arguments) => explain::run(common, &arguments),
         Command::Report(arguments) => report::run(common, arguments, status).await,
         Command::Images(command) => images::run(common, command, status).await,
