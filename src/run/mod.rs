@@ -7,6 +7,7 @@
 mod assess;
 mod attempt;
 mod exports;
+mod kernel_trees;
 mod kernels;
 mod prepare;
 mod trial;
