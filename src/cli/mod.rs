@@ -27,6 +27,7 @@ mod report;
 mod signing;
 mod sources;
 mod store;
+mod trust_root;
 mod trusting;
 mod verify;
 
@@ -161,6 +162,8 @@ enum Command {
     /// Make or show keys that sign
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Fetch a trust root from a TUF repository, beginning at a pinned root
+    TrustRoot(trust_root::Arguments),
 }
 
 /// How an answer is printed.
@@ -240,6 +243,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Query(arguments) => query::run(common, arguments),
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,
+        Command::TrustRoot(arguments) => trust_root::run(common, &arguments, status).await,
     }
 }
 
