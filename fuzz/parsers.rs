@@ -8,6 +8,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use kmatrix::bundle::{self, ArchiveReader};
 use kmatrix::catalog::apk_index::{ApkIndex, SignedIndex};
 use kmatrix::catalog::facts::DistroFacts;
 use kmatrix::catalog::kernels::KernelPatterns;
@@ -31,7 +32,7 @@ use kmatrix::verify::{self, Trust};
 pub type Parser = fn(&[u8]);
 
 /// Every parser.
-pub const ALL: [(&str, Parser); 24] = [
+pub const ALL: &[(&str, Parser)] = &[
     ("apk", apk),
     ("apk_index", apk_index),
     ("attestation", attestation),
@@ -40,6 +41,7 @@ pub const ALL: [(&str, Parser); 24] = [
     ("commands", commands),
     ("deb", deb),
     ("dockerfile", dockerfile),
+    ("evidence_archive", evidence_archive),
     ("facts", facts),
     ("ko", ko),
     ("matrix", matrix),
@@ -233,6 +235,27 @@ fn unpacked(unpack: impl FnOnce(&Path) -> bool) {
         .expect("a directory")
         .count();
     assert_eq!(entries, 1, "something was written beside the directory");
+}
+
+/// An evidence archive, read to its end.
+pub fn evidence_archive(bytes: &[u8]) {
+    let limits = bundle::Limits {
+        index: 64 << 10,
+        signature: 16 << 10,
+        member: 64 << 10,
+        total: 256 << 10,
+        members: 64,
+    };
+    let Ok(mut archive) = ArchiveReader::open(Cursor::new(bytes), &limits) else {
+        return;
+    };
+    while archive.upcoming().is_some() {
+        if archive.copy_to(&mut std::io::sink()).is_err() {
+            return;
+        }
+    }
+    // Every byte has been looked at, whatever this says.
+    let _ = archive.finish();
 }
 
 /// A facts file.

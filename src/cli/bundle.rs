@@ -29,7 +29,7 @@ use crate::store::Store;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Put everything that a release proves itself with into one file
-    Export(Export),
+    Export(Box<Export>),
     /// Take the records and files of somebody else's release in, all of them or none
     Import(Import),
     /// Show what an archive says that it holds
@@ -104,7 +104,7 @@ pub(crate) async fn run(
     status: &Status,
 ) -> Result<Exit, Refusal> {
     match command {
-        Command::Export(arguments) => export(common, arguments, status).await,
+        Command::Export(arguments) => export(common, *arguments, status).await,
         Command::Import(arguments) => import(common, &arguments, status),
         Command::List(arguments) => {
             let anybody = Trusting { trust: None };

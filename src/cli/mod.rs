@@ -27,8 +27,9 @@ mod report;
 mod signing;
 mod sources;
 mod store;
-mod verify;
+mod trust_root;
 mod trusting;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -122,7 +123,7 @@ enum Command {
     /// Build, rebuild, compare and label every cell of a matrix
     Build(build::Arguments),
     /// Sign what is recorded of a run: provenance, rebuilds, labels, scope and what is in its images
-    Attest(attest::Arguments),
+    Attest(Box<attest::Arguments>),
     /// Show everything that is known of one cell, or what two modules differ in
     Explain(explain::Arguments),
     /// Show how a release stands: its label, its scope, how alike its modules are
@@ -161,6 +162,8 @@ enum Command {
     /// Make or show keys that sign
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Fetch a trust root from a TUF repository, beginning at a pinned root
+    TrustRoot(trust_root::Arguments),
 }
 
 /// How an answer is printed.
@@ -224,7 +227,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Plan(arguments) => plan::run(common, arguments, status).await,
         Command::Lock(arguments) => lock::run(common, arguments, status).await,
         Command::Build(arguments) => build::run(common, arguments, status).await,
-        Command::Attest(arguments) => attest::run(common, arguments, status).await,
+        Command::Attest(arguments) => attest::run(common, *arguments, status).await,
         Command::Explain(arguments) => explain::run(common, &arguments),
         Command::Report(arguments) => report::run(common, arguments, status).await,
         Command::Images(command) => images::run(common, command, status).await,
@@ -240,6 +243,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Query(arguments) => query::run(common, arguments),
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,
+        Command::TrustRoot(arguments) => trust_root::run(common, &arguments, status).await,
     }
 }
 

@@ -136,7 +136,7 @@ fn difference(module: &ModuleDifference) -> String {
         .map(|section| section.name.as_str())
         .collect();
     let cause = match (module.causes.first(), &module.note) {
-        (Some(named), _) => format!("{}", named.cause.entry().noun),
+        (Some(named), _) => named.cause.entry().noun.to_string(),
         (None, Some(note)) => note.clone(),
         (None, None) => "no cause that is known accounts for it".to_owned(),
     };

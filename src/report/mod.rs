@@ -1,7 +1,7 @@
 //! What people and programs read. Nothing here decides anything: one file per form of output.
 
-mod attempts;
 mod archive;
+mod attempts;
 mod attested;
 mod audit;
 mod causes;

@@ -8,6 +8,7 @@ mod assess;
 mod attempt;
 mod beside;
 mod exports;
+mod kernel_trees;
 mod kernels;
 mod prepare;
 mod trial;
