@@ -62,7 +62,7 @@ pub(crate) fn run(command: &Command) -> Result<Exit, Refusal> {
         }
         Command::Test(arguments) => return test(arguments),
         Command::Rules(rules) => match rules.format {
-            Format::Human => answer(|out| print_policy_rules(out))?,
+            Format::Human => answer(print_policy_rules)?,
             Format::Json => answer_json(&PolicyRulesDocument::all())?,
         },
     }
