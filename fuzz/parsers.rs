@@ -8,6 +8,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use kmatrix::bundle::{self, ArchiveReader};
 use kmatrix::catalog::apk_index::{ApkIndex, SignedIndex};
 use kmatrix::catalog::facts::DistroFacts;
 use kmatrix::catalog::kernels::KernelPatterns;
@@ -25,19 +26,22 @@ use kmatrix::image::Dockerfile;
 use kmatrix::ko::{self, Btf, BtfBase, canonical_btf};
 use kmatrix::outcome::Commands;
 use kmatrix::package::{self, Limits, PackageFormat, Strip};
+use kmatrix::verify::{self, Trust};
 
 /// A parser by the name of its fuzz target and of its folder in the corpus.
 pub type Parser = fn(&[u8]);
 
 /// Every parser.
-pub const ALL: [(&str, Parser); 20] = [
+pub const ALL: &[(&str, Parser)] = &[
     ("apk", apk),
     ("apk_index", apk_index),
+    ("attestation", attestation),
     ("btf", btf),
     ("clear_signed", clear_signed),
     ("commands", commands),
     ("deb", deb),
     ("dockerfile", dockerfile),
+    ("evidence_archive", evidence_archive),
     ("facts", facts),
     ("ko", ko),
     ("matrix", matrix),
@@ -47,11 +51,14 @@ pub const ALL: [(&str, Parser); 20] = [
     ("pacman_db", pacman_db),
     ("policy", policy),
     ("primary_xml", primary_xml),
+    ("public_key", public_key),
     ("release_file", release_file),
     ("repomd", repomd),
     ("rpm", rpm),
+    ("statement", statement),
     ("sums_list", sums_list),
     ("tarball", tarball),
+    ("trusted_root", trusted_root),
 ];
 
 /// Returns a folder of the project, from wherever this is compiled.
@@ -109,6 +116,39 @@ pub fn apk_index(bytes: &[u8]) {
     if let Ok(index) = SignedIndex::split(bytes) {
         let _ = ApkIndex::read(index.signed, patterns);
     }
+}
+
+/// A Sigstore bundle or a DSSE envelope, by those who made the corpus.
+pub fn attestation(bytes: &[u8]) {
+    static TRUST: OnceLock<Trust> = OnceLock::new();
+    let trust = TRUST.get_or_init(|| {
+        let read = |path| std::fs::read(project(path)).expect("a file of the corpus");
+        Trust::keys([read("fuzz/corpus/public_key/vendor.pem")])
+            .and_then(|trust| trust.with_root(&read("fuzz/corpus/trusted_root/instance.json")))
+            .expect("trust")
+    });
+    if let Ok(found) = verify::authenticate(bytes, trust) {
+        // The keys signed this statement alone, and are gone.
+        let signed = std::fs::read(project("fuzz/corpus/statement/module.json")).expect("it");
+        assert_eq!(found.payload(), kmatrix::digest::Sha256Digest::of(&signed));
+    }
+}
+
+/// A public key in PEM.
+pub fn public_key(bytes: &[u8]) {
+    let _ = Trust::keys([bytes]);
+}
+
+/// A statement whose signature holds.
+pub fn statement(bytes: &[u8]) {
+    if let Ok(statement) = verify::read_statement(bytes) {
+        assert!(!statement.subject.is_empty(), "taken without a subject");
+    }
+}
+
+/// A `trusted_root.json`.
+pub fn trusted_root(bytes: &[u8]) {
+    let _ = Trust::root(bytes);
 }
 
 /// The commands of a build.
@@ -195,6 +235,27 @@ fn unpacked(unpack: impl FnOnce(&Path) -> bool) {
         .expect("a directory")
         .count();
     assert_eq!(entries, 1, "something was written beside the directory");
+}
+
+/// An evidence archive, read to its end.
+pub fn evidence_archive(bytes: &[u8]) {
+    let limits = bundle::Limits {
+        index: 64 << 10,
+        signature: 16 << 10,
+        member: 64 << 10,
+        total: 256 << 10,
+        members: 64,
+    };
+    let Ok(mut archive) = ArchiveReader::open(Cursor::new(bytes), &limits) else {
+        return;
+    };
+    while archive.upcoming().is_some() {
+        if archive.copy_to(&mut std::io::sink()).is_err() {
+            return;
+        }
+    }
+    // Every byte has been looked at, whatever this says.
+    let _ = archive.finish();
 }
 
 /// A facts file.

@@ -9,6 +9,7 @@ use crate::attest::{PredicateType, Statement, Subject, SubjectForm};
 use crate::compare::Layers;
 use crate::digest::Sha256Digest;
 use crate::name::{CellId, ImageName};
+use crate::oci::Manifest;
 use crate::outcome::{BuiltModule, Outcome};
 use crate::recipe::BuildSpec;
 use crate::run::Assessment;
@@ -44,6 +45,7 @@ pub struct Shipped {
     /// What its name has behind that of the module, such as `.xz`.
     pub ending: String,
     pub digest: Sha256Digest,
+    pub bytes: u64,
 }
 
 /// A statement's bytes, ready to be signed.
@@ -105,20 +107,33 @@ impl Unsigned {
 }
 
 impl CellMaterial<'_> {
-    /// Returns the modules of the reference as subjects: as built, and as handed out where that is
-    /// another file. Both forms of one module have the same annotation `module`.
+    /// Returns the modules of the reference as subjects: as built, as handed out where that is another
+    /// file, and as the manifest that it has in a registry. All forms of one module have the same
+    /// annotation `module`.
     pub fn subjects(&self) -> Vec<Subject> {
         let mut subjects = Vec::new();
         for module in self.assessment.modules() {
             subjects.push(payload(module));
+            let path = &module.path;
+            let mut out = (path.clone(), module.digest, module.bytes);
             if let Some(shipped) = self.shipped.get(&module.digest) {
-                subjects.push(Subject::module(
-                    format!("{}{}", module.path, shipped.ending),
+                out = (
+                    format!("{path}{}", shipped.ending),
                     shipped.digest,
-                    SubjectForm::Shipped,
-                    &module.path,
-                ));
+                    shipped.bytes,
+                );
+                let (name, digest) = (&out.0, shipped.digest);
+                subjects.push(Subject::module(name, digest, SubjectForm::Shipped, path));
             }
+            let (name, digest, bytes) = out;
+            let file_name = name.rsplit('/').next().unwrap_or(&name);
+            let manifest = Manifest::of_module(file_name, digest, bytes).digest();
+            subjects.push(Subject::module(
+                name,
+                manifest,
+                SubjectForm::OciManifest,
+                path,
+            ));
         }
         subjects
     }

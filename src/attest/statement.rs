@@ -28,7 +28,7 @@ pub struct Statement<P> {
 pub struct Subject {
     pub name: String,
     pub digest: DigestSet,
-    /// Which form of the module this is, under `form`; both forms of one module have the same
+    /// Which form of the module this is, under `form`; all forms of one module have the same
     /// `module`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
@@ -41,6 +41,9 @@ pub enum SubjectForm {
     Payload,
     /// What is handed to people: with its kernel module signature, compressed.
     Shipped,
+    /// The artifact manifest under which what is handed out goes into a registry: how those name the
+    /// module who find it there.
+    OciManifest,
 }
 
 impl SubjectForm {
@@ -49,6 +52,7 @@ impl SubjectForm {
         match self {
             Self::Payload => "payload",
             Self::Shipped => "shipped",
+            Self::OciManifest => "oci-manifest",
         }
     }
 }

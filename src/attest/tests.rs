@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use super::testing::{Recorded, attester, cell, module, with_bits};
 use super::*;
 use crate::digest::Sha256Digest;
-use crate::label::{Tier, roll_up, scope};
+use crate::label::{Grade, Tier, roll_up, scope};
+use crate::ledger::AttestationRecord;
+use crate::oci::Manifest;
 use crate::outcome::{Failure, Outcome};
-use crate::run::Assessment;
+use crate::run::{Assessment, signing};
 use crate::source::Revision;
 
 fn statements(recorded: &Recorded) -> Vec<Unsigned> {
@@ -121,12 +123,14 @@ fn a_ledger_that_says_what_provenance_does_not_is_refused() {
 }
 
 #[test]
-fn both_forms_of_a_module_are_subjects_and_linked() {
+fn all_forms_of_a_module_are_subjects_and_linked() {
     let mut recorded = Recorded::sound();
     let shipped = Shipped {
         ending: ".xz".to_owned(),
         digest: Sha256Digest::of(b"shipped"),
+        bytes: 7,
     };
+    let manifest = Manifest::of_module("m.ko.xz", shipped.digest, 7).digest();
     recorded.shipped.insert(module(), shipped);
     for one in statements(&recorded) {
         let value: Value = serde_json::from_slice(&one.payload).expect("JSON");
@@ -143,9 +147,15 @@ fn both_forms_of_a_module_are_subjects_and_linked() {
                     "digest": { "sha256": Sha256Digest::of(b"shipped").to_hex() },
                     "annotations": { "form": "shipped", "module": "m.ko" },
                 },
+                {
+                    "name": "m.ko.xz",
+                    "digest": { "sha256": manifest.to_hex() },
+                    "annotations": { "form": "oci-manifest", "module": "m.ko" },
+                },
             ])
         );
-        assert_eq!(one.subjects, [module(), Sha256Digest::of(b"shipped")]);
+        let shipped = Sha256Digest::of(b"shipped");
+        assert_eq!(one.subjects, [module(), shipped, manifest]);
     }
 }
 
@@ -476,5 +486,52 @@ fn the_own_predicates_are_as_their_schemas_describe_them() {
     ] {
         let schema: Value = serde_json::from_str(schema).expect("JSON");
         described(&statement["predicate"], &schema, &schema, "predicate");
+    }
+}
+
+#[test]
+fn a_signature_counts_for_the_inputs_and_for_every_module_or_not_at_all() {
+    let recorded = Recorded::sound();
+    let Assessment { cell, attempts, .. } = &recorded.assessment;
+    let record = |signer: &str, inputs, subjects: &[Sha256Digest]| AttestationRecord {
+        run: "r".to_owned(),
+        cell: Some(cell.id.clone()),
+        inputs,
+        predicate_type: PredicateType::Provenance.uri().to_owned(),
+        payload: Sha256Digest::of(b"payload"),
+        subjects: subjects.to_vec(),
+        bundle: Sha256Digest::of(b"bundle"),
+        envelope: Sha256Digest::of(b"envelope"),
+        signer: signer.to_owned(),
+        signed: attester().at,
+    };
+    let own = Some(cell.inputs.digest());
+    let of_others = Some(Sha256Digest::of(b"others"));
+    let shipped = Sha256Digest::of(b"shipped");
+    for (records, expected) in [
+        (vec![], None),
+        (
+            vec![record("key:01", own, &[shipped, module()])],
+            Some(Grade::External),
+        ),
+        (
+            vec![record("identity:a issuer:b", own, &[module()])],
+            Some(Grade::Keyless),
+        ),
+        (
+            vec![
+                record("key:01", own, &[module()]),
+                record("identity:a issuer:b", own, &[module()]),
+            ],
+            Some(Grade::External),
+        ),
+        (vec![record("key:01", of_others, &[module()])], None),
+        (vec![record("key:01", None, &[module()])], None),
+        (vec![record("key:01", own, &[shipped])], None),
+        (vec![record("somebody", own, &[module()])], None),
+        (vec![record("oracle:1", own, &[module()])], None),
+    ] {
+        let found = signing(cell, attempts, &records);
+        assert_eq!(found.map(|found| found.grade), expected, "{records:#?}");
     }
 }

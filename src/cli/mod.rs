@@ -2,7 +2,9 @@
 //! that a stage could.
 
 mod attest;
+mod audit;
 mod build;
+mod bundle;
 mod explain;
 mod explain_pair;
 mod find;
@@ -19,11 +21,14 @@ mod plan;
 mod policy;
 mod prepare;
 mod push;
+mod query;
 mod refusal;
 mod report;
 mod signing;
 mod sources;
 mod store;
+mod trust_root;
+mod trusting;
 mod verify;
 
 use std::io::{self, Write};
@@ -118,7 +123,7 @@ enum Command {
     /// Build, rebuild, compare and label every cell of a matrix
     Build(build::Arguments),
     /// Sign what is recorded of a run: provenance, rebuilds, labels, scope and what is in its images
-    Attest(attest::Arguments),
+    Attest(Box<attest::Arguments>),
     /// Show everything that is known of one cell, or what two modules differ in
     Explain(explain::Arguments),
     /// Show how a release stands: its label, its scope, how alike its modules are
@@ -144,12 +149,21 @@ enum Command {
     Rego,
     /// Put attested modules into an OCI registry, with their attestations attached
     Push(push::Arguments),
+    /// Export a release's evidence, or take somebody else's in
+    #[command(subcommand)]
+    Bundle(bundle::Command),
+    /// Build a sample of somebody else's release again, and say what that proves
+    Audit(audit::Arguments),
+    /// Find out what was built from what, and signed by whom
+    Query(query::Arguments),
     /// Show how labels are made
     #[command(subcommand)]
     Label(label::Command),
     /// Make or show keys that sign
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Fetch a trust root from a TUF repository, beginning at a pinned root
+    TrustRoot(trust_root::Arguments),
 }
 
 /// How an answer is printed.
@@ -213,7 +227,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Plan(arguments) => plan::run(common, arguments, status).await,
         Command::Lock(arguments) => lock::run(common, arguments, status).await,
         Command::Build(arguments) => build::run(common, arguments, status).await,
-        Command::Attest(arguments) => attest::run(common, arguments, status).await,
+        Command::Attest(arguments) => attest::run(common, *arguments, status).await,
         Command::Explain(arguments) => explain::run(common, &arguments),
         Command::Report(arguments) => report::run(common, arguments, status).await,
         Command::Images(command) => images::run(common, command, status).await,
@@ -224,8 +238,12 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Policy(command) => policy::run(&command),
         Command::Rego => rego(),
         Command::Push(arguments) => push::run(common, arguments, status).await,
+        Command::Bundle(command) => bundle::run(common, command, status).await,
+        Command::Audit(arguments) => audit::run(common, arguments, status).await,
+        Command::Query(arguments) => query::run(common, arguments),
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,
+        Command::TrustRoot(arguments) => trust_root::run(common, &arguments, status).await,
     }
 }
 

@@ -1,5 +1,5 @@
-//! What `kmatrix attest --out` laid out: modules, and beside them the Sigstore bundles that speak of
-//! them; bundles that lie where no module is speak of the release.
+//! What `kmatrix attest --out` laid out: modules, and beside or above them the Sigstore bundles that
+//! speak of them; bundles that lie elsewhere speak of the release.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -21,7 +21,7 @@ const BUNDLE_ENDING: &str = ".sigstore.json";
 const MAX_ENTRIES: usize = 1_000_000;
 const MAX_DEPTH: usize = 32;
 const MAX_MODULE: u64 = 256 << 20;
-const MAX_BUNDLE: u64 = 16 << 20;
+const MAX_BUNDLE: u64 = 256 << 20;
 
 /// A release as it lies in a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,10 +152,15 @@ impl Release {
             modules: Vec::new(),
             bundles: Vec::new(),
         };
-        for (place, mut beside) in modules {
+        let mut owned: BTreeMap<PathBuf, Vec<ReleaseModule>> = BTreeMap::new();
+        for (place, beside) in modules {
+            let owner = owner(directory, &place, |at| bundles.contains_key(at));
+            owned.entry(owner).or_default().extend(beside);
+        }
+        for (place, mut below) in owned {
             let here = bundles.remove(&place).unwrap_or_default();
-            assign(&mut beside, here)?;
-            release.modules.append(&mut beside);
+            assign(&mut below, here)?;
+            release.modules.append(&mut below);
         }
         release
             .modules
@@ -182,6 +187,18 @@ impl ReleaseFile {
             Err(io::Error::other("it has changed since it was read"))
         }
     }
+}
+
+/// Returns the directory whose bundles speak of the modules in `place`: that itself, or the nearest one
+/// above it that has bundles, since a cell's module may lie in a directory of its source. What lies at
+/// the top speaks of the release.
+fn owner(top: &Path, place: &Path, has_bundles: impl Fn(&Path) -> bool) -> PathBuf {
+    place
+        .ancestors()
+        .take_while(|above| *above != top)
+        .find(|above| has_bundles(above))
+        .unwrap_or(place)
+        .to_owned()
 }
 
 /// Gives each module of a directory the bundles that name it.
@@ -318,7 +335,8 @@ mod tests {
     #[test]
     fn bundles_belong_to_the_modules_that_they_name() {
         let (root, cell) = scene();
-        fs::write(cell.join("n.ko.xz"), b"other").expect("a file");
+        fs::create_dir(cell.join("sub")).expect("a directory");
+        fs::write(cell.join("sub/n.ko.xz"), b"other").expect("a file");
         let (m, n) = (Sha256Digest::of(b"module"), Sha256Digest::of(b"other"));
         let manifest = Manifest::of_module("m.ko", m, 6);
         write_bundle(&cell.join("provenance.sigstore.json"), &[m, n]);
@@ -341,7 +359,7 @@ mod tests {
             found,
             [
                 (format!("{at}/m.ko").as_str(), 2, 1),
-                (format!("{at}/n.ko.xz").as_str(), 1, 0)
+                (format!("{at}/sub/n.ko.xz").as_str(), 1, 0)
             ]
         );
         assert_eq!(release.bundles.len(), 1);

@@ -26,7 +26,7 @@ mod verdict;
 pub use authenticate::{authenticate, authenticate_all};
 pub use authenticated::{Authenticated, SignedBy, TimeSource, VerifiedTime};
 pub use refusal::{Refused, Why};
-pub use strict::{Limits, strict_json};
+pub use strict::{Limits, read_statement, strict_json};
 pub use trust::Trust;
 pub use tuf::{LookedAt, Network, TufLook, TufSource};
 pub use verdict::{Outcome, RuleResult, Verdict};

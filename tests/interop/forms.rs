@@ -140,43 +140,45 @@ fn row(judge: Judge, version: &str, accepted: &[&str], refused: &BTreeSet<Change
 fn each_tool_accepts_what_is_genuine_and_refuses_what_was_changed() {
     let tools = Tools::get();
     let scene = Scene::new();
-    let mut table = Vec::new();
-    for judge in Judge::ALL {
-        let mut accepted = Vec::new();
-        for (kind, statement) in each() {
-            let signed = scene.sign(&statement, judge);
-            let case = scene.write(&format!("{judge:?}-{kind}"), &signed, MODULE, &scene.vendor);
-            let ran = judge.ask(&tools, &case);
-            assert!(ran.status == 0, "{judge} refuses a genuine {kind}\n{ran}");
-            accepted.push(kind);
-        }
-        let mut refused = BTreeSet::new();
-        for change in Change::ALL
-            .into_iter()
-            .filter(|change| change.is_for(judge))
-        {
-            let ran = judge.ask(&tools, &scene.changed(change, judge));
-            assert!(
-                ran.status != 0,
-                "{judge} accepts a changed {}\n{ran}",
-                change.word()
-            );
-            refused.insert(change);
-        }
-        assert!(!refused.is_empty(), "{judge} refuses nothing");
-        table.push(row(
-            judge,
-            tools.version(judge.package()),
-            &accepted,
-            &refused,
-        ));
-    }
+    let table: Vec<String> = std::thread::scope(|threads| {
+        let each = Judge::ALL.map(|judge| {
+            let (tools, scene) = (&tools, &scene);
+            threads.spawn(move || hold(judge, tools, scene))
+        });
+        let rows = each.into_iter().map(|thread| thread.join());
+        rows.map(|row| row.expect("every tool judges rightly"))
+            .collect()
+    });
     let table = table.join("\n");
     println!("| tool | version | accepted | refused when changed |\n|---|---|---|---|\n{table}");
     let docs = fs::read_to_string(project().join("docs/interoperability.md")).expect("docs");
     for line in table.lines() {
         assert!(is_in(&docs, line), "docs/interoperability.md lacks\n{line}");
     }
+}
+
+/// Holds one tool against genuine and changed attestations, and returns its row.
+fn hold(judge: Judge, tools: &Tools, scene: &Scene) -> String {
+    let mut accepted = Vec::new();
+    for (kind, statement) in each() {
+        let signed = scene.sign(&statement, judge);
+        let case = scene.write(&format!("{judge:?}-{kind}"), &signed, MODULE, &scene.vendor);
+        let ran = judge.ask(tools, &case);
+        assert!(ran.status == 0, "{judge} refuses a genuine {kind}\n{ran}");
+        accepted.push(kind);
+    }
+    let mut refused = BTreeSet::new();
+    for change in Change::ALL
+        .into_iter()
+        .filter(|change| change.is_for(judge))
+    {
+        let ran = judge.ask(tools, &scene.changed(change, judge));
+        let word = change.word();
+        assert!(ran.status != 0, "{judge} accepts a changed {word}\n{ran}");
+        refused.insert(change);
+    }
+    assert!(!refused.is_empty(), "{judge} refuses nothing");
+    row(judge, tools.version(judge.package()), &accepted, &refused)
 }
 
 /// Looks for a row, whatever the version: sid's tools change by themselves.

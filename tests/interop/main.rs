@@ -10,5 +10,6 @@ mod judge;
 mod registry;
 mod statements;
 mod summary_rules;
+mod theirs;
 mod tools;
 mod vendor;

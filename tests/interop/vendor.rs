@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
@@ -92,6 +93,8 @@ impl Vendor {
 /// An RFC 3161 authority: OpenSSL's.
 pub struct Authority {
     directory: PathBuf,
+    /// Held while one signature is vouched for.
+    busy: Mutex<()>,
 }
 
 const AUTHORITY: &str = r"
@@ -126,6 +129,7 @@ impl Authority {
         fs::create_dir_all(directory).expect("a directory");
         let authority = Self {
             directory: directory.to_owned(),
+            busy: Mutex::new(()),
         };
         authority.run(AUTHORITY);
         authority
@@ -133,6 +137,7 @@ impl Authority {
 
     /// Vouches for the time of a signature.
     fn stamp(&self, signature: &[u8]) -> Vec<u8> {
+        let _busy = self.busy.lock().expect("nobody failed before");
         fs::write(self.directory.join("signature"), signature).expect("a file");
         self.run(STAMP);
         fs::read(self.directory.join("reply")).expect("a reply")

@@ -19,4 +19,4 @@ pub(super) use json::quoted;
 pub use json::strict_json;
 pub use limits::Limits;
 pub(super) use log_entry::LogEntry;
-pub(super) use statement::read_statement;
+pub use statement::read_statement;

@@ -23,8 +23,15 @@ const HEX_DIGITS: [(&str, usize); 8] = [
     ("sha3_512", 128),
 ];
 
-/// Reads a payload. Fields that in-toto does not know are ignored, as it asks; all keys stand once.
-pub(in crate::verify) fn read_statement(payload: &[u8]) -> Result<Statement<Value>, Refused> {
+/// Reads a payload, for which nobody has vouched yet. Fields that in-toto does not know are ignored, as it
+/// asks; all keys stand once.
+///
+/// # Errors
+///
+/// What [`strict_json`] refuses; another `_type` than Statement v1; a statement without a predicate type;
+/// no subject, or one without a SHA-256 in 64 lower-case hexadecimal digits; a digest anywhere in it that is
+/// written in another way, or under its algorithm's name in another case.
+pub fn read_statement(payload: &[u8]) -> Result<Statement<Value>, Refused> {
     let mut statement = Fields::of(
         "the statement",
         strict_json(payload, &Limits::PAYLOAD)?,
