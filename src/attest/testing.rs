@@ -223,6 +223,7 @@ fn attempt(cell: &CellRecord, number: u32, spec: &BuildSpec) -> AttemptRecord {
         },
         outcome: with_bits(module()),
         gates: Vec::new(),
+        commands: None,
         log: Sha256Digest::of(format!("log {number}").as_bytes()),
     }
 }
