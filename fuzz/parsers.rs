@@ -8,6 +8,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use kmatrix::bundle::{self, ArchiveReader};
 use kmatrix::catalog::apk_index::{ApkIndex, SignedIndex};
 use kmatrix::catalog::facts::DistroFacts;
 use kmatrix::catalog::kernels::KernelPatterns;
@@ -31,7 +32,7 @@ use kmatrix::verify::{self, Trust};
 pub type Parser = fn(&[u8]);
 
 /// Every parser.
-pub const ALL: [(&str, Parser); 24] = [
+pub const ALL: &[(&str, Parser)] = &[
     ("apk", apk),
     ("apk_index", apk_index),
     ("attestation", attestation),
@@ -40,6 +41,7 @@ pub const ALL: [(&str, Parser); 24] = [
     ("commands", commands),
     ("deb", deb),
     ("dockerfile", dockerfile),
+    ("evidence_archive", evidence_archive),
     ("facts", facts),
     ("ko", ko),
     ("matrix", matrix),
@@ -47,6 +49,7 @@ pub const ALL: [(&str, Parser); 24] = [
     ("packages_index", packages_index),
     ("pacman", pacman),
     ("pacman_db", pacman_db),
+    ("policy", policy),
     ("primary_xml", primary_xml),
     ("public_key", public_key),
     ("release_file", release_file),
@@ -234,6 +237,27 @@ fn unpacked(unpack: impl FnOnce(&Path) -> bool) {
     assert_eq!(entries, 1, "something was written beside the directory");
 }
 
+/// An evidence archive, read to its end.
+pub fn evidence_archive(bytes: &[u8]) {
+    let limits = bundle::Limits {
+        index: 64 << 10,
+        signature: 16 << 10,
+        member: 64 << 10,
+        total: 256 << 10,
+        members: 64,
+    };
+    let Ok(mut archive) = ArchiveReader::open(Cursor::new(bytes), &limits) else {
+        return;
+    };
+    while archive.upcoming().is_some() {
+        if archive.copy_to(&mut std::io::sink()).is_err() {
+            return;
+        }
+    }
+    // Every byte has been looked at, whatever this says.
+    let _ = archive.finish();
+}
+
 /// A facts file.
 pub fn facts(bytes: &[u8]) {
     // The reader takes a file; what it does with bytes is the document's.
@@ -253,6 +277,11 @@ pub fn matrix(bytes: &[u8]) {
     let path = folder.path().join("x.toml");
     std::fs::write(&path, bytes).expect("a file");
     let _ = Matrix::read(path);
+}
+
+/// A policy, which may name files that are not there.
+pub fn policy(bytes: &[u8]) {
+    let _ = kmatrix::verify::policy::Policy::parse("none/policy.toml", bytes);
 }
 
 /// A kernel module as a build left it.

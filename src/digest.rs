@@ -12,6 +12,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+/// How much of a file is read at once: so much that calls cost little, and so little that it stays in a
+/// processor's cache until it is hashed.
+const READ_AT_ONCE: usize = 64 << 10;
+
 /// A SHA-256 digest (FIPS 180-4), written `sha256:<64 lower-case hex digits>` as OCI does
 /// (image-spec, descriptor.md, "Digests").
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -130,6 +134,24 @@ impl<T> Hashing<T> {
     }
 }
 
+impl<R: Read> Hashing<R> {
+    /// Reads to the end. `expected` is about how many bytes there are, which decides how many are read
+    /// at once and nothing else.
+    pub fn read_rest(&mut self, expected: u64) -> io::Result<()> {
+        let size = usize::try_from(expected).unwrap_or(READ_AT_ONCE);
+        // One more, so that the end is seen with the last bytes.
+        let mut buffer = vec![0; size.saturating_add(1).clamp(512, READ_AT_ONCE)];
+        loop {
+            match self.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
@@ -155,15 +177,7 @@ impl<W: Write> Write for Hashing<W> {
 /// Reads to the end and returns the digest and the number of bytes.
 pub fn hash_reader(reader: impl Read) -> io::Result<(Sha256Digest, u64)> {
     let mut hashing = Hashing::new(reader);
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match hashing.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    hashing.read_rest(u64::MAX)?;
     let (_, digest, bytes) = hashing.finish();
     Ok((digest, bytes))
 }

@@ -12,6 +12,10 @@
 //!                            engine      compare  -->  label  -->  report
 //! ```
 
+// Tests share files with the program's, which know this library by its name.
+#[cfg(test)]
+extern crate self as kmatrix;
+
 pub mod attest;
 pub mod bundle;
 pub mod catalog;

@@ -136,15 +136,15 @@ fn read_entry<T>(
     let read = if kind.is_dir() {
         Entry::Directory
     } else if kind.is_file() {
-        let mode = fs::symlink_metadata(path).map_err(read)?.permissions();
+        let found = fs::symlink_metadata(path).map_err(read)?;
         let mut file = Hashing::new(File::open(path).map_err(read)?);
         seen = Some(look(&name, &mut file).map_err(read)?);
-        io::copy(&mut file, &mut io::sink()).map_err(read)?;
+        file.read_rest(found.len()).map_err(read)?;
         let (_, digest, bytes) = file.finish();
         Entry::File {
             digest,
             bytes,
-            executable: mode.mode() & 0o100 != 0,
+            executable: found.permissions().mode() & 0o100 != 0,
         }
     } else if kind.is_symlink() {
         let target = fs::read_link(path).map_err(read)?;

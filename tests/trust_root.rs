@@ -212,3 +212,68 @@ async fn a_pinned_root_of_noise_is_refused_fail() {
     refused(source.look(Network::Allowed, stage.now).await, "JSON");
     refused(source.look(Network::Never, stage.now).await, "JSON");
 }
+
+/// Runs `kmatrix trust-root` on a repository that has not expired today.
+async fn command(stage: &Stage, folder: &Path, more: &[&str]) -> std::process::Output {
+    let url = stage.server.url().to_owned();
+    let pinned = folder.join("root.json");
+    std::fs::write(&pinned, stage.repository.root(1)).expect("written");
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_kmatrix"));
+    command
+        .args(["trust-root", &url, "--pinned-root"])
+        .arg(&pinned)
+        .args(more)
+        .env_clear()
+        .env("KMATRIX_STATE", folder.join("state"))
+        .current_dir(folder);
+    command.output().await.expect("the program runs")
+}
+
+#[tokio::test]
+async fn the_command_writes_the_root_and_prints_what_to_pin() {
+    let mut stage = Stage::new().await;
+    stage.repository = Repository::new(Timestamp::now() + SignedDuration::from_hours(24));
+    stage.publish(&stage.repository, Versions::all(1));
+    let folder = TempDir::new().expect("a folder");
+    let digest = kmatrix::digest::Sha256Digest::of(&stage.root);
+
+    let refused = command(&stage, folder.path(), &["--offline"]).await;
+    assert_eq!(refused.status.code(), Some(21));
+    assert!(!folder.path().join("trusted_root.json").exists());
+
+    let output = command(&stage, folder.path(), &[]).await;
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        format!("{digest}\n")
+    );
+    assert!(output.status.success());
+    let written = std::fs::read(folder.path().join("trusted_root.json")).expect("written");
+    assert_eq!(written, stage.root);
+
+    stage.server.misbehave(Misbehaviour::ServerError);
+    let output = command(
+        &stage,
+        folder.path(),
+        &["--out", "a/b.json", "--format", "json"],
+    )
+    .await;
+    assert!(output.status.success());
+    let warned = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(warned.contains("cannot be reached"), "{warned}");
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(answer["digest"], digest.to_string());
+    assert_eq!(answer["fromWhatWasKept"], true);
+    assert!(folder.path().join("a/b.json").exists());
+
+    // Nobody's repository leaves what was written as it is.
+    let foreign = Repository::new(Timestamp::now() + SignedDuration::from_hours(24));
+    stage.server.misbehave_times(Misbehaviour::ServerError, 0);
+    stage.publish(&foreign, Versions::all(1));
+    let refused = command(&stage, folder.path(), &[]).await;
+    assert_eq!(refused.status.code(), Some(21));
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        message.contains("no trust root that the pinned root leads to"),
+        "{message}"
+    );
+}

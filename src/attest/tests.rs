@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use super::testing::{Recorded, attester, cell, module, with_bits};
 use super::*;
 use crate::digest::Sha256Digest;
-use crate::label::{Tier, roll_up, scope};
+use crate::label::{Grade, Tier, roll_up, scope};
+use crate::ledger::AttestationRecord;
 use crate::oci::Manifest;
 use crate::outcome::{Failure, Outcome};
-use crate::run::Assessment;
+use crate::run::{Assessment, signing};
 use crate::source::Revision;
 
 fn statements(recorded: &Recorded) -> Vec<Unsigned> {
@@ -485,5 +486,52 @@ fn the_own_predicates_are_as_their_schemas_describe_them() {
     ] {
         let schema: Value = serde_json::from_str(schema).expect("JSON");
         described(&statement["predicate"], &schema, &schema, "predicate");
+    }
+}
+
+#[test]
+fn a_signature_counts_for_the_inputs_and_for_every_module_or_not_at_all() {
+    let recorded = Recorded::sound();
+    let Assessment { cell, attempts, .. } = &recorded.assessment;
+    let record = |signer: &str, inputs, subjects: &[Sha256Digest]| AttestationRecord {
+        run: "r".to_owned(),
+        cell: Some(cell.id.clone()),
+        inputs,
+        predicate_type: PredicateType::Provenance.uri().to_owned(),
+        payload: Sha256Digest::of(b"payload"),
+        subjects: subjects.to_vec(),
+        bundle: Sha256Digest::of(b"bundle"),
+        envelope: Sha256Digest::of(b"envelope"),
+        signer: signer.to_owned(),
+        signed: attester().at,
+    };
+    let own = Some(cell.inputs.digest());
+    let of_others = Some(Sha256Digest::of(b"others"));
+    let shipped = Sha256Digest::of(b"shipped");
+    for (records, expected) in [
+        (vec![], None),
+        (
+            vec![record("key:01", own, &[shipped, module()])],
+            Some(Grade::External),
+        ),
+        (
+            vec![record("identity:a issuer:b", own, &[module()])],
+            Some(Grade::Keyless),
+        ),
+        (
+            vec![
+                record("key:01", own, &[module()]),
+                record("identity:a issuer:b", own, &[module()]),
+            ],
+            Some(Grade::External),
+        ),
+        (vec![record("key:01", of_others, &[module()])], None),
+        (vec![record("key:01", None, &[module()])], None),
+        (vec![record("key:01", own, &[shipped])], None),
+        (vec![record("somebody", own, &[module()])], None),
+        (vec![record("oracle:1", own, &[module()])], None),
+    ] {
+        let found = signing(cell, attempts, &records);
+        assert_eq!(found.map(|found| found.grade), expected, "{records:#?}");
     }
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::attest::Envelope;
 use crate::bundle::contents::{LEDGER, LOCK, TREES, TreeList, named};
 use crate::bundle::format::Limits;
-use crate::bundle::index::{Index, Kind};
+use crate::bundle::index::{Index, Kind, Member};
 use crate::bundle::read::{ArchiveReader, Damage, ReadError};
 use crate::bundle::row::Row;
 use crate::bundle::write::IndexSignature;
@@ -132,12 +132,32 @@ pub fn open(
 pub fn check(
     path: &Path,
     limits: &Limits,
-    store: &Store,
     authority: &impl Authority,
 ) -> Result<Checked, ImportError> {
     let (reader, checked) = open(path, limits, authority)?;
-    let staging = stage(path, reader, store)?;
+    // What is held against something else; of the rest the digests say all.
+    let is_kept = |member: &Member| match member.kind {
+        Kind::Ledger | Kind::Attestation | Kind::Source => true,
+        Kind::Module
+        | Kind::Lock
+        | Kind::Matrix
+        | Kind::Policy
+        | Kind::Trust
+        | Kind::Report
+        | Kind::Spec
+        | Kind::Log
+        | Kind::Signed
+        | Kind::Package
+        | Kind::Image => false,
+    };
+    let scratch = tempfile::tempdir().map_err(|source| ImportError::Open {
+        path: std::env::temp_dir(),
+        source,
+    })?;
+    let store = Store::open(scratch.path())?;
+    let staging = stage(path, reader, &store, is_kept)?;
     check_rows(&staging, &checked.index)?;
+    tree_lists(&staging, &checked.index)?;
     Ok(checked)
 }
 
@@ -159,7 +179,7 @@ pub fn import(
             blobs: 0,
         });
     }
-    let staging = stage(path, reader, store)?;
+    let staging = stage(path, reader, store, |_| true)?;
     let index = &checked.index;
     check_rows(&staging, index)?;
     let lists = tree_lists(&staging, index)?;
@@ -194,15 +214,22 @@ pub fn import(
     })
 }
 
-/// Copies every member to where nobody sees it, and reads the archive to its end.
+/// Copies members to where nobody sees them, and reads the archive to its end.
 fn stage(
     path: &Path,
     mut reader: ArchiveReader<File>,
     store: &Store,
+    is_kept: impl Fn(&Member) -> bool,
 ) -> Result<Staging, ImportError> {
     let mut staging = store.stage()?;
     while let Some(member) = reader.upcoming() {
         let expected = (member.sha256, member.bytes);
+        if !is_kept(member) {
+            reader
+                .copy_to(&mut std::io::sink())
+                .map_err(|error| ImportError::of(path, error))?;
+            continue;
+        }
         let copied = staging.add(expected, |to| reader.copy_to(to).map_err(Stage::Read));
         copied.map_err(|error| match error {
             Stage::Read(error) => ImportError::of(path, error),

@@ -11,8 +11,10 @@
 //! An archive is somebody's word. What is imported keeps who signed it, is filed apart from what was
 //! observed here, and counts for no label.
 
+mod audit;
 mod bound;
 mod checks;
+mod claim;
 mod contents;
 mod format;
 mod import;
@@ -20,11 +22,16 @@ mod index;
 mod read;
 mod row;
 mod sample;
+mod seal;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use audit::{
+    AUDIT_TYPE, Audit, Audited, Circumstances, Finding, Stratified, comparison_statement,
+};
 pub use bound::{Bound, Draw, bound};
+pub use claim::{Claim, Claims, claim, claimed_preparations, claims};
 pub use contents::{Contents, ExportError, Extra, Request, gather};
 pub use format::{Limits, MemberPath};
 pub use import::{Authority, Checked, ImportError, Imported, check, import, open};
@@ -32,4 +39,5 @@ pub use index::{Index, InputKind, Kind, Member, Release, SCHEMA};
 pub use read::{ArchiveReader, Damage, ReadError};
 pub use row::Row;
 pub use sample::{Drawn, SampleError, SampleSize, Seed, Stratum, draw};
+pub use seal::{ARCHIVE_TYPE, Trusting, signer_name, statement};
 pub use write::{ArchiveWriter, IndexSignature, WriteError};

@@ -235,7 +235,7 @@ fn changed_records(
 }
 
 /// Runs, and stops when the process is asked to.
-async fn watched(
+pub(crate) async fn watched(
     workshop: Workshop,
     ledger: &mut Ledger,
     record: RunRecord,
@@ -286,7 +286,7 @@ fn export_all(
     Ok(())
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -2,13 +2,17 @@
 //! that a stage could.
 
 mod attest;
+mod audit;
 mod build;
+mod bundle;
 mod explain;
 mod explain_pair;
 mod find;
+mod gate;
 mod images;
 mod init;
 mod interrupt;
+mod judging;
 mod kernels;
 mod keys;
 mod label;
@@ -17,11 +21,15 @@ mod plan;
 mod policy;
 mod prepare;
 mod push;
+mod query;
 mod refusal;
 mod report;
 mod signing;
 mod sources;
 mod store;
+mod trust_root;
+mod trusting;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -115,7 +123,7 @@ enum Command {
     /// Build, rebuild, compare and label every cell of a matrix
     Build(build::Arguments),
     /// Sign what is recorded of a run: provenance, rebuilds, labels, scope and what is in its images
-    Attest(attest::Arguments),
+    Attest(Box<attest::Arguments>),
     /// Show everything that is known of one cell, or what two modules differ in
     Explain(explain::Arguments),
     /// Show how a release stands: its label, its scope, how alike its modules are
@@ -129,6 +137,10 @@ enum Command {
     /// List, check or clean up what is stored
     #[command(subcommand)]
     Store(store::Command),
+    /// Say by a policy whether modules hold what is claimed of them
+    Verify(verify::Arguments),
+    /// Decide on a host whether a module may be loaded
+    Gate(gate::Arguments),
     /// Begin, check or test a policy, and list the rules
     #[command(subcommand)]
     Policy(policy::Command),
@@ -137,12 +149,21 @@ enum Command {
     Rego,
     /// Put attested modules into an OCI registry, with their attestations attached
     Push(push::Arguments),
+    /// Export a release's evidence, or take somebody else's in
+    #[command(subcommand)]
+    Bundle(bundle::Command),
+    /// Build a sample of somebody else's release again, and say what that proves
+    Audit(audit::Arguments),
+    /// Find out what was built from what, and signed by whom
+    Query(query::Arguments),
     /// Show how labels are made
     #[command(subcommand)]
     Label(label::Command),
     /// Make or show keys that sign
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Fetch a trust root from a TUF repository, beginning at a pinned root
+    TrustRoot(trust_root::Arguments),
 }
 
 /// How an answer is printed.
@@ -206,17 +227,23 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Plan(arguments) => plan::run(common, arguments, status).await,
         Command::Lock(arguments) => lock::run(common, arguments, status).await,
         Command::Build(arguments) => build::run(common, arguments, status).await,
-        Command::Attest(arguments) => attest::run(common, arguments, status).await,
+        Command::Attest(arguments) => attest::run(common, *arguments, status).await,
         Command::Explain(arguments) => explain::run(common, &arguments),
         Command::Report(arguments) => report::run(common, arguments, status).await,
         Command::Images(command) => images::run(common, command, status).await,
         Command::Kernels(command) => kernels::run(common, command, status).await,
         Command::Store(command) => store::run(common, &command, status),
+        Command::Verify(arguments) => verify::run(common, &arguments, status),
+        Command::Gate(arguments) => gate::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Rego => rego(),
         Command::Push(arguments) => push::run(common, arguments, status).await,
+        Command::Bundle(command) => bundle::run(common, command, status).await,
+        Command::Audit(arguments) => audit::run(common, arguments, status).await,
+        Command::Query(arguments) => query::run(common, arguments),
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,
+        Command::TrustRoot(arguments) => trust_root::run(common, &arguments, status).await,
     }
 }
 

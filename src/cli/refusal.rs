@@ -4,11 +4,12 @@
 use std::error::Error;
 use std::io::Write;
 
+use crate::bundle::{ExportError, ImportError, WriteError};
 use crate::catalog::error::CatalogError;
 use crate::document::Problems;
 use crate::engine::EngineFailure;
 use crate::exit::Exit;
-use crate::export::ExportError;
+use crate::export;
 use crate::image::ImageError;
 use crate::ledger::LedgerError;
 use crate::lock::LockError;
@@ -217,11 +218,11 @@ impl From<RunError> for Refusal {
     }
 }
 
-impl From<ExportError> for Refusal {
-    fn from(error: ExportError) -> Self {
+impl From<export::ExportError> for Refusal {
+    fn from(error: export::ExportError) -> Self {
         match error {
-            ExportError::State(error) => error.into(),
-            ExportError::Store(error) => error.into(),
+            export::ExportError::State(error) => error.into(),
+            export::ExportError::Store(error) => error.into(),
         }
     }
 }
@@ -299,5 +300,48 @@ impl From<PushError> for Refusal {
             PushError::IndexTooLarge { .. } => (Exit::Usage, "push parts of it under several tags"),
         };
         Self::of(exit, &error, hint.to_owned())
+    }
+}
+
+impl From<ExportError> for Refusal {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Ledger(error) => error.into(),
+            ExportError::Store(error) => error.into(),
+            ExportError::Missing { .. } => Self::of(
+                Exit::EvidenceMissing,
+                &error,
+                "`kmatrix build` makes or fetches again what cells need".to_owned(),
+            ),
+            ExportError::NoRun { .. } | ExportError::NoCells { .. } => {
+                Self::of(Exit::EvidenceMissing, &error, None)
+            }
+            ExportError::Write(WriteError::Other { .. } | WriteError::Read { .. }) => Self::of(
+                Exit::InputUnavailable,
+                &error,
+                "`kmatrix store verify` names what is corrupt".to_owned(),
+            ),
+            ExportError::Write(WriteError::Write(_))
+            | ExportError::Path { .. }
+            | ExportError::Io { .. } => Self::of(Exit::Internal, &error, None),
+        }
+    }
+}
+
+impl From<ImportError> for Refusal {
+    fn from(error: ImportError) -> Self {
+        let hint = "nothing of it was taken in; ask whoever made it for another copy";
+        match error {
+            ImportError::Ledger(error) => error.into(),
+            ImportError::Store(error) => error.into(),
+            ImportError::Open { .. } => Self::of(Exit::Usage, &error, None),
+            ImportError::Read { .. } => Self::of(Exit::Internal, &error, None),
+            ImportError::Damage(_)
+            | ImportError::Signature(_)
+            | ImportError::Record { .. }
+            | ImportError::Member { .. } => {
+                Self::of(Exit::VerificationFailed, &error, hint.to_owned())
+            }
+        }
     }
 }

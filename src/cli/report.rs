@@ -34,11 +34,25 @@ pub(crate) async fn run(
     let matrix = read_matrix(&arguments.matrix)?;
     let ledger = Ledger::open(&recorded(common)?.ledger())?;
     let inputs = Inputs::open(common, status)?;
-    let (plan, _, _) = unless_stopped(inputs.plan(&matrix, Renewal::Locked)).await?;
-    let lock = inputs.last_lock(&matrix)?;
+    let release = release(&inputs, &ledger, &matrix).await?;
+    match arguments.format {
+        Format::Human => answer(|out| print_release(out, &release))?,
+        Format::Json => answer_json(&ReleaseDocument::from(&release))?,
+    }
+    Ok(Exit::Success)
+}
+
+/// Says how a release stands, by what is recorded.
+pub(crate) async fn release(
+    inputs: &Inputs<'_>,
+    ledger: &Ledger,
+    matrix: &Matrix,
+) -> Result<Release, Refusal> {
+    let (plan, _, _) = unless_stopped(inputs.plan(matrix, Renewal::Locked)).await?;
+    let lock = inputs.last_lock(matrix)?;
     let lock = lock.filter(|lock| lock.plan == plan.digest);
-    let lock = lock.ok_or_else(|| out_of_date(&matrix))?;
-    let assessments = assess(&ledger, &lock, &matrix)?;
+    let lock = lock.ok_or_else(|| out_of_date(matrix))?;
+    let assessments = assess(ledger, &lock, matrix)?;
 
     let store = &inputs.store;
     let spec = |digest: &_| {
@@ -56,8 +70,8 @@ pub(crate) async fn run(
     }
     let each = || assessments.iter().map(|one| (&one.cell.id, one));
     let let_go = lock.let_go.iter();
-    let release = Release {
-        matrix: arguments.matrix.display().to_string(),
+    Ok(Release {
+        matrix: matrix.path.display().to_string(),
         plan: plan.digest,
         rules: RulesUsed::current(),
         rollup: roll_up(each().map(|(id, one)| (id, one.for_roll_up()))),
@@ -68,12 +82,7 @@ pub(crate) async fn run(
         ),
         uniformity: uniformity(&assessments, spec, sections),
         uneven,
-    };
-    match arguments.format {
-        Format::Human => answer(|out| print_release(out, &release))?,
-        Format::Json => answer_json(&ReleaseDocument::from(&release))?,
-    }
-    Ok(Exit::Success)
+    })
 }
 
 /// Assesses every locked cell, with the rebuilds that its last run was asked for.

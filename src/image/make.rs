@@ -18,7 +18,7 @@ use crate::image::{
     BootstrapError, ImageRecord, InstalledPackage, InventoryError, InventoryRecord,
     PackageDatabase, PassedOver, RootRecord, archive, installed_packages,
 };
-use crate::name::Arch;
+use crate::name::{Arch, ImageName};
 use crate::store::{Store, StoreError};
 
 /// Says why an image cannot be had.
@@ -93,7 +93,7 @@ pub async fn have(
     if let Some(root) = record.root
         && store.blob_path(&root.digest).is_some()
     {
-        load(definition, root, docker, store).await?;
+        load(&definition.name, root, docker, store).await?;
         return Ok(Some(record));
     }
     Ok(None)
@@ -170,7 +170,7 @@ async fn make_here(
         passed_over,
     } = make_root(wanted, machine(docker)?, None, at).await?;
     let packages = packages_of(&root, at.store)?;
-    let id = load(definition, root, docker, at.store).await?;
+    let id = load(&definition.name, root, docker, at.store).await?;
     let probed = probe(docker, id, &definition.tools).await?;
     Ok(ImageRecord {
         name: definition.name.clone(),
@@ -212,8 +212,43 @@ fn packages_of(root: &RootRecord, store: &Store) -> Result<Vec<InstalledPackage>
         .and_then(|file| Ok(installed_packages(file)?))
 }
 
+/// Has an image that somebody else recorded, by its digest: the engine has it, its root file system is in
+/// the store, or it can be pulled. Returns false if there is no way to it.
+pub async fn obtain(
+    record: &ImageRecord,
+    docker: &Docker,
+    store: &Store,
+    offline: bool,
+) -> Result<bool, ImageError> {
+    if docker.image(&record.id).await?.is_some() {
+        return Ok(true);
+    }
+    if let Some(root) = record.root
+        && store.blob_path(&root.digest).is_some()
+    {
+        let id = load(&record.name, root, docker, store).await?;
+        let expected = record.id;
+        return if id == expected {
+            Ok(true)
+        } else {
+            Err(ImageError::OtherDigest { expected })
+        };
+    }
+    let pinned = record
+        .pulled
+        .as_deref()
+        .and_then(|pinned| pinned.rsplit_once('@'));
+    if let Some((reference, digest)) = pinned
+        && let Ok(digest) = digest.parse()
+        && !offline
+    {
+        return Ok(pull(docker, reference, &digest).await?.id == record.id);
+    }
+    Ok(false)
+}
+
 async fn load(
-    definition: &ImageDefinition,
+    name: &ImageName,
     root: RootRecord,
     docker: &Docker,
     store: &Store,
@@ -223,7 +258,7 @@ async fn load(
     let path = store.blob_path(&root.digest).ok_or(StoreError::NoBlob {
         digest: root.digest,
     })?;
-    let tag = format!("kmatrix/{}:{}", definition.name, id.short());
+    let tag = format!("kmatrix/{name}:{}", id.short());
     docker
         .load(archive::image_archive(
             &tag,

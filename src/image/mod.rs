@@ -37,7 +37,7 @@ pub use freshness::{
 };
 pub use freshness_report::{FreshnessReport, Look, examine};
 pub use inventory::{InventoryError, InventoryRecord, installed_packages};
-pub use make::{ImageError, have, make};
+pub use make::{ImageError, have, make, obtain};
 pub use package_database::{PackageDatabase, parse_packages};
 pub use registry::RegistryRefusal;
 pub use reproduction::{ImageReproduction, Reproduction, reproduce};

@@ -1,72 +1,18 @@
-//! The parts of a relocatable ELF file: sections, symbols, relocations, groups.
+//! A relocatable ELF file, taken apart.
 
 use std::collections::BTreeMap;
 
 use object::Endianness;
 use object::elf::{FileHeader32, FileHeader64};
-use object::read::elf::{FileHeader, Rel, Rela, SectionHeader, Sym};
+use object::read::elf::{FileHeader, SectionHeader};
 
-use super::ModuleError;
+use super::{ByteOrder, ModuleError, Part, Symbol, Width};
 
 pub(super) const MAX_SECTIONS: usize = 20_000;
 pub(super) const MAX_SYMBOLS: usize = 2_000_000;
 pub(super) const MAX_RELOCATIONS: usize = 8_000_000;
 /// The longest name of a section or symbol. Rust's are the longest in use, with some hundred bytes.
 const MAX_NAME: usize = 16 << 10;
-
-// System V ABI, "Sections", `sh_type` and `sh_flags`.
-pub const SHF_WRITE: u64 = 1;
-pub const SHF_ALLOC: u64 = 2;
-pub const SHF_EXECINSTR: u64 = 4;
-pub const SHF_STRINGS: u64 = 0x20;
-pub const SHF_LINK_ORDER: u64 = 0x80;
-pub const SHF_COMPRESSED: u64 = 0x800;
-const SHT_SYMTAB: u32 = 2;
-const SHT_STRTAB: u32 = 3;
-const SHT_RELA: u32 = 4;
-const SHT_NOBITS: u32 = 8;
-const SHT_REL: u32 = 9;
-const SHT_GROUP: u32 = 17;
-const SHT_SYMTAB_SHNDX: u32 = 18;
-const SHN_ABS: u16 = 0xfff1;
-const SHN_COMMON: u16 = 0xfff2;
-const SHN_XINDEX: u16 = 0xffff;
-
-/// How wide addresses are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Width {
-    #[serde(rename = "32")]
-    Bits32,
-    #[serde(rename = "64")]
-    Bits64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ByteOrder {
-    LittleEndian,
-    BigEndian,
-}
-
-impl ByteOrder {
-    /// Reads 32 bits at a place; `None` beyond the end.
-    pub fn u32_at(self, bytes: &[u8], at: usize) -> Option<u32> {
-        let word: [u8; 4] = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
-        Some(match self {
-            Self::LittleEndian => u32::from_le_bytes(word),
-            Self::BigEndian => u32::from_be_bytes(word),
-        })
-    }
-
-    /// Reads 64 bits at a place; `None` beyond the end.
-    pub fn u64_at(self, bytes: &[u8], at: usize) -> Option<u64> {
-        let word: [u8; 8] = bytes.get(at..at.checked_add(8)?)?.try_into().ok()?;
-        Some(match self {
-            Self::LittleEndian => u64::from_le_bytes(word),
-            Self::BigEndian => u64::from_be_bytes(word),
-        })
-    }
-}
 
 /// A module taken apart. It borrows the bytes.
 #[derive(Debug, Clone)]
@@ -86,142 +32,9 @@ pub struct Module<'a> {
     pub symbols: Vec<Symbol<'a>>,
     by_name: BTreeMap<String, usize>,
     /// The numbers of the table of symbols that was read, and of their names.
-    symbol_table: Option<usize>,
-    symbol_names: Option<usize>,
+    pub(super) symbol_table: Option<usize>,
+    pub(super) symbol_names: Option<usize>,
     section_names: usize,
-}
-
-/// One section.
-#[derive(Debug, Clone)]
-pub struct Part<'a> {
-    /// Its number in the file; the first has 1.
-    pub index: usize,
-    /// The name, followed by `#n` for the n-th section of that name after the first.
-    pub name: String,
-    /// The name's place among the names.
-    pub name_at: u32,
-    /// `sh_type`.
-    pub kind: u32,
-    /// `sh_flags`.
-    pub flags: u64,
-    pub alignment: u64,
-    pub entry_bytes: u64,
-    /// `sh_addr`, which is zero before a module is loaded.
-    pub address: u64,
-    /// `sh_link` and `sh_info`, as they are.
-    pub link: u32,
-    pub info: u32,
-    /// What it has in memory; the file has none of a section without bits.
-    pub bytes: u64,
-    /// The place in the file.
-    pub at: u64,
-    pub data: &'a [u8],
-}
-
-/// One symbol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Symbol<'a> {
-    /// Its number in the table; the first has 1.
-    pub index: u32,
-    pub name: &'a [u8],
-    /// The name's place among the names.
-    pub name_at: u32,
-    pub value: u64,
-    pub bytes: u64,
-    /// `STB_*`.
-    pub binding: u8,
-    /// `STT_*`.
-    pub kind: u8,
-    /// `st_other`.
-    pub other: u8,
-    pub place: SymbolPlace,
-}
-
-/// Where a symbol is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SymbolPlace {
-    Undefined,
-    Absolute,
-    Common,
-    /// The number of a section.
-    In(usize),
-    /// A number that means something to one architecture alone.
-    Reserved(u16),
-}
-
-/// A place that is filled when the module is loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Relocation {
-    pub at: u64,
-    /// `r_type`.
-    pub kind: u32,
-    /// The symbol's number; 0 is none.
-    pub symbol: u32,
-    /// `None` if the addend stands at the place itself.
-    pub addend: Option<i64>,
-}
-
-/// A group of sections that are kept or dropped together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
-    pub flags: u32,
-    /// The numbers of its sections.
-    pub members: Vec<u32>,
-}
-
-impl Symbol<'_> {
-    pub const UNNAMED_SECTION: u8 = 3;
-    pub const WEAK: u8 = 2;
-    pub const LOCAL: u8 = 0;
-
-    /// Returns true if it stands for a section as a whole.
-    pub fn is_section(&self) -> bool {
-        self.kind == Self::UNNAMED_SECTION
-    }
-
-    /// Returns the name for people.
-    pub fn shown(&self) -> String {
-        shown(self.name)
-    }
-}
-
-impl Part<'_> {
-    pub fn is_relocations(&self) -> bool {
-        matches!(self.kind, SHT_REL | SHT_RELA)
-    }
-
-    pub fn is_symbols(&self) -> bool {
-        self.kind == SHT_SYMTAB
-    }
-
-    pub fn is_group(&self) -> bool {
-        self.kind == SHT_GROUP
-    }
-
-    /// Returns true if it only says where the symbols of a very large file are.
-    pub fn is_symbol_places(&self) -> bool {
-        self.kind == SHT_SYMTAB_SHNDX
-    }
-
-    pub fn is_strings(&self) -> bool {
-        self.kind == SHT_STRTAB
-    }
-
-    /// Returns true if the file has no bytes of it.
-    pub fn is_empty_in_file(&self) -> bool {
-        self.kind == SHT_NOBITS
-    }
-
-    /// Returns true if it is for debuggers: `.debug_*` and its relocations.
-    pub fn is_debug(&self) -> bool {
-        let name = self.name.as_str();
-        let of = name
-            .strip_prefix(".rela")
-            .or_else(|| name.strip_prefix(".rel"))
-            .filter(|_| self.is_relocations())
-            .unwrap_or(name);
-        self.flags & SHF_ALLOC == 0 && (of.starts_with(".debug_") || of.starts_with(".zdebug_"))
-    }
 }
 
 impl<'a> Module<'a> {
@@ -294,79 +107,6 @@ impl<'a> Module<'a> {
         self.part_at(self.section_names)
     }
 
-    /// Reads what a section of relocations holds; nothing of any other section.
-    pub fn relocations(&self, part: &Part<'_>) -> Result<Vec<Relocation>, ModuleError> {
-        let wide = self.width == Width::Bits64;
-        let (has_addend, entry) = match (part.kind, wide) {
-            (SHT_RELA, true) => (true, 24),
-            (SHT_RELA, false) => (true, 12),
-            (SHT_REL, true) => (false, 16),
-            (SHT_REL, false) => (false, 8),
-            _ => return Ok(Vec::new()),
-        };
-        let bad = |reason: &str| ModuleError::BadSection {
-            index: part.index,
-            reason: reason.to_owned(),
-        };
-        if !part.data.len().is_multiple_of(entry) {
-            return Err(bad("it ends inside a relocation"));
-        }
-        let count = part.data.len() / entry;
-        if count > MAX_RELOCATIONS {
-            return Err(ModuleError::TooManyRelocations(count));
-        }
-        let order = match self.order {
-            ByteOrder::LittleEndian => Endianness::Little,
-            ByteOrder::BigEndian => Endianness::Big,
-        };
-        let read = |n: Option<Vec<Relocation>>| n.ok_or_else(|| bad("it is not aligned"));
-        let rela = |at: u64, kind: u32, symbol: u32, addend: i64| Relocation {
-            at,
-            kind,
-            symbol,
-            addend: Some(addend),
-        };
-        // MIPS puts these fields in an order of its own; they are compared as they stand.
-        read(match (has_addend, wide) {
-            (true, true) => entries::<object::elf::Rela64<Endianness>>(part.data, |r| {
-                let (kind, symbol) = (r.r_type(order, false).0, r.r_sym(order, false));
-                rela(r.r_offset(order), kind, symbol, r.r_addend(order))
-            }),
-            (true, false) => entries::<object::elf::Rela32<Endianness>>(part.data, |r| {
-                let (kind, symbol) = (r.r_type(order).0, r.r_sym(order));
-                let addend = i64::from(r.r_addend(order));
-                rela(u64::from(r.r_offset(order)), kind, symbol, addend)
-            }),
-            (false, true) => entries::<object::elf::Rel64<Endianness>>(part.data, |r| Relocation {
-                at: r.r_offset(order),
-                kind: r.r_type(order).0,
-                symbol: r.r_sym(order),
-                addend: None,
-            }),
-            (false, false) => {
-                entries::<object::elf::Rel32<Endianness>>(part.data, |r| Relocation {
-                    at: u64::from(r.r_offset(order)),
-                    kind: r.r_type(order).0,
-                    symbol: r.r_sym(order),
-                    addend: None,
-                })
-            }
-        })
-    }
-
-    /// Reads a group; `None` of any other section, or if it is cut.
-    pub fn group(&self, part: &Part<'_>) -> Option<Group> {
-        if !part.is_group() || !part.data.len().is_multiple_of(4) {
-            return None;
-        }
-        let mut words =
-            (0..part.data.len() / 4).filter_map(|n| self.order.u32_at(part.data, n * 4));
-        Some(Group {
-            flags: words.next()?,
-            members: words.collect(),
-        })
-    }
-
     /// Returns the bytes of the file that belong to no section and not to the headers, zeros left
     /// out: there are none in what a linker writes.
     pub fn between(&self) -> Vec<u8> {
@@ -415,14 +155,6 @@ pub(super) fn section_of_any<'a>(bytes: &'a [u8], name: &[u8]) -> Option<&'a [u8
 /// Returns bytes as text for people; what is no UTF-8 is replaced.
 pub(crate) fn shown(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()
-}
-
-fn entries<T: object::pod::Pod>(
-    data: &[u8],
-    read: impl Fn(&T) -> Relocation,
-) -> Option<Vec<Relocation>> {
-    let all = object::pod::slice_from_all_bytes::<T>(data).ok()?;
-    Some(all.iter().map(read).collect())
 }
 
 fn parse<'a, H: FileHeader<Endian = Endianness>>(
@@ -513,77 +245,8 @@ fn flags_of<H: FileHeader<Endian = Endianness>>(
     section.sh_flags(endian).0
 }
 
-impl<'a> Module<'a> {
-    fn read_symbols<H: FileHeader<Endian = Endianness>>(
-        &mut self,
-        endian: Endianness,
-    ) -> Result<(), ModuleError> {
-        let Some(part) = self.parts.iter().find(|part| part.is_symbols()) else {
-            return Ok(());
-        };
-        let bad_section = |reason: &str| ModuleError::BadSection {
-            index: part.index,
-            reason: reason.to_owned(),
-        };
-        let entries = object::pod::slice_from_all_bytes::<H::Sym>(part.data)
-            .map_err(|()| bad_section("it ends inside a symbol"))?;
-        if entries.len() > MAX_SYMBOLS {
-            return Err(ModuleError::TooManySymbols(entries.len()));
-        }
-        let strings = self
-            .part_at(part.link as usize)
-            .ok_or_else(|| bad_section("its names are in no section"))?;
-        // The places of symbols in sections with numbers that do not fit (`SHT_SYMTAB_SHNDX`).
-        let far = self
-            .parts
-            .iter()
-            .find(|other| other.is_symbol_places() && other.link as usize == part.index);
-        let mut symbols = Vec::with_capacity(entries.len());
-        for (index, symbol) in entries.iter().enumerate().skip(1) {
-            let bad = |reason: &str| ModuleError::BadSymbol {
-                index,
-                reason: reason.to_owned(),
-            };
-            let name_at = symbol.st_name(endian);
-            let name = string_at(strings.data, name_at).map_err(bad)?;
-            let place = match symbol.st_shndx(endian).0 {
-                0 => SymbolPlace::Undefined,
-                SHN_ABS => SymbolPlace::Absolute,
-                SHN_COMMON => SymbolPlace::Common,
-                SHN_XINDEX => {
-                    let number = far.and_then(|far| self.order.u32_at(far.data, index * 4));
-                    SymbolPlace::In(number.ok_or_else(|| bad("its section is not given"))? as usize)
-                }
-                number if number >= 0xff00 => SymbolPlace::Reserved(number),
-                number => SymbolPlace::In(number.into()),
-            };
-            if let SymbolPlace::In(number) = place
-                && self.part_at(number).is_none()
-            {
-                return Err(bad("it is in a section that is not there"));
-            }
-            symbols.push(Symbol {
-                index: index as u32,
-                name,
-                name_at,
-                value: symbol.st_value(endian).into(),
-                bytes: symbol.st_size(endian).into(),
-                binding: symbol.st_bind().0,
-                kind: symbol.st_type().0,
-                other: symbol.st_other().0,
-                place,
-            });
-        }
-        let tables = (part.index, strings.index);
-        self.symbol_table = Some(tables.0);
-        self.symbol_names = Some(tables.1);
-        self.symbols = symbols;
-        Ok(())
-    }
-}
-
 /// Returns the string that begins at a place of a table.
-fn string_at(table: &[u8], at: u32) -> Result<&[u8], &'static str> {
+pub(super) fn string_at(table: &[u8], at: u32) -> Result<&[u8], &'static str> {
     if at == 0 {
         return Ok(&[]);
     }
@@ -600,6 +263,7 @@ fn string_at(table: &[u8], at: u32) -> Result<&[u8], &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::SymbolPlace;
     use super::super::testing::{Form, module};
     use super::*;
 

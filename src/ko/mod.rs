@@ -6,30 +6,37 @@
 
 mod btf;
 mod build_id;
+mod byte_order;
 mod canonical;
 mod compressed;
 mod elf;
 mod error;
 mod facts;
 mod modinfo;
+mod part;
+mod relocation;
 mod signature;
+mod symbol;
 #[cfg(test)]
 pub(crate) mod testing;
 mod versions;
 
 pub use btf::{Btf, BtfBase, BtfError, BtfType, btf_base_of_kernel};
 pub use build_id::build_id;
+pub use byte_order::{ByteOrder, Width};
 pub use canonical::canonical_btf;
 pub use compressed::{Compression, Expanded, expand};
+pub use elf::Module;
 pub(crate) use elf::shown;
-pub use elf::{
-    ByteOrder, Group, Module, Part, Relocation, SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR,
-    SHF_LINK_ORDER, SHF_STRINGS, SHF_WRITE, Symbol, SymbolPlace, Width,
-};
 pub use error::ModuleError;
 pub use facts::{ModuleFacts, Section, facts, sections};
 pub use modinfo::{comments, modinfo};
+pub use part::{
+    Part, SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, SHF_LINK_ORDER, SHF_STRINGS, SHF_WRITE,
+};
+pub use relocation::{Group, Relocation};
 pub use signature::{AppendedSignature, SIGNATURE_MAGIC, Signed, Signer, cut_signature};
+pub use symbol::{Symbol, SymbolPlace};
 pub use versions::{SymbolVersion, versions};
 
 /// The most bytes that a module may have, unpacked, before it is not even opened.

@@ -22,6 +22,16 @@ pub struct Evidence {
     pub findings: Vec<Finding>,
     /// Who signed what is claimed of the modules.
     pub signing: Option<Signing>,
+    /// Whose build, on a platform of another operator, gave the same bits.
+    pub independent: Option<Independent>,
+}
+
+/// A build of the same inputs by somebody else, whose bits are the same. Who it is has been
+/// authenticated: a name that somebody gives himself shows nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Independent {
+    /// Who signed for the other build, such as `key:` and a digest.
+    pub signed_by: String,
 }
 
 /// A signature over what is claimed of the modules, by a key that no build can reach.
@@ -78,7 +88,7 @@ pub fn grade(evidence: &Evidence) -> (Vector, Vec<Reason>) {
     let mut vector = Vector::lowest();
     let mut reasons = Vec::new();
     for (axis, (grade, because)) in [
-        (Axis::Reproducibility, rebuilds(evidence.rebuilds.as_ref())),
+        (Axis::Reproducibility, reproducibility(evidence)),
         (Axis::Metadata, metadata(evidence.metadata_equal)),
         (
             Axis::Interface,
@@ -271,6 +281,24 @@ fn source(found: Option<&SourceOrigin>) -> (Grade, String) {
     }
 }
 
+/// Grades rebuilds, and what others built. Rebuilds of one's own that differ are not outweighed by
+/// anybody, nor is what lets chance in: one more build that agrees does not exclude it.
+fn reproducibility(evidence: &Evidence) -> (Grade, String) {
+    let (grade, because) = rebuilds(evidence.rebuilds.as_ref());
+    let is_uneven = evidence.rebuilds.as_ref().is_some_and(|found| {
+        found.different + found.normalised + found.failed > 0 || !found.doubts.is_empty()
+    });
+    match &evidence.independent {
+        Some(Independent { signed_by }) if !is_uneven => (
+            Grade::Independent,
+            format!(
+                "another operator's build, signed by {signed_by}, gave the same bits; {because}"
+            ),
+        ),
+        Some(_) | None => (grade, because),
+    }
+}
+
 fn signing(found: Option<&Signing>) -> (Grade, String) {
     let is_known = |found: &&Signing| Axis::Signing.grades().contains(&found.grade);
     match found.filter(is_known) {
@@ -280,323 +308,4 @@ fn signing(found: Option<&Signing>) -> (Grade, String) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::compare::Normalisation;
-    use crate::label::{Again, PackagedInterface, PreparedInterface};
-    use crate::label::{Freshness, Tier, label};
-    use crate::variation;
-
-    fn complete() -> Evidence {
-        Evidence {
-            rebuilds: Some(Rebuilds {
-                same: 2,
-                normalised: 0,
-                normalisations: BTreeSet::new(),
-                different: 0,
-                failed: 0,
-                varied: variation::Axis::all(),
-                with_these: 2,
-                doubts: Vec::new(),
-                finding: None,
-                causes: Vec::new(),
-            }),
-            metadata_equal: Some(true),
-            interface: Some(Interface::Packages(PackagedInterface {
-                packages: 3,
-                vouched_by: vec!["debian".to_owned()],
-                exceptions: Vec::new(),
-            })),
-            closed_inputs: Some(ClosedInputs::default()),
-            toolchain: Some(Toolchain {
-                executed: recipe::Executed::Native,
-                pinned: true,
-                recorded: Some("(Debian 12.2.0-14) 12.2.0".to_owned()),
-                used: vec!["GCC: (Debian 12.2.0-14) 12.2.0".to_owned()],
-                mismatch: None,
-            }),
-            isolation: Some(Isolation {
-                attempts: 3,
-                sealed: 3,
-            }),
-            source: Some(SourceOrigin {
-                revision: Revision::Committed {
-                    commit: "0123456789abcdef".to_owned(),
-                },
-                from: None,
-            }),
-            findings: Vec::new(),
-            signing: None,
-        }
-    }
-
-    #[test]
-    fn a_signature_counts_by_whose_key_it_is_and_raises_no_tier() {
-        for (grade, expected) in [
-            (Grade::External, Grade::External),
-            (Grade::Keyless, Grade::Keyless),
-            (Grade::Sealed, Grade::Unsigned),
-        ] {
-            let mut evidence = complete();
-            let by = "key:0123".to_owned();
-            evidence.signing = Some(Signing { grade, by });
-            let label = label(&evidence, Freshness::Unknown);
-            assert_eq!(label.vector.signing, expected);
-            assert_eq!(label.tier, tier(&complete()));
-        }
-    }
-
-    fn input(path: &str) -> (String, String) {
-        (path.to_owned(), "it is an ELF file".to_owned())
-    }
-
-    fn packages(evidence: &mut Evidence) -> &mut PackagedInterface {
-        match &mut evidence.interface {
-            Some(Interface::Packages(interface)) => interface,
-            Some(Interface::Prepared(_)) | None => panic!("it has packages"),
-        }
-    }
-
-    #[test]
-    fn a_kernel_that_was_prepared_twice_from_source_reaches_full() {
-        let mut evidence = complete();
-        evidence.interface = Some(Interface::Prepared(PreparedInterface {
-            source: "`linux.tar`".to_owned(),
-            config: "0123456789ab".to_owned(),
-            vouched_by: None,
-            exceptions: Vec::new(),
-            is_local: true,
-            is_prepared: true,
-            has_symbols: true,
-            sealed: true,
-            again: Again::Same {
-                varied: variation::Axis::of_a_preparation(),
-            },
-        }));
-        assert_eq!(tier(&evidence), Tier::Full);
-        assert!(label(&evidence, Freshness::Unknown).raised_by.is_empty());
-    }
-
-    fn tier(evidence: &Evidence) -> Tier {
-        label(evidence, Freshness::Unknown).tier
-    }
-
-    #[test]
-    fn prebuilt_signed_headers_reach_constrained_and_say_what_full_needs() {
-        let label = label(&complete(), Freshness::Unknown);
-        assert_eq!(label.tier, Tier::Constrained);
-        assert_eq!(label.word(), "constrained+unknown");
-        assert_eq!(label.raised_by.len(), 1);
-        assert_eq!(label.raised_by[0].to, Grade::Traced);
-        assert_eq!(label.reasons.len(), Axis::ALL.len());
-    }
-
-    #[test]
-    fn evidence_that_is_missing_never_raises_a_label() {
-        let removals: [fn(&mut Evidence); 7] = [
-            |e| e.rebuilds = None,
-            |e| e.metadata_equal = None,
-            |e| e.interface = None,
-            |e| e.closed_inputs = None,
-            |e| e.toolchain = None,
-            |e| e.isolation = None,
-            |e| e.source = None,
-        ];
-        for mask in 0_u32..1 << removals.len() {
-            let mut evidence = complete();
-            for (bit, remove) in removals.iter().enumerate() {
-                if mask & 1 << bit != 0 {
-                    remove(&mut evidence);
-                }
-            }
-            let expected = if mask == 0 {
-                Tier::Constrained
-            } else {
-                Tier::Unverified
-            };
-            assert_eq!(tier(&evidence), expected, "{mask:b}");
-        }
-    }
-
-    #[test]
-    fn declared_inputs_are_named_with_their_reasons() {
-        let mut evidence = complete();
-        let closed = evidence.closed_inputs.as_mut().expect("set");
-        closed.declared = vec![
-            ("a.o".to_owned(), "the vendor's core".to_owned()),
-            ("fw.bin".to_owned(), "firmware".to_owned()),
-        ];
-        let (_, reasons) = grade(&evidence);
-        let reason = reasons
-            .iter()
-            .find(|reason| reason.axis == Axis::ClosedInputs)
-            .expect("a reason");
-        assert_eq!(
-            reason.because,
-            "the matrix declares by digest: `a.o` (the vendor's core), `fw.bin` (firmware)"
-        );
-    }
-
-    #[test]
-    fn a_gate_about_the_kernel_lowers_the_interface_and_others_are_told() {
-        let finding = |gate| Finding {
-            gate,
-            module: "m.ko".to_owned(),
-            because: "`printk` has another CRC".to_owned(),
-        };
-        for gate in crate::gate::Gate::ALL {
-            let mut evidence = complete();
-            evidence.findings.push(finding(gate));
-            let label = label(&evidence, Freshness::Unknown);
-            assert_eq!(label.findings, evidence.findings);
-            let expected = if gate.is_about_the_kernel() {
-                (Grade::InterfaceUnpinned, Tier::Unverified)
-            } else {
-                (Grade::Signed, Tier::Constrained)
-            };
-            assert_eq!((label.vector.interface, label.tier), expected, "{gate}");
-        }
-    }
-
-    /// Makes one rebuild agree only after normalisation, and others not at all.
-    fn normalise(evidence: &mut Evidence, different: u32) {
-        let rebuilds = evidence.rebuilds.as_mut().expect("set");
-        (rebuilds.same, rebuilds.normalised) = (1, 1);
-        rebuilds.normalisations.insert(Normalisation::BtfOrder);
-        rebuilds.different = different;
-    }
-
-    #[test]
-    fn each_finding_has_its_grade() {
-        type Change = fn(&mut Evidence);
-        let cases: [(Change, Axis, Grade, Tier); 16] = [
-            (
-                |e| normalise(e, 0),
-                Axis::Reproducibility,
-                Grade::Normalised,
-                Tier::Partial,
-            ),
-            (
-                |e| normalise(e, 1),
-                Axis::Reproducibility,
-                Grade::Differs,
-                Tier::Irreproducible,
-            ),
-            (
-                |e| e.rebuilds.as_mut().expect("set").different = 1,
-                Axis::Reproducibility,
-                Grade::Differs,
-                Tier::Irreproducible,
-            ),
-            (
-                |e| {
-                    e.rebuilds
-                        .as_mut()
-                        .expect("set")
-                        .varied
-                        .remove(&variation::Axis::Cpus);
-                },
-                Axis::Reproducibility,
-                Grade::Fixed,
-                Tier::Partial,
-            ),
-            (
-                |e| e.rebuilds.as_mut().expect("set").same = 0,
-                Axis::Reproducibility,
-                Grade::Unattempted,
-                Tier::Unverified,
-            ),
-            (
-                |e| e.metadata_equal = Some(false),
-                Axis::Metadata,
-                Grade::MetadataDiffers,
-                Tier::Unverified,
-            ),
-            (
-                |e| packages(e).vouched_by.clear(),
-                Axis::Interface,
-                Grade::Locked,
-                Tier::Constrained,
-            ),
-            (
-                |e| packages(e).exceptions.push("expired".to_owned()),
-                Axis::Interface,
-                Grade::Locked,
-                Tier::Constrained,
-            ),
-            (
-                |e| {
-                    let closed = e.closed_inputs.as_mut().expect("set");
-                    closed.undeclared.push(input("core.o"));
-                },
-                Axis::ClosedInputs,
-                Grade::Undeclared,
-                Tier::Unverified,
-            ),
-            (
-                |e| {
-                    let closed = e.closed_inputs.as_mut().expect("set");
-                    closed.declared.push(input("core.o"));
-                },
-                Axis::ClosedInputs,
-                Grade::Declared,
-                Tier::Constrained,
-            ),
-            (
-                |e| {
-                    let closed = e.closed_inputs.as_mut().expect("set");
-                    closed.declared.push(input("core.o"));
-                    closed.undeclared.push(input("more.o"));
-                },
-                Axis::ClosedInputs,
-                Grade::Undeclared,
-                Tier::Unverified,
-            ),
-            (
-                |e| e.source.as_mut().expect("set").revision = Revision::Archived,
-                Axis::Source,
-                Grade::Archived,
-                Tier::Constrained,
-            ),
-            (
-                |e| e.toolchain.as_mut().expect("set").pinned = false,
-                Axis::Toolchain,
-                Grade::ToolchainUnpinned,
-                Tier::Unverified,
-            ),
-            (
-                |e| {
-                    let used = &mut e.toolchain.as_mut().expect("set").used;
-                    used.push("GCC: (Debian 13.1) 13.1".to_owned());
-                },
-                Axis::Toolchain,
-                Grade::Pinned,
-                Tier::Constrained,
-            ),
-            (
-                |e| e.isolation.as_mut().expect("set").sealed = 2,
-                Axis::Isolation,
-                Grade::Open,
-                Tier::Unverified,
-            ),
-            (
-                |e| {
-                    e.source.as_mut().expect("set").revision = Revision::Dirty {
-                        reason: "changed".to_owned(),
-                    };
-                },
-                Axis::Source,
-                Grade::Dirty,
-                Tier::Unverified,
-            ),
-        ];
-        for (change, axis, expected, expected_tier) in cases {
-            let mut evidence = complete();
-            change(&mut evidence);
-            assert_eq!(grade(&evidence).0.get(axis), expected, "{axis}");
-            assert_eq!(tier(&evidence), expected_tier, "{axis} {expected}");
-        }
-    }
-}
+mod tests;

@@ -20,7 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::gate::Gate;
 
-pub use evidence::{ClosedInputs, Evidence, Isolation, Signing, SourceOrigin, Toolchain, grade};
+pub use evidence::{
+    ClosedInputs, Evidence, Independent, Isolation, Signing, SourceOrigin, Toolchain, grade,
+};
 pub use freshness::{AgeLimits, Freshness, freshness};
 pub use grade::{Axis, Grade, Tier, Vector};
 pub use interface::{Again, Interface, PackagedInterface, PreparedInterface};

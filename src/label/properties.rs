@@ -337,6 +337,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
                 Evidence {
                     findings: Vec::new(),
                     signing: None,
+                    independent: None,
                     isolation: isolation.map(|(more, open)| {
                         let compared = rebuilds
                             .as_ref()

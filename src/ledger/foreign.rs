@@ -137,6 +137,99 @@ impl Ledger {
         rows.iter().map(|text| self.read(text)).collect()
     }
 
+    /// Returns the cells that an archive brought, with their inputs, in its order.
+    pub fn foreign_cells(
+        &self,
+        archive: &Sha256Digest,
+    ) -> Result<Vec<(CellId, Sha256Digest)>, LedgerError> {
+        let query = || {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT f.cell, f.inputs FROM archive AS a
+                 JOIN foreign_origin AS o ON o.archive = a.id
+                 JOIN foreign_record AS f ON f.id = o.record
+                 WHERE a.digest = ?1 AND f.kind = 'cell' ORDER BY f.id",
+            )?;
+            let rows = statement.query_map([archive.to_string()], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        query()
+            .map_err(|source| self.database(source))?
+            .into_iter()
+            .map(|(cell, inputs)| {
+                let cell = cell.parse().map_err(|error| self.bad(&error))?;
+                Ok((cell, inputs.parse().map_err(|error| self.bad(&error))?))
+            })
+            .collect()
+    }
+
+    /// Returns the inputs of which an archive says that a reference made modules.
+    pub fn foreign_references(
+        &self,
+        archive: &Sha256Digest,
+    ) -> Result<std::collections::BTreeSet<Sha256Digest>, LedgerError> {
+        let rows = self.texts(
+            "SELECT DISTINCT f.inputs FROM archive AS a
+             JOIN foreign_origin AS o ON o.archive = a.id
+             JOIN foreign_record AS f ON f.id = o.record
+             WHERE a.digest = ?1 AND f.kind = 'attempt'
+               AND json_extract(f.record, '$.number') = 0
+               AND json_extract(f.record, '$.outcome.outcome') = 'built'",
+            &archive.to_string(),
+        )?;
+        rows.iter()
+            .map(|text| text.parse().map_err(|error| self.bad(&error)))
+            .collect()
+    }
+
+    /// Returns one cell that an archive brought.
+    pub fn foreign_cell(
+        &self,
+        archive: &Sha256Digest,
+        cell: &CellId,
+    ) -> Result<Option<crate::ledger::CellRecord>, LedgerError> {
+        let row: Option<String> = self
+            .connection
+            .query_row(
+                "SELECT f.record FROM archive AS a
+                 JOIN foreign_origin AS o ON o.archive = a.id
+                 JOIN foreign_record AS f ON f.id = o.record
+                 WHERE a.digest = ?1 AND f.kind = 'cell' AND f.cell = ?2",
+                [archive.to_string(), cell.to_string()],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(|source| self.database(source))?;
+        row.map(|text| self.read(&text)).transpose()
+    }
+
+    /// Returns the records of a kind that an archive brought of these inputs, in its order.
+    pub fn foreign_of<T: serde::de::DeserializeOwned>(
+        &self,
+        archive: &Sha256Digest,
+        kind: ForeignKind,
+        inputs: &Sha256Digest,
+    ) -> Result<Vec<T>, LedgerError> {
+        let query = || {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT f.record FROM foreign_record AS f
+                 JOIN foreign_origin AS o ON o.record = f.id
+                 JOIN archive AS a ON a.id = o.archive
+                 WHERE a.digest = ?1 AND f.kind = ?2 AND f.inputs = ?3 ORDER BY f.id",
+            )?;
+            let parameters = [
+                archive.to_string(),
+                kind.as_str().to_owned(),
+                inputs.to_string(),
+            ];
+            let rows = statement.query_map(parameters, |row| row.get::<_, String>(0))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let texts = query().map_err(|source| self.database(source))?;
+        texts.iter().map(|text| self.read(text)).collect()
+    }
+
     /// Returns the records of a kind that an archive brought, in its order.
     pub fn foreign_records<T: serde::de::DeserializeOwned>(
         &self,

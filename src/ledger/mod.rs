@@ -33,7 +33,7 @@ pub use forensics::{
 pub use history::{CellHistory, CellRun};
 pub use records::{
     AttemptRecord, AttestationRecord, CellRecord, PreparationRecord, RunRecord, RunStatus,
-    VerificationRecord,
+    VerificationRecord, VerifiedBuild,
 };
 
 /// Says why the ledger cannot be used.

@@ -210,3 +210,14 @@ pub struct VerificationRecord {
     /// The verdict as it was given.
     pub verdict: serde_json::Value,
 }
+
+/// A build whose verification passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedBuild {
+    pub cell: CellId,
+    /// When it was built, as its provenance says.
+    pub finished: Timestamp,
+    /// The module as built.
+    pub payload: Sha256Digest,
+}

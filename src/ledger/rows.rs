@@ -1,20 +1,9 @@
 //! All records of a run, as they are handed to others.
 
 use crate::digest::Sha256Digest;
-use crate::ledger::{AttemptRecord, CellRecord, Ledger, LedgerError, PreparationRecord, RunRecord};
+use crate::ledger::{AttemptRecord, CellRecord, Ledger, LedgerError, PreparationRecord};
 
 impl Ledger {
-    /// Returns the newest run of a matrix whose every cell was attempted, by the plan that it ran.
-    pub fn finished_run_of(&self, plan: &Sha256Digest) -> Result<Option<RunRecord>, LedgerError> {
-        let rows = self.texts(
-            "SELECT json_set(record, '$.status', status) FROM run
-             WHERE json_extract(record, '$.plan') = ?1 AND status = 'finished'
-             ORDER BY rowid DESC LIMIT 1",
-            &plan.to_string(),
-        )?;
-        rows.first().map(|text| self.read(text)).transpose()
-    }
-
     /// Calls `visit` with every cell that a run promised, in their order, one in memory at a time.
     pub fn for_each_cell<E: From<LedgerError>>(
         &self,

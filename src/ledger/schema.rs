@@ -108,12 +108,13 @@ const MIGRATIONS: &[&str] = &[
         record TEXT NOT NULL
     ) STRICT;
     CREATE INDEX foreign_record_by_inputs ON foreign_record (inputs, kind);
-    CREATE INDEX foreign_record_by_kind ON foreign_record (kind);
+    CREATE INDEX foreign_record_by_kind ON foreign_record (kind, cell);
     CREATE TABLE foreign_origin (
         record INTEGER NOT NULL REFERENCES foreign_record (id),
         archive INTEGER NOT NULL REFERENCES archive (id),
         PRIMARY KEY (archive, record)
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX foreign_origin_by_record ON foreign_origin (record);
     CREATE INDEX attempt_by_run ON attempt (run);
     ",
 ];

@@ -1,7 +1,9 @@
 //! What people and programs read. Nothing here decides anything: one file per form of output.
 
+mod archive;
 mod attempts;
 mod attested;
+mod audit;
 mod causes;
 mod changes;
 mod comparisons;
@@ -17,6 +19,7 @@ mod plan;
 mod policy_rules;
 mod preparations;
 mod pushed;
+mod query;
 mod release;
 mod rules;
 mod sharing;
@@ -25,7 +28,9 @@ mod store;
 mod table;
 mod verdict;
 
+pub use archive::{ArchiveDocument, ImportedDocument, print_archive, print_imported};
 pub use attested::{AttestedDocument, print_attested};
+pub use audit::{AuditDocument, print_audit};
 pub use causes::{CausesDocument, print_catalogue};
 pub use changes::{
     ChangesDocument, Compared, LockChange, LockChangeDocument, print_changes, print_lock_change,
@@ -41,6 +46,7 @@ pub use plan::print_plan;
 pub use policy_rules::{PolicyRulesDocument, print_policy_rules};
 pub use preparations::preparation_log_name;
 pub use pushed::{PushedDocument, print_pushed};
+pub use query::{Edge, Graph, Node, NodeKind, QueryDocument, print_dot, print_query, print_tree};
 pub use release::{Release, ReleaseDocument, print_release};
 pub use rules::{RulesDocument, print_rules};
 pub use sharing::print_sharing;

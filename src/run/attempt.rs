@@ -448,7 +448,7 @@ fn keep(
     store.put(log)
 }
 
-fn differences(
+pub(super) fn differences(
     store: &Store,
     (reference, rebuild): (&[BuiltModule], &[BuiltModule]),
     base: Option<BtfBase>,

@@ -6,7 +6,9 @@
 
 mod assess;
 mod attempt;
+mod beside;
 mod exports;
+mod kernel_trees;
 mod kernels;
 mod prepare;
 mod trial;
@@ -32,7 +34,8 @@ use crate::outcome::{Failure, Outcome, PreparationFailure};
 use crate::store::{Store, StoreError};
 use crate::variation::Axis;
 
-pub use assess::{Assessment, Standing, assess, signing};
+pub use assess::{Assessment, Standing, Theirs, assess, label_beside, signing};
+pub use beside::compare_beside;
 pub use prepare::PackageSource;
 pub(crate) use prepare::blocking;
 pub use trial::next_trial;

@@ -117,8 +117,8 @@ impl SigningError {
                 "name a key file with `--sign-key`, or make one with `kmatrix keys new`".to_owned()
             }
             Self::KeyUnusable { .. } => {
-                "take a key of `kmatrix keys new`, of `cosign generate-key-pair`, or one in PKCS#8 \
-                 (`openssl pkcs8 -topk8 -in KEY`)"
+                "take a key of `kmatrix keys new`, of `cosign generate-key-pair`, or one that \
+                 `openssl genpkey` wrote"
                     .to_owned()
             }
             Self::PasswordMissing { .. } => {

@@ -13,6 +13,7 @@
 mod authenticate;
 mod authenticated;
 mod certificate;
+pub mod files;
 pub mod policy;
 mod refusal;
 pub mod rego;

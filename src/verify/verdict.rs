@@ -60,14 +60,20 @@ pub enum Outcome {
     Missing,
 }
 
+impl Outcome {
+    /// Returns true if a rule that ended so keeps nothing from passing.
+    pub fn lets_pass(self) -> bool {
+        match self {
+            Self::Holds | Self::Excepted => true,
+            Self::Fails | Self::Missing => false,
+        }
+    }
+}
+
 impl Verdict {
     /// Returns true if at least one rule was asked and every one holds or is excepted.
     pub fn holds(&self) -> bool {
-        !self.rules.is_empty()
-            && self.rules.iter().all(|rule| match rule.outcome {
-                Outcome::Holds | Outcome::Excepted => true,
-                Outcome::Fails | Outcome::Missing => false,
-            })
+        !self.rules.is_empty() && self.rules.iter().all(|rule| rule.outcome.lets_pass())
     }
 
     /// Returns true if it may be called passed: it holds, and not only because nobody is held to it.

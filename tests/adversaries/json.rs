@@ -58,6 +58,34 @@ pub const ROWS: &[Row] = &[
             b["dsseEnvelope"]["signatures"] = json!(vec![signature; 65]);
         })
     }),
+    ("signature_too_large_fail", Why::Limit, |s| {
+        s.keyed(|b| b["dsseEnvelope"]["signatures"][0]["sig"] = json!("A".repeat(1 << 20)))
+    }),
+    ("certificate_too_large_fail", Why::Limit, |s| {
+        s.v1(|b| {
+            b["verificationMaterial"]["certificate"]["rawBytes"] = json!("A".repeat(1 << 20));
+        })
+    }),
+    ("timestamp_too_large_fail", Why::Limit, |s| {
+        s.stamped(|b| {
+            b["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"][0] =
+                json!({ "signedTimestamp": "A".repeat(1 << 20) });
+        })
+    }),
+    ("checkpoint_too_large_fail", Why::Limit, |s| {
+        s.v2(|b| {
+            b["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]["checkpoint"] =
+                json!({ "envelope": "\n".repeat(1 << 20) });
+        })
+    }),
+    ("hint_too_long_fail", Why::Limit, |s| {
+        s.keyed(|b| b["verificationMaterial"]["publicKey"]["hint"] = json!("A".repeat(1 << 20)))
+    }),
+    ("log_body_too_large_fail", Why::Limit, |s| {
+        let body = format!("{{\"kind\":\"{}\"}}", "x".repeat(2 << 20));
+        let entry = s.instance.entry_v1_of(body.as_bytes(), s.instance.at);
+        s.logged(|b| b["verificationMaterial"]["tlogEntries"] = json!([entry]))
+    }),
     ("key_twice_in_bundle_fail", Why::DuplicateKey, |s| {
         s.keyed_text("\"mediaType\":", "\"mediaType\":\"x\",\"mediaType\":")
     }),

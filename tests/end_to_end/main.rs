@@ -14,6 +14,7 @@ mod corpus;
 mod dkms_packages;
 mod dockerfiles;
 mod engines;
+mod evidence;
 mod failures;
 mod families;
 #[allow(dead_code)]

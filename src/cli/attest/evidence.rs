@@ -17,7 +17,7 @@ use crate::matrix::Matrix;
 use crate::name::CellId;
 use crate::outcome::{BuiltModule, Outcome};
 use crate::plan::Plan;
-use crate::recipe::{BuildSpec, MAX_SPEC};
+use crate::recipe::{BuildSpec, CellInputs, MAX_SPEC};
 use crate::run::{Assessment, assess_cell_as_signed};
 use crate::sign::{Shipping, ship};
 use crate::store::Store;
@@ -59,10 +59,9 @@ pub(super) async fn release_of(
     let run = run_of(ledger, &plan, wanted)?;
     let cells = ledger.cells_of_run(&run.id)?;
     let locked = lock.cells(matrix, build_arch()?);
-    let is_locked = |cell: &CellRecord| {
-        let mut locked = locked.iter();
-        locked.any(|one| one.id == cell.id && one.inputs == cell.inputs)
-    };
+    let locked: BTreeMap<&CellId, &CellInputs> =
+        locked.iter().map(|cell| (&cell.id, &cell.inputs)).collect();
+    let is_locked = |cell: &CellRecord| locked.get(&cell.id) == Some(&&cell.inputs);
     if cells.len() != lock.cells.len() || !cells.iter().all(is_locked) {
         return Err(moved_on(matrix));
     }

@@ -2,26 +2,68 @@
 
 use std::collections::BTreeSet;
 
-use super::named::Found;
+use super::named::{Found, together};
 use super::open::order_of;
 use super::{Cause, Confidence, Named};
 use crate::compare::Answer;
 use crate::source::Suspicion;
 use crate::variation::Axis;
 
+/// The causes that the bytes of one rebuild name, and the axes on which it differed from the reference.
+pub type OfRebuild<'a> = (&'a BTreeSet<Axis>, &'a [Named]);
+
+/// Holds the causes of all rebuilds against what an inquiry came to.
+///
+/// Where every set of axes that makes the module differ was varied by itself, what such a rebuild shows
+/// is that set's doing, and what rebuilds show that varied more is all of that at once.
+pub fn blame_each(
+    rebuilds: &[OfRebuild<'_>],
+    answer: &Answer,
+    suspicions: &[Suspicion],
+) -> Vec<Named> {
+    let by = |axes: Option<&BTreeSet<Axis>>| {
+        let of_axes = rebuilds
+            .iter()
+            .filter(|(varied, _)| axes.is_none_or(|axes| axes == *varied));
+        together(of_axes.flat_map(|(_, named)| named.to_vec()), suspicions)
+    };
+    match answer {
+        Answer::Axes { sets, agreeing } if sets.iter().all(|set| !by(Some(set)).is_empty()) => {
+            let each = sets.iter().flat_map(|set| {
+                let alone = Answer::Axes {
+                    sets: vec![set.clone()],
+                    agreeing: *agreeing,
+                };
+                blame(by(Some(set)), &alone, suspicions)
+            });
+            together(each, suspicions)
+        }
+        Answer::Axes { .. } | Answer::Same | Answer::Unsteady { .. } | Answer::Noise { .. } => {
+            blame(by(None), answer, suspicions)
+        }
+    }
+}
+
 /// Holds causes against what an inquiry came to: an axis that was found makes its cause certain, and
 /// gives its name to what no bytes tell.
 pub fn blame(named: Vec<Named>, answer: &Answer, suspicions: &[Suspicion]) -> Vec<Named> {
     let mut found = Found::default();
     match answer {
-        Answer::Same | Answer::Unsteady { .. } => return named,
-        Answer::Noise { .. } => {
+        Answer::Same => return named,
+        Answer::Unsteady { .. } | Answer::Noise { .. } => {
+            // What differs with nothing varied, or now and then, in a source that throws dice and takes in
+            // nothing else that is new each time, is what it threw.
+            let has = |rule: &str| suspicions.iter().any(|line| line.rule == rule);
+            let throws = has("random") && !has("clock-in-script") && !has("network");
+            let is_noise = matches!(answer, Answer::Noise { .. });
             for each in named {
-                let cause = match each.cause {
-                    Cause::LinkOrder => Cause::LinkOrderParallel,
-                    cause => cause,
+                let (cause, confidence) = match each.cause {
+                    Cause::LinkOrder if is_noise && !throws => {
+                        (Cause::LinkOrderParallel, each.confidence)
+                    }
+                    Cause::Unexplained if throws => (Cause::RandomBytes, Confidence::Likely),
+                    cause => (cause, each.confidence),
                 };
-                let confidence = each.confidence;
                 found.add_all(cause, confidence, each);
             }
         }
@@ -82,6 +124,8 @@ fn of(axis: Axis, looked_like: Cause, suspicions: &[Suspicion]) -> Cause {
             | Cause::LinkOrderReaddir
             | Cause::LinkOrderParallel
     );
+    let has = |rule: &str| suspicions.iter().any(|line| line.rule == rule);
+    let is_by_compiler = has("clock-in-code") && !has("clock-in-script");
     if axis == Axis::FileOrder {
         match order_of(suspicions) {
             Cause::LinkOrder => Cause::LinkOrderReaddir,
@@ -89,6 +133,8 @@ fn of(axis: Axis, looked_like: Cause, suspicions: &[Suspicion]) -> Cause {
         }
     } else if axis == Axis::Cpus && is_order {
         Cause::LinkOrderParallel
+    } else if axis == Axis::Clock && is_by_compiler {
+        Cause::ClockCode
     } else {
         Cause::of_axis(axis)
     }

@@ -18,7 +18,7 @@ mod surroundings;
 mod tests;
 mod texts;
 
-pub use blame::blame;
+pub use blame::{OfRebuild, blame, blame_each};
 pub use catalogue::{CATALOGUE, Entry, Tried};
 pub use find::{Context, causes};
 pub use kind::Cause;

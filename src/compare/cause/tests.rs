@@ -136,6 +136,11 @@ fn by_bytes() -> Vec<(Differences, Vec<(Cause, Confidence)>)> {
             all.push(Piece::plain(".data", bytes));
         })
     };
+    let told = |bytes: &[u8]| {
+        with(Form::AMD64, |all| {
+            all.push(Piece::plain(".debug_info", bytes));
+        })
+    };
     let mut moved = plain.clone();
     moved.extend([0; 16]);
     let machine = Form {
@@ -253,7 +258,12 @@ fn by_bytes() -> Vec<(Differences, Vec<(Cause, Confidence)>)> {
             ),
             vec![(Cause::ClockGenerated, Likely)],
         ),
-        // A number that could be anything, words of no meaning, code of another size.
+        // A number that could be anything, such as one that counts seconds only by chance, words of no
+        // meaning, code of another size.
+        (
+            held(&told(b"at2i\0\0\0\0"), &told(b"at1i\0\0\0\0")),
+            vec![(Cause::Unexplained, Certain)],
+        ),
         (
             held(&data(&[1]), &data(&[2])),
             vec![(Cause::Unexplained, Certain)],
@@ -329,6 +339,22 @@ fn what_only_follows_is_no_cause() {
     assert_eq!(
         named(&pair, &Context::default()),
         [(Cause::BuildPathGenerated, Confidence::Likely)]
+    );
+}
+
+#[test]
+fn headers_of_another_kernel_stand_elsewhere_in_what_debuggers_are_told() {
+    let built_for = |release: &str| {
+        with(Form::AMD64, |all| {
+            all[3].data = format!("license=GPL\0vermagic={release}-cloud SMP\0").into_bytes();
+            let path = format!("/usr/src/linux-headers-{release}/include/linux/a.h\0");
+            all.push(Piece::plain(".debug_str", path.as_bytes()).flags(0x30));
+        })
+    };
+    let pair = held(&built_for("6.1.0-9"), &built_for("6.1.0-10"));
+    assert_eq!(
+        named(&pair, &Context::default()),
+        [(Cause::KernelDrift, Confidence::Certain)]
     );
 }
 
@@ -414,7 +440,7 @@ fn lines_of_the_source_tell_causes_apart() {
         ),
         (
             &order,
-            line("random", "x := $$RANDOM"),
+            line("build-path", "x := $(PWD)"),
             Some(&noise),
             Cause::LinkOrderParallel,
         ),
@@ -435,10 +461,100 @@ fn lines_of_the_source_tell_causes_apart() {
         };
         let found = causes(pair, &context);
         assert_eq!(found[0].cause, expected);
-        if expected != Cause::LinkOrderParallel {
+        if expected.entry().rules.contains(&lines[0].rule.as_str()) {
             assert_eq!(found[0].source.as_ref(), Some(&lines[0]));
         }
     }
+}
+
+#[test]
+fn what_differs_now_and_then_is_what_the_source_throws() {
+    let (order, text) = (
+        held(&ordered(false), &ordered(true)),
+        held(&says("steady"), &says("1f0c9a3b")),
+    );
+    let answers = [
+        Answer::Noise {
+            differing: 1,
+            of: 1,
+        },
+        Answer::Unsteady { axes: Axis::all() },
+    ];
+    for (rules, expected) in [
+        (&["random"][..], [Cause::LinkOrder, Cause::RandomBytes]),
+        (
+            &["random", "clock-in-script"],
+            [Cause::LinkOrder, Cause::Unexplained],
+        ),
+        (&[], [Cause::LinkOrder, Cause::Unexplained]),
+    ] {
+        let lines: Vec<Suspicion> = rules.iter().map(|rule| line(rule, "x")).collect();
+        for (pair, expected) in [&order, &text].into_iter().zip(expected) {
+            for answer in &answers {
+                let named = blame(causes(pair, &Context::default()), answer, &lines);
+                let is_raced = rules != ["random"] && matches!(answer, Answer::Noise { .. });
+                let expected = match expected {
+                    Cause::LinkOrder if is_raced => Cause::LinkOrderParallel,
+                    other => other,
+                };
+                assert_eq!(named[0].cause, expected, "{rules:?} {answer:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_only_code_takes_in_is_the_compilers() {
+    let (before, _) = by_axis(Axis::Clock);
+    let answer = Answer::Axes {
+        sets: vec![[Axis::Clock].into_iter().collect()],
+        agreeing: 3,
+    };
+    let code = line("clock-in-code", "__DATE__[9]");
+    let script = line("clock-in-script", "$(shell date)");
+    for (lines, expected) in [
+        (vec![code.clone()], Cause::ClockCode),
+        (vec![code, script], Cause::ClockGenerated),
+        (vec![], Cause::ClockGenerated),
+    ] {
+        assert_eq!(blame(before.clone(), &answer, &lines)[0].cause, expected);
+    }
+}
+
+#[test]
+fn each_set_of_axes_is_blamed_for_what_it_shows_by_itself() {
+    let path = |mode: &str| says(&format!("/build/module{mode}"));
+    let named = |second: &[u8]| causes(&held(&path("0022"), second), &Context::default());
+    let axes = |all: &[Axis]| all.iter().copied().collect::<BTreeSet<Axis>>();
+    let (mode, place) = (axes(&[Axis::Umask]), axes(&[Axis::BuildPath]));
+    // A mode behind a path looks like a path.
+    let of_mode = named(&path("0077"));
+    assert_eq!(of_mode[0].cause, Cause::BuildPathGenerated);
+    let of_place = named(&says("/build/elsewhere/module0022"));
+    let of_both = named(&says("/build/elsewhere/module0077"));
+    let both = &mode | &place;
+    let rebuilds = [
+        (&both, of_both.as_slice()),
+        (&mode, of_mode.as_slice()),
+        (&place, of_place.as_slice()),
+    ];
+    let answer = Answer::Axes {
+        sets: vec![mode.clone(), place.clone()],
+        agreeing: 3,
+    };
+    let found = |rebuilds: &[OfRebuild<'_>]| -> BTreeSet<Cause> {
+        let named = blame_each(rebuilds, &answer, &[]);
+        named.into_iter().map(|named| named.cause).collect()
+    };
+    assert_eq!(
+        found(&rebuilds),
+        BTreeSet::from([Cause::BuildPathGenerated, Cause::Umask])
+    );
+    // Of what was not varied by itself nothing is known but how it looks.
+    assert_eq!(
+        found(&rebuilds[..1]),
+        BTreeSet::from([Cause::BuildPathGenerated])
+    );
 }
 
 #[test]

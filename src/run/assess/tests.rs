@@ -1,3 +1,5 @@
+use super::evidence::isolation;
+use super::rebuilds::without_modules;
 use super::*;
 use crate::digest::Sha256Digest;
 use crate::engine::EngineFailure;

@@ -11,6 +11,7 @@
 mod artifact;
 mod exception;
 mod file;
+mod fixture;
 
 mod judge;
 mod model;
@@ -18,18 +19,21 @@ mod recompute;
 mod rego_rule;
 mod rule;
 mod signers;
+mod summary;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 pub use artifact::Artifact;
 pub use exception::{ExceptionState, ExceptionUse};
-
+pub use fixture::{Fixture, FixtureError, Wanted, fixtures};
 pub use judge::{Expectation, Known, judge};
 pub use model::{
     AllowedParameter, AllowedSource, Class, Denial, Denied, Exception, Expected, Mode, Policy,
     PolicySigner, RegoFile, Requirement, Scoped, TrustRootFile, Window,
 };
 pub use rule::Rule;
+pub use summary::summary;
 
 /// The commented default policy, which is the reference of the format too.
 pub const DEFAULT: &str = include_str!("default.toml");

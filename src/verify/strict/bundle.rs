@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::fields::{Fields, Unknown, from_base64, malformed, not_base64};
+use super::fields::{Fields, Unknown, malformed};
 use super::json::{quoted, strict_json};
 use super::limits::Limits;
 use super::log_entry::{LogEntry, read_log_entries};
@@ -160,12 +160,12 @@ enum Signer {
 }
 
 fn read_certificate(value: Value) -> Result<Vec<u8>, Refused> {
-    Fields::of("the certificate", value, &["rawBytes"], Unknown::Refused)?.bytes("rawBytes")
+    Fields::of("the certificate", value, &["rawBytes"], Unknown::Refused)?.part("rawBytes")
 }
 
 fn read_hint(value: Value) -> Result<String, Refused> {
     let mut key = Fields::of("the public key", value, &["hint"], Unknown::Refused)?;
-    Ok(key.optional_text("hint")?.unwrap_or_default())
+    key.short_text("hint")
 }
 
 fn read_timestamps(value: Value) -> Result<Vec<Vec<u8>>, Refused> {
@@ -183,7 +183,7 @@ fn read_timestamps(value: Value) -> Result<Vec<Vec<u8>>, Refused> {
             &["signedTimestamp"],
             Unknown::Refused,
         )?
-        .bytes("signedTimestamp")?;
+        .part("signedTimestamp")?;
         if timestamps.contains(&timestamp) {
             return Err(Refused::new(
                 Why::Timestamp,
@@ -229,9 +229,8 @@ fn read_signed(value: Value, unknown: Unknown) -> Result<Signed, Refused> {
         ));
     };
     let mut signature = Fields::of("the signature", signature, &["sig", "keyid"], unknown)?;
-    let keyid = signature.optional_text("keyid")?.unwrap_or_default();
-    let sig = signature.text("sig")?;
-    let signature = from_base64(&sig).ok_or_else(|| not_base64("sig", "the signature"))?;
+    let keyid = signature.short_text("keyid")?;
+    let signature = signature.part("sig")?;
     Ok(Signed {
         payload,
         signature,

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::json::{quoted, same_but_for_case};
+use super::limits::Limits;
 use crate::digest::Sha256Digest;
 use crate::verify::{Refused, Why};
 
@@ -99,16 +100,45 @@ impl Fields {
         }
     }
 
-    /// Takes bytes in base64.
+    /// Takes bytes in base64, however many.
     pub fn bytes(&mut self, key: &str) -> Result<Vec<u8>, Refused> {
         let text = self.text(key)?;
         from_base64(&text).ok_or_else(|| not_base64(key, self.what))
     }
 
+    /// Takes bytes in base64 that are one small part of a bundle.
+    pub fn part(&mut self, key: &str) -> Result<Vec<u8>, Refused> {
+        let text = self.text(key)?;
+        self.is_small(key, &text)?;
+        from_base64(&text).ok_or_else(|| not_base64(key, self.what))
+    }
+
+    /// Takes a short string; one that is missing is empty.
+    pub fn short_text(&mut self, key: &str) -> Result<String, Refused> {
+        let text = self.optional_text(key)?.unwrap_or_default();
+        self.is_small(key, &text)?;
+        Ok(text)
+    }
+
+    fn is_small(&self, key: &str, text: &str) -> Result<(), Refused> {
+        if text.len() <= Limits::PART {
+            return Ok(());
+        }
+        Err(Refused::new(
+            Why::Limit,
+            format!(
+                "`{key}` of {} has {} characters, and {} are read",
+                self.what,
+                text.len(),
+                Limits::PART
+            ),
+        ))
+    }
+
     /// Takes 32 bytes in base64.
     pub fn hash(&mut self, key: &str) -> Result<[u8; 32], Refused> {
         let what = self.what;
-        self.bytes(key)?
+        self.part(key)?
             .try_into()
             .map_err(|_| malformed(format!("`{key}` of {what} has not 32 bytes")))
     }
@@ -140,7 +170,7 @@ pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
-pub(super) fn not_base64(key: &str, what: &str) -> Refused {
+fn not_base64(key: &str, what: &str) -> Refused {
     malformed(format!(
         "`{key}` of {what} is not base64 in its one canonical form"
     ))

@@ -49,4 +49,9 @@ impl Limits {
     /// Entries of logs, timestamps, or hashes of a proof, in one bundle; the deepest tree of 2^63
     /// leaves has 63 hashes.
     pub const PARTS: usize = 64;
+
+    /// Characters of one certificate, timestamp, signature, checkpoint or key id, as they stand in a
+    /// bundle. Those in use have fewer than ten thousand; what is done with some of them takes time that
+    /// grows with the square, and they are not signed by whom the payload is signed by.
+    pub const PART: usize = 48 << 10;
 }

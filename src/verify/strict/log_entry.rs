@@ -97,7 +97,7 @@ fn read_log_entry(value: Value) -> Result<LogEntry, Refused> {
             &["signedEntryTimestamp"],
             Unknown::Refused,
         )?
-        .bytes("signedEntryTimestamp")?;
+        .part("signedEntryTimestamp")?;
     }
     let Some(proof) = entry.take_optional("inclusionProof") else {
         return Err(log("a log entry has no proof of its inclusion"));
@@ -191,7 +191,7 @@ fn read_proof(value: Value) -> Result<Proof, Refused> {
         &["envelope"],
         Unknown::Refused,
     )?
-    .text("envelope")?;
+    .short_text("envelope")?;
     if checkpoint.is_empty() {
         return Err(log("a proof of inclusion has an empty checkpoint"));
     }

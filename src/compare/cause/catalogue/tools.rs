@@ -9,10 +9,10 @@ pub(super) const ENTRIES: [Entry; 6] = [
         id: "btf-order",
         noun: "the order of types in BTF",
         bytes: "`.BTF` differs, and is the same in canonical order",
-        build: "`pahole -j` in `scripts/Makefile.modfinal` or `Makefile.btf`, before pahole 1.29",
+        build: "`pahole -j` in `scripts/Makefile.modfinal` or `Makefile.btf`, before pahole 1.29; two versions of pahole may order them otherwise, too",
         axis: None,
         rules: &[],
-        fix: "use pahole 1.29 or newer, or set `KBUILD_BUILD_TIMESTAMP` where `Makefile.btf` leaves `-j` out for it",
+        fix: "use one pahole for both, 1.29 or newer, or set `KBUILD_BUILD_TIMESTAMP` where `Makefile.btf` leaves `-j` out for it",
         tried: Tried::ByTools,
     },
     Entry {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Expectation, Found, Known};
 use crate::attest::{
-    DigestSet, PredicateType, Provenance, RebuildComparison, ScopeStatement, Subject, SubjectForm,
+    DigestSet, LabelledCell, PredicateType, Provenance, RebuildComparison, Subject, SubjectForm,
     VerificationSummary,
 };
 use crate::digest::Sha256Digest;
@@ -46,13 +47,20 @@ pub(in crate::verify::policy) enum Says {
     Provenance(Box<Provenance>),
     Comparison(Box<RebuildComparison>, Box<Recomputed>),
     Summary(Box<VerificationSummary>),
-    Scope(Box<ScopeStatement>),
+    Scope(ScopeClaim),
     /// Nothing that a rule asks about.
     Other,
     /// It is about something else than this module.
     OfOthers,
     /// It is not of the form that its type has.
     Unreadable(String),
+}
+
+/// What a scope statement says of the module: a release has many cells, and only these are read.
+pub(in crate::verify::policy) struct ScopeClaim {
+    pub release: String,
+    /// The cells that list the module.
+    pub cells: Vec<LabelledCell>,
 }
 
 impl<'a> Case<'a> {
@@ -78,12 +86,12 @@ impl<'a> Case<'a> {
             let kind = PredicateType::from_uri(&attestation.statement().predicate_type);
             let is_scope = kind == Some(PredicateType::Scope);
             let says = if is_scope || case.is_about_it(attestation) {
-                says(attestation, kind)
+                says(attestation, kind, artifact)
             } else {
                 Says::OfOthers
             };
             let is_elsewhere = match &says {
-                Says::Scope(scope) => !case.is_listed(scope),
+                Says::Scope(scope) => scope.cells.is_empty(),
                 Says::OfOthers => true,
                 Says::Provenance(_)
                 | Says::Comparison(..)
@@ -104,9 +112,40 @@ impl<'a> Case<'a> {
                 says,
             });
         }
+        case.keep_one_cell();
         let mut provenances = case.claims.iter().filter(|claim| claim.is_provenance());
         case.cell = provenances.find_map(|claim| claim.cell().ok().flatten());
         case
+    }
+
+    /// Sets the statements about other cells aside that have the very same module, such as two uploads
+    /// of one kernel: each cell has its own provenance, and the one counts that is expected, or else
+    /// the one that was built last. What is of a cell without provenance stays, and contradicts.
+    fn keep_one_cell(&mut self) {
+        let mut cells: Vec<(bool, Timestamp, CellId)> = Vec::new();
+        for claim in &self.claims {
+            if let (Says::Provenance(provenance), Ok(Some(cell))) = (&claim.says, claim.cell()) {
+                let Expectation {
+                    kernel,
+                    arch,
+                    module,
+                    ..
+                } = self.expectation;
+                let is_expected = kernel.as_ref().is_none_or(|k| *k == cell.kernel_release)
+                    && arch.is_none_or(|arch| arch == cell.arch)
+                    && module.as_ref().is_none_or(|module| *module == cell.module);
+                let finished = provenance.run_details.metadata.finished_on;
+                cells.push((is_expected, finished, cell));
+            }
+        }
+        let Some((.., kept)) = cells.iter().max() else {
+            return;
+        };
+        let is_other = |claim: &Claim<'_>| match claim.cell() {
+            Ok(Some(cell)) => cell != *kept && cells.iter().any(|(.., known)| *known == cell),
+            Ok(None) | Err(_) => false,
+        };
+        self.claims.retain(|claim| !is_other(claim));
     }
 
     /// Returns true if a subject is the file, or the module in it as it was built.
@@ -118,12 +157,6 @@ impl<'a> Case<'a> {
             };
             digest == self.artifact.digest || (Some(digest) == payload && !is_shipped(subject))
         })
-    }
-
-    fn is_listed(&self, scope: &ScopeStatement) -> bool {
-        let payload = self.artifact.payload();
-        let mut modules = scope.cells.iter().flat_map(|cell| &cell.modules);
-        modules.any(|module| Some(*module) == payload)
     }
 
     pub fn provenances(&self) -> impl Iterator<Item = (&Claim<'a>, &Provenance)> {
@@ -146,13 +179,17 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Returns the newest summary of every signer.
+    /// Returns the newest summary of the cell by every signer.
     pub fn summaries(&self) -> Vec<(&Claim<'a>, &VerificationSummary)> {
         let mut newest: Vec<(&Claim<'a>, &VerificationSummary)> = Vec::new();
         for claim in &self.claims {
             let Says::Summary(summary) = &claim.says else {
                 continue;
             };
+            // One of a whole release says nothing of this module alone.
+            if matches!(claim.cell(), Ok(None)) {
+                continue;
+            }
             let by = claim.attestation.signed_by();
             let mut all = newest.iter_mut();
             match all.find(|(known, _)| known.attestation.signed_by() == by) {
@@ -166,12 +203,12 @@ impl<'a> Case<'a> {
         newest
     }
 
-    pub fn scopes(&self) -> impl Iterator<Item = (&Claim<'a>, &ScopeStatement)> {
+    pub fn scopes(&self) -> impl Iterator<Item = (&Claim<'a>, &ScopeClaim)> {
         self.claims.iter().filter_map(|claim| {
             let Says::Scope(scope) = &claim.says else {
                 return None;
             };
-            Some((claim, &**scope))
+            Some((claim, scope))
         })
     }
 
@@ -279,7 +316,7 @@ impl<'a> Case<'a> {
     }
 }
 
-fn says(attestation: &Authenticated, kind: Option<PredicateType>) -> Says {
+fn says(attestation: &Authenticated, kind: Option<PredicateType>, artifact: &Artifact) -> Says {
     let predicate = &attestation.statement().predicate;
     let unreadable = |error: serde_json::Error| Says::Unreadable(error.to_string());
     match kind {
@@ -292,10 +329,31 @@ fn says(attestation: &Authenticated, kind: Option<PredicateType>) -> Says {
             }),
         Some(PredicateType::Summary) => VerificationSummary::deserialize(predicate)
             .map_or_else(unreadable, |found| Says::Summary(Box::new(found))),
-        Some(PredicateType::Scope) => ScopeStatement::deserialize(predicate)
-            .map_or_else(unreadable, |found| Says::Scope(Box::new(found))),
+        Some(PredicateType::Scope) => {
+            scope_of(predicate, artifact).map_or_else(Says::Unreadable, Says::Scope)
+        }
         Some(PredicateType::Scai | PredicateType::Sbom) | None => Says::Other,
     }
+}
+
+/// Reads of a scope statement what it says of a module.
+fn scope_of(predicate: &Value, artifact: &Artifact) -> Result<ScopeClaim, String> {
+    let release = predicate["release"].as_str().ok_or("it names no release")?;
+    let cells = predicate["cells"]
+        .as_array()
+        .ok_or("it has no list of cells")?;
+    let payload = artifact.payload().map(|payload| payload.to_string());
+    let lists_it = |cell: &&Value| {
+        let mut modules = cell["modules"].as_array().into_iter().flatten();
+        payload.is_some() && modules.any(|module| module.as_str() == payload.as_deref())
+    };
+    let of_it = cells.iter().filter(lists_it).map(LabelledCell::deserialize);
+    Ok(ScopeClaim {
+        release: release.to_owned(),
+        cells: of_it
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())?,
+    })
 }
 
 /// Returns the SHA-256 digest of a set, if it has one.

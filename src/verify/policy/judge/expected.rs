@@ -118,11 +118,10 @@ pub(super) fn release(case: &Case<'_>) -> Found {
             others.push(scope.release.as_str());
             continue;
         }
-        let listed = scope.cells.iter().find(|cell| {
-            let mut modules = cell.modules.iter();
-            let payload = case.artifact.payload();
-            modules.any(|module| Some(*module) == payload) && Some(&cell.cell) == case.cell()
-        });
+        let listed = scope
+            .cells
+            .iter()
+            .find(|cell| Some(&cell.cell) == case.cell());
         let Some(listed) = listed else {
             return Found::fails(format!(
                 "the scope of `{wanted}` lists the module for another cell"

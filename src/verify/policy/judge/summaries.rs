@@ -87,10 +87,6 @@ pub(super) fn inputs(case: &Case<'_>) -> Found {
             .iter()
             .map(|input| sha256_of(&input.digest))
             .collect();
-        let is_of_a_release = matches!(claim.cell(), Ok(None));
-        if is_of_a_release {
-            continue;
-        }
         let own = |kind: PredicateType| {
             let of_kind = case
                 .claims

@@ -1539,3 +1539,58 @@ fn statements_of_others_do_not_count() {
     world.others.push(foreign);
     assert_eq!(broken(&world.verdict()), Vec::<&str>::new());
 }
+
+#[test]
+fn two_cells_with_the_very_same_module_do_not_get_in_each_others_way() {
+    let mut world = World::sound();
+    let mut other = World::sound();
+    let id = CELL.replace("=6.12.1-1", "=6.12.1-2");
+    other.provenance.build_definition.external_parameters["cell"] = json!(id);
+    other.provenance.run_details.metadata.finished_on = at("2026-06-01T10:30:00Z");
+    other.comparison.cell = cell(&id);
+    other.summary.resource_uri = format!("urn:kmatrix:cell:{id}");
+    world.others = other.attestations();
+    let verdict = world.verdict();
+    assert_eq!(broken(&verdict), Vec::<&str>::new());
+    assert_eq!(verdict.cell, Some(cell(&id)), "the one that was built last");
+    // A statement of a cell that has no provenance belongs to nothing.
+    world.others.remove(0);
+    assert_eq!(broken(&world.verdict()), ["same-cell", "summary-inputs"]);
+}
+
+#[test]
+fn a_summary_says_passed_only_where_everything_holds_and_is_enforced() {
+    use crate::verify::policy::{Artifact, Policy, summary};
+    let world = World::sound();
+    let of = |change: fn(&mut World), mode: &str, is_enforced: bool| {
+        let mut world = World::sound();
+        change(&mut world);
+        let text = world
+            .policy_text()
+            .replace("schema = 1", &format!("schema = 1\nmode = '{mode}'"));
+        let policy = Policy::parse("p.toml", text.as_bytes()).expect("valid");
+        let verdict = world.verdict_of(&policy);
+        let artifact = Artifact::read(&world.file);
+        summary("m.ko", &artifact, &verdict, &policy, world.at, is_enforced).expect("it has a cell")
+    };
+    let passed = of(|_| {}, "enforce", true);
+    assert_eq!(
+        passed.predicate.verification_result,
+        VerificationResult::Passed
+    );
+    assert_eq!(passed.predicate.verified_levels, levels(Tier::Constrained));
+    assert_eq!(passed.predicate.input_attestations.len(), 3);
+    assert_eq!(passed.subject[0].digest["sha256"], world.payload().to_hex());
+    let failing: fn(&mut World) = |w| w.require = "tier = 'full'".to_owned();
+    for failed in [
+        of(|_| {}, "audit", true),
+        of(|_| {}, "enforce", false),
+        of(failing, "enforce", true),
+    ] {
+        assert_eq!(
+            failed.predicate.verification_result,
+            VerificationResult::Failed
+        );
+        assert_eq!(failed.predicate.verified_levels, ["FAILED"]);
+    }
+}

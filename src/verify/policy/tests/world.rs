@@ -3,32 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
+pub use super::statements::*;
 use crate::attest::{
-    BUILD_TYPE, BuildDefinition, BuilderIdentity, ComparedAttempt, ComparedModule,
-    InvocationMetadata, LabelSummary, LabelledCell, Platform, PredicateType, Provenance,
-    RebuildComparison, ResourceDescriptor, RunDetails, ScopeStatement, Statement, Subject,
-    SubjectForm, SummaryPolicy, SummaryVerifier, VerificationResult, VerificationSummary, levels,
-    sha256,
+    PredicateType, Provenance, RebuildComparison, ResourceDescriptor, Statement, Subject,
+    SubjectForm, VerificationSummary,
 };
 use crate::digest::Sha256Digest;
-use crate::git::Revision;
 use crate::ko::testing::{Form, module};
-use crate::label::{
-    CellStanding, ClosedInputs, Evidence, Freshness, Grade, Interface, Isolation, Label,
-    PackagedInterface, Rebuilds, RulesUsed, Scope, SourceOrigin, Tier, Toolchain, label, roll_up,
-};
-use crate::name::CellId;
-use crate::recipe::Executed;
-use crate::variation::Axis;
 use crate::verify::policy::{Artifact, Expectation, Policy, judge};
-use crate::verify::{Authenticated, Outcome, Refused, SignedBy, TimeSource, Verdict, VerifiedTime};
-
-pub const CELL: &str = "debian-13/amd64/6.12.1-x=6.12.1-1/m";
-pub const OTHER_CELL: &str = "debian-13/amd64/6.12.2-x=6.12.2-1/m";
-pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
-pub const BUILDER: &str = "urn:kmatrix:builder:local-container:v1";
+use crate::verify::{Authenticated, Refused, SignedBy, TimeSource, Verdict, VerifiedTime};
 
 /// Everything that a verdict is made of.
 pub struct World {
@@ -60,10 +45,6 @@ pub struct Signed {
     pub times: Vec<VerifiedTime>,
 }
 
-pub fn at(text: &str) -> Timestamp {
-    text.parse().expect("a time")
-}
-
 pub fn key(name: &str) -> SignedBy {
     SignedBy::Key {
         spki: Sha256Digest::of(name.as_bytes()),
@@ -75,10 +56,6 @@ pub fn identity(name: &str, issuer: &str) -> SignedBy {
         identity: name.to_owned(),
         issuer: issuer.to_owned(),
     }
-}
-
-pub fn cell(text: &str) -> CellId {
-    text.parse().expect("a cell id")
 }
 
 /// Returns a statement as authentication would.
@@ -114,52 +91,12 @@ impl World {
     pub fn sound() -> Self {
         let file = module(Form::AMD64);
         let payload = Sha256Digest::of(&file);
-        let attempt = |number: u32| ComparedAttempt {
-            number,
-            spec: Sha256Digest::of(&number.to_be_bytes()),
-            platform: "platform-1".to_owned(),
-            varied: if number == 0 {
-                BTreeSet::new()
-            } else {
-                Axis::all()
-            },
-            reached: if number == 0 {
-                BTreeSet::new()
-            } else {
-                Axis::all()
-            },
-            outcome: "built".to_owned(),
-            modules: vec![ComparedModule {
-                path: "m.ko".to_owned(),
-                sha256: payload,
-                layers: None,
-            }],
-            same: true,
-            metadata_equal: true,
-        };
-        let label = sound_label();
-        let comparison = RebuildComparison {
-            cell: cell(CELL),
-            inputs: Sha256Digest::of(b"inputs"),
-            reference: attempt(0),
-            rebuilds: vec![attempt(1), attempt(2), attempt(3)],
-            normalisations: BTreeSet::new(),
-            causes: Vec::new(),
-            platforms: BTreeMap::from([(
-                "platform-1".to_owned(),
-                Platform {
-                    operator: "vendor".to_owned(),
-                    builder: BUILDER.to_owned(),
-                    engine: "docker 20.10.24".to_owned(),
-                },
-            )]),
-            label: label.clone(),
-        };
+        let comparison = comparison(payload);
         let vendor = Signed::by(key("vendor"));
         Self {
             provenance: provenance(),
+            summary: summary(&comparison.label),
             comparison,
-            summary: summary(&label),
             signed: [
                 PredicateType::Provenance,
                 PredicateType::RebuildComparison,
@@ -288,160 +225,6 @@ impl World {
 /// Returns the rules that do not hold, in their order.
 pub fn broken(verdict: &Verdict) -> Vec<&str> {
     let rules = verdict.rules.iter();
-    let broken = rules.filter(|rule| match rule.outcome {
-        Outcome::Fails | Outcome::Missing => true,
-        Outcome::Holds | Outcome::Excepted => false,
-    });
+    let broken = rules.filter(|rule| !rule.outcome.lets_pass());
     broken.map(|rule| rule.rule.as_str()).collect()
-}
-
-pub fn value(of: &impl serde::Serialize) -> Value {
-    serde_json::to_value(of).expect("plain values serialise")
-}
-
-pub fn provenance() -> Provenance {
-    let mut source = ResourceDescriptor::named("m", Sha256Digest::of(b"tree"));
-    source.uri = Some(format!("git+https://src.example/m@{COMMIT}"));
-    source
-        .digest
-        .insert("gitCommit".to_owned(), COMMIT.to_owned());
-    source
-        .annotations
-        .insert("role".to_owned(), json!("source"));
-    let image = ResourceDescriptor::named("image", Sha256Digest::of(b"image"));
-    let parameters = json!({
-        "cell": CELL,
-        "module": { "name": "m", "make": ["CONFIG_M=y"] },
-        "rebuilds": { "atLeast": 3 },
-    });
-    let Value::Object(external_parameters) = parameters else {
-        panic!("it is an object");
-    };
-    Provenance {
-        build_definition: BuildDefinition {
-            build_type: BUILD_TYPE.to_owned(),
-            external_parameters,
-            internal_parameters: Map::new(),
-            resolved_dependencies: vec![source, image],
-        },
-        run_details: RunDetails {
-            builder: BuilderIdentity {
-                id: BUILDER.to_owned(),
-                version: BTreeMap::new(),
-            },
-            metadata: InvocationMetadata {
-                invocation_id: "r1/0".to_owned(),
-                started_on: at("2026-06-01T10:00:00Z"),
-                finished_on: at("2026-06-01T10:01:00Z"),
-            },
-            byproducts: Vec::new(),
-        },
-    }
-}
-
-pub fn summary(label: &Label) -> VerificationSummary {
-    let levels = levels(label.tier).into_iter().chain(["SLSA_BUILD_LEVEL_1"]);
-    VerificationSummary {
-        verifier: SummaryVerifier {
-            id: "urn:kmatrix:verifier:ledger:v1".to_owned(),
-            version: BTreeMap::new(),
-        },
-        time_verified: at("2026-06-01T11:00:00Z"),
-        resource_uri: format!("urn:kmatrix:cell:{CELL}"),
-        policy: SummaryPolicy {
-            uri: "urn:kmatrix:label-rules:v1".to_owned(),
-            digest: sha256(label.rules.digest),
-        },
-        input_attestations: Vec::new(),
-        verification_result: VerificationResult::Passed,
-        verified_levels: levels.map(str::to_owned).collect(),
-        slsa_version: "1.2".to_owned(),
-        label: LabelSummary {
-            word: label.word(),
-            tier: label.tier,
-            vector: Some(label.vector.clone()),
-            reasons: label.reasons.clone(),
-            because: None,
-            rules: label.rules.clone(),
-        },
-    }
-}
-
-/// Returns the scope statement of a release that lists the module.
-pub fn scope(release: &str, payload: Sha256Digest) -> ScopeStatement {
-    let id = cell(CELL);
-    let standing = CellStanding::Labelled {
-        tier: Tier::Constrained,
-        stale: false,
-    };
-    ScopeStatement {
-        release: release.to_owned(),
-        plan: Sha256Digest::of(b"plan"),
-        lock: Sha256Digest::of(b"lock"),
-        rollup: roll_up([(&id, standing)]),
-        scope: Scope {
-            promised: 1,
-            built: 1,
-            ..Scope::default()
-        },
-        cells: vec![LabelledCell {
-            cell: id,
-            tier: Tier::Constrained,
-            word: "constrained".to_owned(),
-            modules: vec![payload],
-            attestations: BTreeMap::new(),
-        }],
-        rules: RulesUsed::current(),
-    }
-}
-
-/// Returns `constrained`, as three rebuilds on packaged headers make it.
-fn sound_label() -> Label {
-    let evidence = Evidence {
-        rebuilds: Some(Rebuilds {
-            same: 3,
-            normalised: 0,
-            normalisations: BTreeSet::new(),
-            different: 0,
-            failed: 0,
-            varied: Axis::all(),
-            with_these: 3,
-            doubts: Vec::new(),
-            finding: None,
-            causes: Vec::new(),
-        }),
-        metadata_equal: Some(true),
-        interface: Some(Interface::Packages(PackagedInterface {
-            packages: 3,
-            vouched_by: vec!["debian".to_owned()],
-            exceptions: Vec::new(),
-        })),
-        closed_inputs: Some(ClosedInputs::default()),
-        toolchain: Some(Toolchain {
-            executed: Executed::Native,
-            pinned: true,
-            recorded: Some("(Debian 14.2.0) 14.2.0".to_owned()),
-            used: vec!["GCC: (Debian 14.2.0) 14.2.0".to_owned()],
-            mismatch: None,
-        }),
-        isolation: Some(Isolation {
-            attempts: 4,
-            sealed: 4,
-        }),
-        source: Some(SourceOrigin {
-            revision: Revision::Committed {
-                commit: COMMIT.to_owned(),
-            },
-            from: None,
-        }),
-        ..Evidence::default()
-    };
-    let fresh = Freshness::Fresh {
-        age_days: 1,
-        limit_days: 30,
-    };
-    let label = label(&evidence, fresh);
-    assert_eq!(label.tier, Tier::Constrained);
-    assert_eq!(label.vector.reproducibility, Grade::Varied);
-    label
 }

@@ -1,0 +1,147 @@
+//! Hashes bytes, and files of a tree, beside `openssl speed` in the same run and in turns: `cargo bench
+//! --bench hashing`. OpenSSL hashes one buffer again and again; ours opens and reads files as well.
+//!
+//! What one core does goes by the time that a processor worked on it, as `openssl speed` counts too; what
+//! all do together by the clock, which is worth something on an otherwise idle machine only.
+
+use std::fs;
+use std::hint::black_box;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Instant;
+
+use kmatrix::digest::Sha256Digest;
+use kmatrix::tree::{WalkRules, read_directory};
+use rayon::ThreadPoolBuilder;
+
+const ROUNDS: usize = 5;
+/// What is to be reached of OpenSSL's rate.
+const TARGET: f64 = 0.9;
+/// What OpenSSL hashes at once, and ours in the row without files.
+const BLOCK: usize = 16 << 10;
+/// As many files of the size of a module as do not fit into any cache of a processor.
+const FILES: usize = 400;
+const FILE: usize = 1 << 20;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+/// Measures bytes a second.
+type Work<'a> = dyn Fn() -> Result<f64, Failure> + 'a;
+
+fn main() -> Result<(), Failure> {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let mut bytes = vec![0_u8; FILE];
+    for number in 0..FILES {
+        bytes[..8].copy_from_slice(&number.to_le_bytes());
+        fs::write(directory.path().join(format!("{number}.ko")), &bytes)?;
+    }
+    let cpus = thread::available_parallelism()?.get();
+    let profile = if cfg!(debug_assertions) {
+        "an UNOPTIMISED build"
+    } else {
+        "a release build"
+    };
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "{FILES} files of {FILE} bytes, {cpus} CPUs, {profile}, medians of {ROUNDS}"
+    )?;
+    let all_cores = format!("files, {cpus} cores");
+    let files = |cores: usize| files(directory.path(), cores);
+    let rows: [(&str, usize, &Work); 3] = [
+        ("one buffer, one core", 1, &buffer),
+        ("files, one core", 1, &|| files(1)),
+        (&all_cores, cpus, &|| files(cpus)),
+    ];
+    for (what, cores, ours) in rows {
+        let mut measured = Vec::new();
+        for _ in 0..ROUNDS {
+            measured.push((openssl(cores)?, ours()?));
+        }
+        let theirs = median(measured.iter().map(|(theirs, _)| *theirs));
+        let rate = median(measured.iter().map(|(_, ours)| *ours));
+        let ratio = median(measured.iter().map(|(theirs, ours)| ours / theirs));
+        let verdict = if ratio >= TARGET { "met" } else { "MISSED" };
+        writeln!(
+            out,
+            "{what:<22} openssl speed {:>7.1} MB/s  ours {:>7.1} MB/s  ratio {ratio:>5.2}  >= {TARGET} {verdict}",
+            theirs / 1e6,
+            rate / 1e6
+        )?;
+    }
+    Ok(())
+}
+
+/// Returns how many bytes a second OpenSSL hashes on so many cores.
+fn openssl(cores: usize) -> Result<f64, Failure> {
+    let mut command = Command::new("openssl");
+    command.args(["speed", "-mr", "-seconds", "1", "-evp", "sha256", "-bytes"]);
+    command.arg(BLOCK.to_string());
+    if cores > 1 {
+        command.args(["-elapsed", "-multi", &cores.to_string()]);
+    }
+    let output = command.output()?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    // With several cores each has lines of its own before the sum.
+    let last = printed.lines().rev().find_map(|line| {
+        let rate = line.strip_prefix("+F:")?.rsplit(':').next()?;
+        rate.parse::<f64>().ok()
+    });
+    last.ok_or_else(|| format!("openssl speed printed no rate: {printed}").into())
+}
+
+/// Returns how many bytes a second are hashed that are in memory.
+fn buffer() -> Result<f64, Failure> {
+    let bytes = vec![7_u8; BLOCK];
+    let (begun, mut count) = (worked()?, 0_u32);
+    let seconds = loop {
+        for _ in 0..1_000 {
+            black_box(Sha256Digest::of(black_box(&bytes)));
+        }
+        count += 1_000;
+        let seconds = worked()? - begun;
+        if seconds >= 1.0 {
+            break seconds;
+        }
+    };
+    Ok(f64::from(count) * BLOCK as f64 / seconds)
+}
+
+/// Returns how many bytes a second are hashed that are in files.
+fn files(directory: &Path, cores: usize) -> Result<f64, Failure> {
+    let pool = ThreadPoolBuilder::new().num_threads(cores).build()?;
+    let rules = WalkRules {
+        limit: FILES,
+        skip: &[],
+    };
+    // The pool's threads have to be there when their time is read.
+    pool.install(|| {
+        let (clock, begun) = (Instant::now(), worked()?);
+        let entries = read_directory(directory, rules)?;
+        let seconds = match cores {
+            1 => worked()? - begun,
+            _ => clock.elapsed().as_secs_f64(),
+        };
+        assert_eq!(entries.len(), FILES);
+        Ok((FILES * FILE) as f64 / seconds)
+    })
+}
+
+/// Returns for how many seconds a processor worked on this process's threads (Linux,
+/// `Documentation/scheduler/sched-stats.rst`, `/proc/<pid>/schedstat`).
+fn worked() -> Result<f64, Failure> {
+    let mut nanoseconds = 0.0;
+    for task in fs::read_dir("/proc/self/task")? {
+        let text = fs::read_to_string(task?.path().join("schedstat"))?;
+        let first = text.split_whitespace().next().unwrap_or_default();
+        nanoseconds += first.parse::<f64>()?;
+    }
+    Ok(nanoseconds / 1e9)
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

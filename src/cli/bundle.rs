@@ -1,0 +1,319 @@
+//! `kmatrix bundle`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use crate::bundle::{
+    self, Contents, Extra, Index, IndexSignature, InputKind, Kind, Limits, Request, Trusting,
+};
+use crate::cli::explain::recorded;
+use crate::cli::interrupt::unless_stopped;
+use crate::cli::prepare::{Inputs, read_matrix};
+use crate::cli::signing::Signing;
+use crate::cli::trusting::{self, Trusted};
+use crate::cli::{Common, Format, Refusal, answer, answer_json, report};
+use crate::exit::Exit;
+use crate::ledger::{Ledger, RunRecord, RunStatus};
+use crate::report::{
+    ArchiveDocument, ImportedDocument, ReleaseDocument, Status, print_archive, print_imported,
+};
+use crate::retention;
+use crate::state::State;
+use crate::store::Store;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Put everything that a release proves itself with into one file
+    Export(Box<Export>),
+    /// Take the records and files of somebody else's release in, all of them or none
+    Import(Import),
+    /// Show what an archive says that it holds
+    List(List),
+    /// Check every byte and every record of an archive, and who signed it
+    Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The matrix file, for its newest run, or the id of a run
+    release: String,
+    /// Where the archive goes
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+    /// Put in what cells are built from: images, packages, sources [default: all three]
+    #[arg(
+        long,
+        value_name = "KINDS",
+        value_delimiter = ',',
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "images,packages,sources"
+    )]
+    with_inputs: Vec<InputKind>,
+    /// Put in a policy file; may be given several times
+    #[arg(long, value_name = "FILE")]
+    policy: Vec<PathBuf>,
+    /// Put in a public key or a trust root to check the attestations with; may be given several times
+    #[arg(long, value_name = "FILE")]
+    trust: Vec<PathBuf>,
+    #[command(flatten)]
+    signing: Signing,
+    /// Leave the archive without a signature
+    #[arg(long, conflicts_with_all = ["sign_key", "sign_command", "keyless"])]
+    unsigned: bool,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The archive
+    archive: PathBuf,
+    #[command(flatten)]
+    trusted: Trusted,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// The archive
+    archive: PathBuf,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The archive
+    archive: PathBuf,
+    #[command(flatten)]
+    trusted: Trusted,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+pub(crate) async fn run(
+    common: &Common,
+    command: Command,
+    status: &Status,
+) -> Result<Exit, Refusal> {
+    match command {
+        Command::Export(arguments) => export(common, *arguments, status).await,
+        Command::Import(arguments) => import(common, &arguments, status),
+        Command::List(arguments) => {
+            let anybody = Trusting { trust: None };
+            let path = &arguments.archive;
+            let (_, checked) = bundle::open(path, &Limits::default(), &anybody)?;
+            show(&ArchiveDocument::listed(&checked), arguments.format)?;
+            Ok(Exit::Success)
+        }
+        Command::Verify(arguments) => {
+            let trust = arguments.trusted.trust()?;
+            let authority = Trusting {
+                trust: trust.as_ref(),
+            };
+            let path = &arguments.archive;
+            status.busy("Verifying", &path.display().to_string());
+            let checked = bundle::check(path, &Limits::default(), &authority)?;
+            show(&ArchiveDocument::verified(&checked), arguments.format)?;
+            Ok(Exit::Success)
+        }
+    }
+}
+
+fn show(document: &ArchiveDocument<'_>, format: Format) -> Result<(), Refusal> {
+    match format {
+        Format::Human => answer(|out| print_archive(out, document)),
+        Format::Json => answer_json(document),
+    }
+}
+
+fn import(common: &Common, arguments: &Import, status: &Status) -> Result<Exit, Refusal> {
+    let trust = arguments.trusted.trust()?;
+    let state = State::open(&common.state)?;
+    let _claim = state.claim()?;
+    let store = retention::open_store(&state)?;
+    let mut ledger = Ledger::open(&state.ledger())?;
+    let path = &arguments.archive;
+    status.busy("Importing", &path.display().to_string());
+    let authority = Trusting {
+        trust: trust.as_ref(),
+    };
+    let limits = Limits::default();
+    let now = Timestamp::now();
+    let imported = bundle::import(path, &limits, &store, &mut ledger, &authority, now)?;
+    match arguments.format {
+        Format::Human => answer(|out| print_imported(out, &imported))?,
+        Format::Json => answer_json(&ImportedDocument::from(&imported))?,
+    }
+    Ok(Exit::Success)
+}
+
+async fn export(common: &Common, arguments: Export, status: &Status) -> Result<Exit, Refusal> {
+    recorded(common)?;
+    let inputs = Inputs::open(common, status)?;
+    let _claim = inputs.state.claim()?;
+    let ledger = Ledger::open(&inputs.state.ledger())?;
+    let signer = if arguments.unsigned {
+        None
+    } else {
+        Some(arguments.signing.signer(common).await?)
+    };
+    let (matrix, run) = release_of(&ledger, &arguments.release)?;
+    let matrix = read_matrix(&matrix)?;
+    let (plan, _, _) =
+        unless_stopped(inputs.plan(&matrix, super::prepare::Renewal::Locked)).await?;
+    let run = match run {
+        Some(run) if run.plan == plan.digest => run,
+        Some(run) => {
+            return Err(missing(
+                format!(
+                    "the run {} is of another plan than the matrix is now",
+                    run.id
+                ),
+                "name the matrix file for its newest run",
+            ));
+        }
+        None => newest(&ledger, &plan.digest)?,
+    };
+    let release = report::release(&inputs, &ledger, &matrix).await?;
+    let mut extras = vec![
+        extra(
+            "report.json",
+            Kind::Report,
+            json(&ReleaseDocument::from(&release)),
+        ),
+        extra("matrix.toml", Kind::Matrix, trusting::read(&matrix.path)?),
+    ];
+    for (directory, kind, paths) in [
+        ("policy", Kind::Policy, &arguments.policy),
+        ("trust", Kind::Trust, &arguments.trust),
+    ] {
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let place = format!("{directory}/{name}");
+            extras.push(extra(&place, kind, trusting::read(path)?));
+        }
+    }
+    let lock_path = inputs.state.lock(&matrix.path);
+    let lock = fs::read(&lock_path).map_err(|error| {
+        let message = format!("cannot read `{}`", lock_path.display());
+        Refusal::new(Exit::Internal, message).caused_by(&error)
+    })?;
+    let stem = matrix.path.file_stem().unwrap_or_default();
+    let wanted: BTreeSet<InputKind> = arguments.with_inputs.iter().copied().collect();
+    let directory = parent(&arguments.out);
+    let request = Request {
+        run: &run,
+        name: &stem.to_string_lossy(),
+        lock: &lock,
+        inputs: &wanted,
+        extras,
+        scratch: directory,
+    };
+    status.busy("Gathering", &format!("what the run {} has left", run.id));
+    let contents = bundle::gather(&ledger, &inputs.store, request)?;
+    let index = contents.index(signer.is_some());
+    let signature = match &signer {
+        Some(signer) => {
+            let signed = signer.sign(&bundle::statement(&index)).await?;
+            Some(IndexSignature {
+                envelope: signed.envelope,
+                bundle: signed.bundle,
+            })
+        }
+        None => None,
+    };
+    status.busy("Writing", &arguments.out.display().to_string());
+    write(
+        &contents,
+        &inputs.store,
+        &index,
+        signature.as_ref(),
+        &arguments.out,
+    )?;
+    let by = signer.map(|signer| signer.name());
+    show(&ArchiveDocument::written(&index, by), arguments.format)?;
+    Ok(Exit::Success)
+}
+
+/// Writes the archive whole or not at all.
+fn write(
+    contents: &Contents,
+    store: &Store,
+    index: &Index,
+    signature: Option<&IndexSignature>,
+    out: &Path,
+) -> Result<(), Refusal> {
+    let failed = |error: std::io::Error| {
+        Refusal::new(Exit::Internal, format!("cannot write `{}`", out.display())).caused_by(&error)
+    };
+    let mut file = tempfile::NamedTempFile::new_in(parent(out)).map_err(failed)?;
+    let buffered = BufWriter::with_capacity(1 << 20, file.as_file_mut());
+    let mut written = contents.write(store, index, signature, buffered)?;
+    written.flush().map_err(failed)?;
+    drop(written);
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(out).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+fn extra(path: &str, kind: Kind, bytes: Vec<u8>) -> Extra {
+    Extra {
+        path: path.to_owned(),
+        kind,
+        bytes,
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec_pretty(value).expect("plain values serialise")
+}
+
+/// Returns the matrix that a name stands for, and the run if it is a run's.
+fn release_of(ledger: &Ledger, name: &str) -> Result<(PathBuf, Option<RunRecord>), Refusal> {
+    let path = PathBuf::from(name);
+    if path.is_file() {
+        return Ok((path, None));
+    }
+    let run = ledger.run(name)?.ok_or_else(|| {
+        missing(
+            format!("`{name}` is neither a matrix file nor a run that is recorded"),
+            "`kmatrix build` says which run it made in its JSON answer",
+        )
+    })?;
+    Ok((PathBuf::from(&run.matrix), Some(run)))
+}
+
+fn newest(ledger: &Ledger, plan: &crate::digest::Sha256Digest) -> Result<RunRecord, Refusal> {
+    let runs = ledger.runs()?;
+    let found = runs.into_iter().find(|run| run.plan == *plan);
+    match found {
+        Some(run) if run.status == RunStatus::Running => Err(missing(
+            format!("the run {} has not ended", run.id),
+            "run `kmatrix build` again to go on",
+        )),
+        Some(run) => Ok(run),
+        None => Err(missing(
+            "no run of this matrix is recorded".to_owned(),
+            "run `kmatrix build` first",
+        )),
+    }
+}
+
+fn missing(message: String, hint: &str) -> Refusal {
+    Refusal::new(Exit::EvidenceMissing, message).hint(hint.to_owned())
+}

@@ -1,0 +1,209 @@
+//! What `verify`, `gate` and `policy test` have in common: whom to trust, what to expect, and attestations
+//! from files to a verdict.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Timestamp;
+
+use crate::cli::Refusal;
+use crate::exit::Exit;
+use crate::ko;
+use crate::name::{Arch, CellId, KernelRelease, ModuleName};
+use crate::report::Judged;
+use crate::verify::files::{self, AttestationFile, FilesError};
+use crate::verify::policy::{Artifact, Expectation, Policy, judge};
+use crate::verify::rego::Evaluator;
+use crate::verify::{Authenticated, Refused, Trust, authenticate};
+
+/// Keys and roots beside those of the policy.
+#[derive(Debug, Args)]
+pub(crate) struct Trusting {
+    /// A public key (PEM) of a signer that the policy names by its digest; may be given several times
+    #[arg(long = "key", value_name = "PEM")]
+    keys: Vec<PathBuf>,
+    /// A Sigstore trusted root, for the identities that the policy names
+    #[arg(long, value_name = "FILE")]
+    trust_root: Vec<PathBuf>,
+}
+
+/// What the caller expects, whatever is claimed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Expectations")]
+pub(crate) struct Expecting {
+    /// The URI of the module's source, or the digest of its tree
+    #[arg(long, value_name = "URI")]
+    expect_source: Option<String>,
+    /// The whole id of the source's commit
+    #[arg(long, value_name = "COMMIT")]
+    expect_commit: Option<String>,
+    /// The kernel release that the module is for
+    #[arg(long, value_name = "RELEASE")]
+    expect_kernel: Option<KernelRelease>,
+    /// The architecture that it is for
+    #[arg(long, value_name = "ARCH")]
+    expect_arch: Option<Arch>,
+    /// The module's name
+    #[arg(long, value_name = "NAME")]
+    expect_module: Option<ModuleName>,
+    /// The release that lists it
+    #[arg(long, value_name = "NAME")]
+    expect_release: Option<String>,
+}
+
+impl Expecting {
+    pub fn expectation(&self) -> Expectation {
+        Expectation {
+            source: self.expect_source.clone(),
+            commit: self.expect_commit.clone(),
+            kernel: self.expect_kernel.clone(),
+            arch: self.expect_arch,
+            module: self.expect_module.clone(),
+            release: self.expect_release.clone(),
+            ..Expectation::default()
+        }
+    }
+}
+
+/// Reads a policy that is going to be used: Rego is evaluated in a process of its own.
+pub(crate) fn open_policy(path: &Path) -> Result<Policy, Refusal> {
+    let mut policy = Policy::read(path)?;
+    if !policy.rego.is_empty() {
+        let program = std::env::current_exe().map_err(|error| {
+            Refusal::new(Exit::Internal, "cannot find this program").caused_by(&error)
+        })?;
+        policy.evaluator = Evaluator::Apart(program);
+    }
+    Ok(policy)
+}
+
+/// Puts together whom to trust.
+pub(crate) fn trust(policy: &Policy, trusting: &Trusting) -> Result<Trust, Refusal> {
+    let refuse = |what: String| {
+        move |refused: Refused| Refusal::new(Exit::Invalid, what).caused_by(&refused)
+    };
+    let own = policy.trust().map_err(refuse(
+        "the policy's keys and roots cannot be used".to_owned(),
+    ))?;
+    let with_keys = trusting.keys.iter().try_fold(own, |trust, path| {
+        let what = format!("`{}` cannot be used as a key", path.display());
+        trust.with_key(&given(path)?).map_err(refuse(what))
+    })?;
+    trusting
+        .trust_root
+        .iter()
+        .try_fold(with_keys, |trust, path| {
+            let what = format!("`{}` cannot be used as a trust root", path.display());
+            trust.with_root(&given(path)?).map_err(refuse(what))
+        })
+}
+
+/// Reads a file that was named on the command line, of which no more than that is taken in.
+fn given(path: &Path) -> Result<Vec<u8>, Refusal> {
+    read_within(path, crate::document::MOST_BYTES * 4).map_err(|error| {
+        Refusal::new(
+            Exit::InputUnavailable,
+            format!("cannot read `{}`", path.display()),
+        )
+        .caused_by(&error)
+    })
+}
+
+/// Reads a module.
+pub(crate) fn artifact(path: &Path) -> Result<Artifact, Refusal> {
+    let bytes = read_within(path, ko::MAX_BYTES).map_err(|error| {
+        Refusal::new(
+            Exit::InputUnavailable,
+            format!("cannot read `{}`", path.display()),
+        )
+        .caused_by(&error)
+    })?;
+    Ok(Artifact::read(&bytes))
+}
+
+fn read_within(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(std::io::Error::other(format!(
+            "it has more than {most} bytes"
+        )));
+    }
+    Ok(bytes)
+}
+
+/// What came of attestations that were handed in.
+#[derive(Debug, Default)]
+pub(crate) struct Evidence {
+    pub accepted: Vec<Authenticated>,
+    pub refused: Vec<(PathBuf, Refused)>,
+}
+
+impl Evidence {
+    /// Reads and authenticates files.
+    pub fn read(paths: &[PathBuf], trust: &Trust) -> Result<Self, Refusal> {
+        let mut evidence = Self::default();
+        for AttestationFile { path, bytes } in files::read(paths)? {
+            match authenticate(&bytes, trust) {
+                Ok(accepted) => evidence.accepted.push(accepted),
+                Err(refused) => evidence.refused.push((path, refused)),
+            }
+        }
+        Ok(evidence)
+    }
+}
+
+/// Judges one module by its own evidence, and by what it shares with others.
+pub(crate) fn judge_module(
+    path: &Path,
+    expectation: &Expectation,
+    evidence: &[&Evidence],
+    policy: &Policy,
+    at: Timestamp,
+) -> Result<Judged, Refusal> {
+    let artifact = artifact(path)?;
+    let refused: Vec<(PathBuf, Refused)> = evidence
+        .iter()
+        .flat_map(|evidence| evidence.refused.clone())
+        .collect();
+    let reasons: Vec<Refused> = refused.iter().map(|(_, refused)| refused.clone()).collect();
+    let accepted = evidence.iter().flat_map(|evidence| &evidence.accepted);
+    Ok(Judged {
+        path: path.to_owned(),
+        verdict: judge(&artifact, expectation, accepted, &reasons, policy, at),
+        refused,
+    })
+}
+
+/// Adds to what is expected what the path of a module says that is laid out as `kmatrix attest --out`
+/// does: its cell's parts are the last four directories.
+pub(crate) fn with_path(expectation: &Expectation, path: &Path) -> Expectation {
+    let mut expectation = expectation.clone();
+    let parts: Vec<&str> = path
+        .parent()
+        .map(|folder| folder.iter().filter_map(|part| part.to_str()).collect())
+        .unwrap_or_default();
+    let last = parts.len().saturating_sub(4);
+    if let Ok(cell) = parts[last..].join("/").parse::<CellId>() {
+        expectation.kernel.get_or_insert(cell.kernel_release);
+        expectation.arch.get_or_insert(cell.arch);
+        expectation.module.get_or_insert(cell.module);
+    }
+    expectation
+}
+
+impl From<FilesError> for Refusal {
+    fn from(error: FilesError) -> Self {
+        let exit = match &error {
+            FilesError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Exit::EvidenceMissing
+            }
+            FilesError::Io { .. } => Exit::InputUnavailable,
+            FilesError::TooLarge { .. } | FilesError::TooMany { .. } => Exit::VerificationFailed,
+        };
+        let message = error.to_string();
+        Self::new(exit, message).caused_by(&error)
+    }
+}

@@ -1,0 +1,139 @@
+//! What rebuilds showed, and why some of them differ.
+
+use std::collections::BTreeSet;
+
+use super::doubts::{Agreed, Shown};
+use super::evidence::{built, isolation};
+use crate::compare::cause::{Named, OfRebuild, blame_each, together};
+use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire};
+use crate::label::Rebuilds;
+use crate::ledger::{AttemptRecord, CellRecord};
+use crate::outcome::Outcome;
+use crate::variation::Axis;
+
+/// Counts what rebuilds showed.
+pub(super) fn rebuilds(
+    cell: &CellRecord,
+    reference: &AttemptRecord,
+    attempts: &[AttemptRecord],
+    comparisons: &[(u32, Comparison)],
+) -> Rebuilds {
+    let trials = trials(reference, attempts, comparisons);
+    let mut normalised = 0;
+    let mut normalisations = BTreeSet::new();
+    for (_, comparison) in comparisons.iter().filter(|(_, found)| !found.is_same()) {
+        if let Some(named) = comparison.normalisations() {
+            normalised += 1;
+            normalisations.extend(named);
+        }
+    }
+    let count = |wanted: bool| {
+        let count = trials.iter().filter(|trial| trial.same == wanted).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    };
+    let same = count(true);
+    let different = count(false).saturating_sub(normalised);
+    let agreeing = || trials.iter().filter(|trial| trial.same);
+    let with = |axes: &BTreeSet<Axis>| {
+        let count = agreeing().filter(|trial| axes.is_subset(&trial.axes));
+        u32::try_from(count.count()).unwrap_or(u32::MAX)
+    };
+    let varied = agreeing()
+        .map(|trial| &trial.axes)
+        .max_by_key(|axes| (axes.len(), with(axes)))
+        .cloned()
+        .unwrap_or_default();
+    let with_these = with(&varied);
+    let sealing = isolation(attempts);
+    let agreed = Agreed {
+        varied: &varied,
+        rebuilds: with_these,
+        sealed: sealing.sealed == sealing.attempts,
+    };
+    let finding = match inquire(&trials) {
+        Inquiry::Over(answer) => Some(answer),
+        Inquiry::Try(_) => None,
+    };
+    Rebuilds {
+        same,
+        normalised,
+        normalisations,
+        different,
+        failed: without_modules(attempts),
+        with_these,
+        doubts: Shown::of(cell, attempts).doubts(&agreed),
+        varied,
+        causes: named_causes(cell, comparisons, &trials, finding.as_ref()),
+        finding,
+    }
+}
+
+/// Returns why rebuilds differ: what their bytes say, held against what an inquiry came to.
+fn named_causes(
+    cell: &CellRecord,
+    comparisons: &[(u32, Comparison)],
+    trials: &[Trial],
+    finding: Option<&Answer>,
+) -> Vec<Named> {
+    let suspicions = &cell.source.suspicions;
+    let causes = comparisons.iter().map(|(_, found)| {
+        let each = found.differences.iter();
+        each.flat_map(|found| found.causes.clone()).collect()
+    });
+    // The trials begin with those that were compared.
+    let named: Vec<(&BTreeSet<Axis>, Vec<Named>)> =
+        trials.iter().map(|trial| &trial.axes).zip(causes).collect();
+    match finding {
+        Some(answer) => {
+            let named: Vec<OfRebuild<'_>> = named
+                .iter()
+                .map(|(axes, named)| (*axes, named.as_slice()))
+                .collect();
+            blame_each(&named, answer, suspicions)
+        }
+        None => together(named.into_iter().flat_map(|(_, named)| named), suspicions),
+    }
+}
+
+/// Returns how many rebuilds made no module for a reason that is the build's own.
+pub(super) fn without_modules(attempts: &[AttemptRecord]) -> u32 {
+    let rebuilds = attempts.iter().filter(|attempt| attempt.number > 0);
+    let failed = rebuilds.filter(|attempt| match &attempt.outcome {
+        Outcome::Failed { failure } => !failure.is_infrastructure(),
+        Outcome::Built { .. } | Outcome::Excluded { .. } => false,
+    });
+    u32::try_from(failed.count()).unwrap_or(u32::MAX)
+}
+
+/// Returns every rebuild that was held against the reference, with the axes on which it was found to
+/// differ from the reference's surroundings: those that its spec varied, if a probe inside both
+/// containers tells so. One whose modules have other digests than the reference's differs, whatever
+/// came of its comparison, and if there is none.
+pub(in crate::run) fn trials(
+    reference: &AttemptRecord,
+    attempts: &[AttemptRecord],
+    comparisons: &[(u32, Comparison)],
+) -> Vec<Trial> {
+    let of = |number: u32| attempts.iter().find(|attempt| attempt.number == number);
+    let differs = |rebuild: &AttemptRecord| {
+        let is_built = matches!(rebuild.outcome, Outcome::Built { .. });
+        is_built && !differing(built(reference), built(rebuild)).is_empty()
+    };
+    let trial = |number: u32, same: bool| Trial {
+        axes: of(number).map_or_else(BTreeSet::new, |rebuild| {
+            &rebuild.variation.axes & &rebuild.reached.differs_from(&reference.reached)
+        }),
+        same,
+    };
+    let compared = comparisons.iter().map(|(number, comparison)| {
+        let same = comparison.is_same() && !of(*number).is_some_and(differs);
+        trial(*number, same)
+    });
+    let is_compared = |number: u32| comparisons.iter().any(|(known, _)| *known == number);
+    let others = attempts
+        .iter()
+        .filter(|rebuild| rebuild.number > 0 && !is_compared(rebuild.number))
+        .filter(|rebuild| differs(rebuild))
+        .map(|rebuild| trial(rebuild.number, false));
+    compared.chain(others).collect()
+}

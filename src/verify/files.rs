@@ -1,0 +1,285 @@
+//! Where attestations lie: beside a module, in a directory of a release, or where somebody says.
+//!
+//! Files are known by their names, as `kmatrix attest` writes them: `<kind>.sigstore.json` is a Sigstore
+//! bundle, `<kind>.dsse.json` the same statement as raw DSSE, which is read where there is no bundle of
+//! that name. `.sigstore.jsonl` and `.intoto.jsonl` have one on each line.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use crate::attest::PredicateType;
+
+/// What the names of attestations end with, the preferred form of a statement first.
+const ENDINGS: [&str; 4] = [
+    ".sigstore.json",
+    ".dsse.json",
+    ".sigstore.jsonl",
+    ".intoto.jsonl",
+];
+
+/// The most bytes of one file; the reader has limits of its own for each attestation.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// The most files and directories that are looked through, and how deep.
+const MOST_ENTRIES: usize = 1_000_000;
+const MOST_DEPTH: usize = 16;
+
+/// Bytes that are said to be an attestation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttestationFile {
+    pub path: PathBuf,
+    pub bytes: Vec<u8>,
+}
+
+/// Says why attestations cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    #[error("cannot read `{}`", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("`{}` has more than {MOST_BYTES} bytes", path.display())]
+    TooLarge { path: PathBuf },
+    #[error("`{}` has more than {MOST_ENTRIES} files", path.display())]
+    TooMany { path: PathBuf },
+}
+
+/// Returns true if a file is a kernel module by its name.
+pub fn is_module(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    module_stem(name).is_some()
+}
+
+/// Returns a module's name: its file's, without `.ko` and what it is packed with.
+pub fn name_of(module: &Path) -> &str {
+    let name = module
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    module_stem(name).unwrap_or(name)
+}
+
+/// Returns a module's name without `.ko` and what it is packed with.
+fn module_stem(name: &str) -> Option<&str> {
+    let unpacked = [".xz", ".zst", ".gz"]
+        .into_iter()
+        .find_map(|ending| name.strip_suffix(ending))
+        .unwrap_or(name);
+    unpacked.strip_suffix(".ko").filter(|stem| !stem.is_empty())
+}
+
+/// Lists the attestations that lie beside a module: those that have its name, and those that have none
+/// but their kind's.
+pub fn beside(module: &Path) -> Result<Vec<PathBuf>, FilesError> {
+    let folder = match module.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        Some(_) | None => Path::new("."),
+    };
+    let name = module
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let stem = name_of(module);
+    let is_its_own = |base: &str| {
+        let after = |text: &str| {
+            base.strip_prefix(text)
+                .is_some_and(|r| r.is_empty() || r.starts_with('.'))
+        };
+        base.parse::<PredicateType>().is_ok() || after(name) || after(stem)
+    };
+    Ok(preferred(entries(folder, 1)?, is_its_own))
+}
+
+/// Lists the attestations of a file, which is one, or of a directory with all that is below it.
+pub fn under(path: &Path) -> Result<Vec<PathBuf>, FilesError> {
+    if path.is_dir() {
+        return Ok(preferred(entries(path, MOST_DEPTH)?, |_| true));
+    }
+    Ok(vec![path.to_owned()])
+}
+
+/// Lists the attestations of a directory alone.
+pub fn directly_in(folder: &Path) -> Result<Vec<PathBuf>, FilesError> {
+    Ok(preferred(entries(folder, 1)?, |_| true))
+}
+
+/// Lists the modules below a directory, in order.
+pub fn modules_under(folder: &Path) -> Result<Vec<PathBuf>, FilesError> {
+    let mut modules = entries(folder, MOST_DEPTH)?;
+    modules.retain(|path| is_module(path));
+    Ok(modules)
+}
+
+/// Reads files, each with one attestation or one on each line.
+pub fn read(paths: &[PathBuf]) -> Result<Vec<AttestationFile>, FilesError> {
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        let bytes = read_within_limit(path)?;
+        if !path.to_string_lossy().ends_with(".jsonl") {
+            let path = path.clone();
+            files.push(AttestationFile { path, bytes });
+            continue;
+        }
+        let lines = bytes.split(|byte| *byte == b'\n').enumerate();
+        for (number, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
+            files.push(AttestationFile {
+                path: PathBuf::from(format!("{}:{}", path.display(), number + 1)),
+                bytes: line.to_vec(),
+            });
+        }
+    }
+    Ok(files)
+}
+
+fn read_within_limit(path: &Path) -> Result<Vec<u8>, FilesError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(count) if count as u64 <= MOST_BYTES => Ok(bytes),
+        Ok(_) => Err(FilesError::TooLarge {
+            path: path.to_owned(),
+        }),
+        Err(source) => Err(FilesError::Io {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Lists the files below a directory in order; links are not followed.
+fn entries(folder: &Path, depth: usize) -> Result<Vec<PathBuf>, FilesError> {
+    let mut files = Vec::new();
+    let walk = WalkDir::new(folder).max_depth(depth).sort_by_file_name();
+    for (count, entry) in walk.into_iter().enumerate() {
+        if count > MOST_ENTRIES {
+            return Err(FilesError::TooMany {
+                path: folder.to_owned(),
+            });
+        }
+        let entry = entry.map_err(|error| FilesError::Io {
+            path: folder.to_owned(),
+            source: error.into(),
+        })?;
+        if !entry.file_type().is_dir() {
+            files.push(entry.into_path());
+        }
+    }
+    Ok(files)
+}
+
+/// Keeps attestations whose names, without the ending, are wanted; of two forms of one, the bundle.
+fn preferred(files: Vec<PathBuf>, is_wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let base = |path: &Path, ending: &str| -> Option<PathBuf> {
+        let name = path.file_name()?.to_str()?.strip_suffix(ending)?;
+        is_wanted(name).then(|| path.with_file_name(name))
+    };
+    let [bundle, envelope, ..] = ENDINGS;
+    let bundles: BTreeSet<PathBuf> = files.iter().filter_map(|path| base(path, bundle)).collect();
+    let is_kept = |path: &PathBuf| match base(path, envelope) {
+        Some(base) => !bundles.contains(&base),
+        None => ENDINGS.iter().any(|ending| base(path, ending).is_some()),
+    };
+    files.into_iter().filter(is_kept).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a directory");
+        for name in names {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("it has one")).expect("a directory");
+            std::fs::write(path, b"{}\n\n{}\n").expect("a file");
+        }
+        folder
+    }
+
+    fn names(folder: &Path, paths: &[PathBuf]) -> Vec<String> {
+        let within = paths
+            .iter()
+            .map(|path| path.strip_prefix(folder).expect("within"));
+        within.map(|path| path.display().to_string()).collect()
+    }
+
+    #[test]
+    fn what_lies_beside_a_module_is_its_own_or_of_its_cell() {
+        let folder = folder(&[
+            "m.ko.xz",
+            "m.ko.xz.sigstore.json",
+            "m.ko.xz.scai.sigstore.json",
+            "m.sigstore.jsonl",
+            "mm.sigstore.json",
+            "provenance.sigstore.json",
+            "provenance.dsse.json",
+            "summary.dsse.json",
+            "other.ko.sigstore.json",
+            "readme.json",
+            "below/m.sigstore.json",
+        ]);
+        let found = beside(&folder.path().join("m.ko.xz")).expect("listed");
+        assert_eq!(
+            names(folder.path(), &found),
+            [
+                "m.ko.xz.scai.sigstore.json",
+                "m.ko.xz.sigstore.json",
+                "m.sigstore.jsonl",
+                "provenance.sigstore.json",
+                "summary.dsse.json",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_directory_is_looked_through_and_a_file_is_taken_as_it_is() {
+        let folder = folder(&[
+            "a/m.ko",
+            "a/provenance.sigstore.json",
+            "b/x.dsse.json",
+            "b/y.txt",
+        ]);
+        let found = under(folder.path()).expect("listed");
+        assert_eq!(
+            names(folder.path(), &found),
+            ["a/provenance.sigstore.json", "b/x.dsse.json"]
+        );
+        let file = folder.path().join("b/y.txt");
+        assert_eq!(under(&file).expect("itself"), std::slice::from_ref(&file));
+        let modules = modules_under(folder.path()).expect("listed");
+        assert_eq!(names(folder.path(), &modules), ["a/m.ko"]);
+        assert!(under(&folder.path().join("none")).is_ok_and(|found| read(&found).is_err()));
+    }
+
+    #[test]
+    fn lines_are_read_one_by_one() {
+        let folder = folder(&["m.sigstore.jsonl"]);
+        let path = folder.path().join("m.sigstore.jsonl");
+        let files = read(std::slice::from_ref(&path)).expect("read");
+        let shown: Vec<String> = files
+            .iter()
+            .map(|file| file.path.display().to_string())
+            .collect();
+        let name = path.display();
+        assert_eq!(shown, [format!("{name}:1"), format!("{name}:3")]);
+    }
+
+    #[test]
+    fn modules_are_known_by_their_names() {
+        for (name, expected) in [
+            ("m.ko", true),
+            ("m.ko.xz", true),
+            ("m.ko.zst", true),
+            (".ko", false),
+            ("m.ko.sigstore.json", false),
+            ("m.o", false),
+        ] {
+            assert_eq!(is_module(Path::new(name)), expected, "{name}");
+        }
+    }
+}
