@@ -138,7 +138,7 @@ enum Command {
     #[command(subcommand)]
     Store(store::Command),
     /// Say by a policy whether modules hold what is claimed of them
-    Verify(verify::Arguments),
+    Verify(Box<verify::Arguments>),
     /// Decide on a host whether a module may be loaded
     Gate(gate::Arguments),
     /// Begin, check or test a policy, and list the rules
