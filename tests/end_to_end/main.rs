@@ -37,3 +37,4 @@ mod resume;
 mod sources;
 mod tools;
 mod variation;
+mod verifying;
