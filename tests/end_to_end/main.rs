@@ -39,3 +39,4 @@ mod shipped;
 mod sources;
 mod tools;
 mod variation;
+mod verifying;
