@@ -153,7 +153,7 @@ enum Command {
     #[command(subcommand)]
     Bundle(bundle::Command),
     /// Build a sample of somebody else's release again, and say what that proves
-    Audit(audit::Arguments),
+    Audit(Box<audit::Arguments>),
     /// Find out what was built from what, and signed by whom
     Query(query::Arguments),
     /// Show how labels are made
@@ -239,7 +239,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Rego => rego(),
         Command::Push(arguments) => push::run(common, arguments, status).await,
         Command::Bundle(command) => bundle::run(common, command, status).await,
-        Command::Audit(arguments) => audit::run(common, arguments, status).await,
+        Command::Audit(arguments) => audit::run(common, *arguments, status).await,
         Command::Query(arguments) => query::run(common, arguments),
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,
