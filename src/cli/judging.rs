@@ -170,9 +170,11 @@ pub(crate) fn judge_module(
         .collect();
     let reasons: Vec<Refused> = refused.iter().map(|(_, refused)| refused.clone()).collect();
     let accepted = evidence.iter().flat_map(|evidence| &evidence.accepted);
+    let verdict = judge(&artifact, expectation, accepted, &reasons, policy, at);
     Ok(Judged {
         path: path.to_owned(),
-        verdict: judge(&artifact, expectation, accepted, &reasons, policy, at),
+        artifact,
+        verdict,
         refused,
     })
 }

@@ -138,7 +138,7 @@ enum Command {
     #[command(subcommand)]
     Store(store::Command),
     /// Say by a policy whether modules hold what is claimed of them
-    Verify(verify::Arguments),
+    Verify(Box<verify::Arguments>),
     /// Decide on a host whether a module may be loaded
     Gate(gate::Arguments),
     /// Begin, check or test a policy, and list the rules
@@ -153,7 +153,7 @@ enum Command {
     #[command(subcommand)]
     Bundle(bundle::Command),
     /// Build a sample of somebody else's release again, and say what that proves
-    Audit(audit::Arguments),
+    Audit(Box<audit::Arguments>),
     /// Find out what was built from what, and signed by whom
     Query(query::Arguments),
     /// Show how labels are made
@@ -233,13 +233,13 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Images(command) => images::run(common, command, status).await,
         Command::Kernels(command) => kernels::run(common, command, status).await,
         Command::Store(command) => store::run(common, &command, status),
-        Command::Verify(arguments) => verify::run(common, &arguments, status),
+        Command::Verify(arguments) => verify::run(common, &arguments, status).await,
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Rego => rego(),
         Command::Push(arguments) => push::run(common, arguments, status).await,
         Command::Bundle(command) => bundle::run(common, command, status).await,
-        Command::Audit(arguments) => audit::run(common, arguments, status).await,
+        Command::Audit(arguments) => audit::run(common, *arguments, status).await,
         Command::Query(arguments) => query::run(common, arguments),
         Command::Label(command) => label::run(&command),
         Command::Keys(command) => keys::run(common, &command, status).await,
