@@ -251,7 +251,8 @@ fn what_an_identity_signed_is_accepted_and_refused_when_changed() {
 #[test]
 fn the_last_cosign_of_version_2_cannot_read_the_second_version_of_the_log() {
     let tools = Tools::get();
-    let case = write(&Place::empty(), "Cosign2", None);
+    let place = Place::empty();
+    let case = write(&place, "Cosign2", None);
     let ran = cosign(
         &tools,
         &case,
