@@ -18,11 +18,11 @@ const MOST: u64 = 4 << 20;
 #[command(next_help_heading = "Whom to trust")]
 pub(crate) struct Trusted {
     /// Trust what this public key has signed (PEM); may be given several times
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, visible_alias = "key", value_name = "FILE")]
     trust_key: Vec<PathBuf>,
 
     /// Trust what the authorities of this trust root vouch for (trusted_root.json)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, visible_alias = "trust-root", value_name = "FILE")]
     trusted_root: Option<PathBuf>,
 
     /// Take the archive as it comes, whoever made it; it is recorded as signed by nobody
