@@ -6,6 +6,7 @@
 #[path = "../end_to_end/common/mod.rs"]
 mod common;
 mod forms;
+mod genuine;
 mod judge;
 mod registry;
 mod statements;
