@@ -277,3 +277,25 @@ fn the_catalogue_says_which_fixes_are_tried_here() {
         assert!(page.contains(&heading), "{page}");
     }
 }
+
+#[test]
+fn a_module_of_the_corpus_that_tries_a_fix_is_there_with_the_fix() {
+    let listed = json(&explain(&["--causes", "--format", "json"]));
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let mut seen = 0;
+    for cause in listed["causes"].as_array().expect("a list") {
+        let test = cause["tried"].as_str().unwrap_or_default();
+        let Some(rest) = test.strip_prefix("tests/corpus/") else {
+            continue;
+        };
+        let module = corpus.join(rest.split(',').next().expect("a name"));
+        let planted = fs::read_to_string(module.join("expected.toml"));
+        assert!(
+            planted.is_ok_and(|text| text.contains(&cause["id"].to_string())),
+            "{test}"
+        );
+        assert!(module.join("mended").is_dir(), "{test}");
+        seen += 1;
+    }
+    assert!(seen >= 8, "only {seen}");
+}

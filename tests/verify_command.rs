@@ -34,26 +34,22 @@ const P256: [u8; 26] = [
 /// A key of a signer.
 struct Key {
     pair: EcdsaKeyPair,
+    pkcs8: Vec<u8>,
     spki: Vec<u8>,
 }
 
 impl Key {
     fn new() -> Self {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key");
+        let kind = &ECDSA_P256_SHA256_ASN1_SIGNING;
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(kind, &SystemRandom::new()).expect("a key");
+        let pair = EcdsaKeyPair::from_pkcs8(kind, pkcs8.as_ref()).expect("a key");
         let spki = [&P256[..], pair.public_key().as_ref()].concat();
-        Self { pair, spki }
+        let pkcs8 = pkcs8.as_ref().to_vec();
+        Self { pair, pkcs8, spki }
     }
 
     fn pem(&self) -> String {
-        let body = STANDARD.encode(&self.spki);
-        let lines: Vec<&str> = (0..body.len())
-            .step_by(64)
-            .map(|at| &body[at..body.len().min(at + 64)])
-            .collect();
-        format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            lines.join("\n")
-        )
+        pem("PUBLIC KEY", &self.spki)
     }
 
     /// Returns a payload as a Sigstore bundle.
@@ -72,6 +68,18 @@ impl Key {
         });
         serde_json::to_vec(&bundle).expect("plain values serialise")
     }
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let body = STANDARD.encode(der);
+    let lines: Vec<&str> = (0..body.len())
+        .step_by(64)
+        .map(|at| &body[at..body.len().min(at + 64)])
+        .collect();
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
 }
 
 /// A directory with a policy and a key.
@@ -785,4 +793,70 @@ fn the_examples_of_rego_deny_what_they_are_there_for() {
     ));
     let excepted = document.replacen("\"outcome\": \"holds\"", "\"outcome\": \"excepted\"", 1);
     assert!(!decides(&excepted));
+}
+
+#[test]
+fn an_auditor_signs_what_it_verified() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new();
+    let auditor = Key::new();
+    let key = place.write("auditor.key", pem("PRIVATE KEY", &auditor.pkcs8).as_bytes());
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("set");
+    place.write("keys/auditor.pem", auditor.pem().as_bytes());
+    place.policy(
+        "[[signer]]\nname = 'auditor'\noperator = 'auditor'\nkey = 'keys/auditor.pem'\nbuilders = ['none']\n\
+         statements = 'summary'\n",
+    );
+    let release = Release::sound(&place);
+    place.lay_out("m", &release);
+    let signing = ["m/m.ko", "--summary", "out", "--sign-key", "auditor.key"];
+    place.verify(&signing).ends(0);
+    let written = place
+        .path()
+        .join("out")
+        .join(&release.cell)
+        .join("m.ko.summary.sigstore.json");
+    let result = |path: &Path| {
+        let bundle: Value =
+            serde_json::from_slice(&fs::read(path).expect("a bundle")).expect("JSON");
+        let payload = bundle["dsseEnvelope"]["payload"]
+            .as_str()
+            .expect("a payload")
+            .to_owned();
+        let payload = STANDARD.decode(payload).expect("Base64");
+        let statement: Value = serde_json::from_slice(&payload).expect("a statement");
+        statement["predicate"]["verificationResult"]
+            .as_str()
+            .expect("a result")
+            .to_owned()
+    };
+    assert_eq!(result(&written), "PASSED");
+    assert!(written.with_file_name("m.ko.summary.dsse.json").exists());
+    // Beside the module, it is one more statement that the policy believes.
+    fs::copy(&written, place.path().join("m/m.ko.audit.sigstore.json")).expect("copied");
+    let document = place.verify(&["m/m.ko"]).ends(0).json();
+    let statements = document["modules"][0]["verdict"]["statements"]
+        .as_array()
+        .expect("a list")
+        .len();
+    assert_eq!(statements, 4);
+    // What is only warned of is never called passed, and what failed is neither.
+    place
+        .verify(&[&signing[..], &["--warn-only"]].concat())
+        .ends(0);
+    assert_eq!(result(&written), "FAILED");
+    place
+        .verify(&[&signing[..], &["--expect-module", "other"]].concat())
+        .ends(41);
+    assert_eq!(result(&written), "FAILED");
+    fs::copy(&written, place.path().join("m/m.ko.audit.sigstore.json")).expect("copied");
+    assert_eq!(place.verify(&["m/m.ko"]).ends(41).broken(), ["summary"]);
+    // A key that others may read is none, and nothing is written.
+    fs::remove_dir_all(place.path().join("out")).expect("removed");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("set");
+    place.verify(&signing).ends(40);
+    assert!(!place.path().join("out").exists());
+    place
+        .verify(&["m/m.ko", "--sign-key", "auditor.key"])
+        .ends(2);
 }

@@ -257,3 +257,88 @@ fn built(attempt: &AttemptRecord) -> &[BuiltModule] {
         Outcome::Failed { .. } | Outcome::Excluded { .. } => &[],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(kernel: u32, series: &str) -> CellId {
+        format!("debian-12/amd64/{series}.0-{kernel}-amd64=1/m")
+            .parse()
+            .expect("an id")
+    }
+
+    fn audit(found: &[(u32, Option<Finding>)], stratified: bool) -> Audit {
+        let circumstances = Circumstances {
+            archive: Sha256Digest::of(b"archive"),
+            release: Release {
+                name: "nightly".to_owned(),
+                run: "r1".to_owned(),
+                started: jiff::Timestamp::UNIX_EPOCH,
+                plan: Sha256Digest::of(b"plan"),
+                lock: Sha256Digest::of(b"lock"),
+            },
+            claimed_by: Some("key:vendor".to_owned()),
+            audited_by: Some("key:team".to_owned()),
+            operator: "team".to_owned(),
+            seed: "seed".parse().expect("a seed"),
+            stratified,
+        };
+        let cells: Vec<CellId> = found.iter().map(|(kernel, _)| id(*kernel, "6.1")).collect();
+        let drawn = Drawn {
+            stratum: stratified.then(|| Stratum::of(&cells[0])),
+            cells: 100,
+            sample: cells,
+        };
+        let audited = found
+            .iter()
+            .filter_map(|(kernel, finding)| {
+                Some(Audited {
+                    cell: id(*kernel, "6.1"),
+                    inputs: Sha256Digest::of(b"inputs"),
+                    finding: finding.clone()?,
+                })
+            })
+            .collect();
+        Audit::new(circumstances, 0, &[drawn], audited)
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_the_same_counts_as_differing() {
+        let same = || {
+            Some(Finding::Same {
+                modules: Vec::new(),
+            })
+        };
+        let differs = || {
+            Some(Finding::Differs {
+                modules: Vec::new(),
+            })
+        };
+        let reason = || "gone".to_owned();
+        let missing = || Some(Finding::Missing { reason: reason() });
+        let no_module = || Some(Finding::NoModule { reason: reason() });
+        let all: Vec<(u32, Option<Finding>)> = (0..10).map(|n| (n, same())).collect();
+        assert_eq!(audit(&all, false).bound.at_most, 24);
+        for other in [differs(), missing(), no_module(), None] {
+            let mut found = all.clone();
+            found[3].1 = other;
+            let audit = audit(&found, true);
+            assert_eq!(audit.bound.at_most, 38, "{:?}", found[3]);
+            assert_eq!(audit.sum(|sum| sum.same), 9);
+            assert_eq!(audit.sum(|sum| sum.differing + sum.missing), 1);
+        }
+    }
+
+    #[test]
+    fn the_statement_is_about_the_archive_and_has_the_seed() {
+        let audit = audit(&[(1, None)], false);
+        let statement: serde_json::Value =
+            serde_json::from_slice(&audit.statement()).expect("JSON");
+        assert_eq!(statement["predicateType"], AUDIT_TYPE);
+        let hex = Sha256Digest::of(b"archive").to_hex();
+        assert_eq!(statement["subject"][0]["digest"]["sha256"], hex);
+        assert_eq!(statement["predicate"]["seed"], "seed");
+        assert_eq!(statement["predicate"]["bound"]["of"], 100);
+    }
+}

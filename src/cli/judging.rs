@@ -22,10 +22,10 @@ use crate::verify::{Authenticated, Refused, Trust, authenticate};
 #[derive(Debug, Args)]
 pub(crate) struct Trusting {
     /// A public key (PEM) of a signer that the policy names by its digest; may be given several times
-    #[arg(long = "key", value_name = "PEM")]
+    #[arg(long = "key", visible_alias = "trust-key", value_name = "PEM")]
     keys: Vec<PathBuf>,
     /// A Sigstore trusted root, for the identities that the policy names
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, visible_alias = "trusted-root", value_name = "FILE")]
     trust_root: Vec<PathBuf>,
 }
 
@@ -170,9 +170,11 @@ pub(crate) fn judge_module(
         .collect();
     let reasons: Vec<Refused> = refused.iter().map(|(_, refused)| refused.clone()).collect();
     let accepted = evidence.iter().flat_map(|evidence| &evidence.accepted);
+    let verdict = judge(&artifact, expectation, accepted, &reasons, policy, at);
     Ok(Judged {
         path: path.to_owned(),
-        verdict: judge(&artifact, expectation, accepted, &reasons, policy, at),
+        artifact,
+        verdict,
         refused,
     })
 }

@@ -138,7 +138,7 @@ enum Command {
     #[command(subcommand)]
     Store(store::Command),
     /// Say by a policy whether modules hold what is claimed of them
-    Verify(verify::Arguments),
+    Verify(Box<verify::Arguments>),
     /// Decide on a host whether a module may be loaded
     Gate(gate::Arguments),
     /// Begin, check or test a policy, and list the rules
@@ -233,7 +233,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Images(command) => images::run(common, command, status).await,
         Command::Kernels(command) => kernels::run(common, command, status).await,
         Command::Store(command) => store::run(common, &command, status),
-        Command::Verify(arguments) => verify::run(common, &arguments, status),
+        Command::Verify(arguments) => verify::run(common, &arguments, status).await,
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Rego => rego(),

@@ -9,13 +9,15 @@ use rayon::prelude::*;
 use crate::cli::judging::{
     Evidence, Expecting, Trusting, judge_module, open_policy, trust, with_path,
 };
+use crate::cli::signing::Signing;
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, VerificationRecord};
 use crate::report::{Judged, Judgement, Status, VerdictsDocument, print_verdicts};
-use crate::state::State;
+use crate::sign::Signer;
+use crate::state::{State, write_atomically};
 use crate::verify::files;
-use crate::verify::policy::{Expectation, Known, Policy};
+use crate::verify::policy::{Expectation, Known, Policy, summary};
 use crate::verify::{Trust, Verdict};
 
 /// How many verifications are written in one transaction.
@@ -40,16 +42,29 @@ pub(crate) struct Arguments {
     /// End with 0 whatever fails; it is told and recorded, and nothing is called passed
     #[arg(long)]
     warn_only: bool,
+    /// Write a signed verification summary of each module below this directory, by the id of its cell
+    #[arg(long, value_name = "DIR")]
+    summary: Option<PathBuf>,
+    #[command(flatten)]
+    signing: Signing,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
-pub(crate) fn run(
+pub(crate) async fn run(
     common: &Common,
     arguments: &Arguments,
     status: &Status,
 ) -> Result<Exit, Refusal> {
     let policy = open_policy(&arguments.policy)?;
+    let signer = match (&arguments.summary, arguments.signing.is_given()) {
+        (Some(_), _) => Some(arguments.signing.signer(common).await?),
+        (None, false) => None,
+        (None, true) => {
+            return Err(Refusal::new(Exit::Usage, "there is nothing to sign")
+                .hint("name a directory for the summaries with `--summary`".to_owned()));
+        }
+    };
     let trust = trust(&policy, &arguments.trusting)?;
     let at = Timestamp::now();
     let mut ledger = match State::existing(&common.state)? {
@@ -84,6 +99,9 @@ pub(crate) fn run(
             ledger.add_verifications(&records(&judgement, modules)?)?;
         }
     }
+    if let (Some(folder), Some(signer)) = (&arguments.summary, &signer) {
+        write_summaries(folder, signer, &judgement, &policy, status).await?;
+    }
     match arguments.format {
         Format::Human => answer(|out| print_verdicts(out, &judgement))?,
         Format::Json => answer_json(&VerdictsDocument::from(&judgement))?,
@@ -92,6 +110,56 @@ pub(crate) fn run(
         status.warn("what fails here is only told, not enforced");
     }
     Ok(judgement.exit)
+}
+
+/// Signs what came of each module, and writes both forms of it. All are signed before the first is
+/// written, so that a signature that fails leaves nothing.
+async fn write_summaries(
+    folder: &Path,
+    signer: &Signer,
+    judgement: &Judgement<'_>,
+    policy: &Policy,
+    status: &Status,
+) -> Result<(), Refusal> {
+    let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+    for Judged {
+        path,
+        artifact,
+        verdict,
+        ..
+    } in judgement.modules
+    {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_enforced = !judgement.warn_only;
+        let at = judgement.at;
+        let Some(statement) = summary(&name, artifact, verdict, policy, at, is_enforced) else {
+            let path = path.display();
+            status.warn(&format!(
+                "`{path}` has no cell by its provenance, and gets no summary"
+            ));
+            continue;
+        };
+        let signed = signer.sign(&statement.to_bytes()).await?;
+        let cell = verdict
+            .cell
+            .as_ref()
+            .map_or_else(String::new, ToString::to_string);
+        let base = folder.join(cell).join(&*name);
+        let with = |ending: &str| PathBuf::from(format!("{}.{ending}", base.display()));
+        files.push((with("summary.sigstore.json"), signed.bundle));
+        files.push((with("summary.dsse.json"), signed.envelope));
+    }
+    for (path, bytes) in &files {
+        let failed = |error: std::io::Error| {
+            Refusal::new(Exit::Internal, format!("cannot write `{}`", path.display()))
+                .caused_by(&error)
+        };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        write_atomically(path, bytes)?;
+    }
+    Ok(())
 }
 
 fn judge_all(

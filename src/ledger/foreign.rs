@@ -342,6 +342,37 @@ mod tests {
     }
 
     #[test]
+    fn what_foreign_records_name_is_needed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut ledger = Ledger::open(&directory.path().join("l")).expect("a ledger");
+        let log = Sha256Digest::of(b"log");
+        let package = Sha256Digest::of(b"package");
+        let row = |kind, record: serde_json::Value| {
+            Ok::<_, LedgerError>(ForeignRow {
+                kind,
+                run: None,
+                cell: None,
+                inputs: None,
+                record: record.to_string(),
+            })
+        };
+        let rows = [
+            row(ForeignKind::Attempt, serde_json::json!({ "log": log })),
+            row(
+                ForeignKind::Cell,
+                serde_json::json!({ "packages": [{ "sha256": package }] }),
+            ),
+        ];
+        ledger
+            .add_archive(&archive("a"), rows.into_iter())
+            .expect("added");
+        let evidence = serde_json::to_string(&ledger.evidence().expect("read")).expect("JSON");
+        for digest in [log, package] {
+            assert!(evidence.contains(&digest.to_string()), "{evidence}");
+        }
+    }
+
+    #[test]
     fn an_archive_with_a_bad_record_leaves_nothing() {
         let directory = tempfile::tempdir().expect("a directory");
         let mut ledger = Ledger::open(&directory.path().join("l")).expect("a ledger");

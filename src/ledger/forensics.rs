@@ -447,3 +447,238 @@ impl PackageWanted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell() -> BuiltCell {
+        let time = "2026-11-20T00:00:00Z".parse().expect("a time");
+        BuiltCell {
+            origin: Origin::Archive {
+                digest: Sha256Digest::of(b"archive"),
+                release: "nightly".to_owned(),
+                signer: Some("key:aa".to_owned()),
+            },
+            run: "r1".to_owned(),
+            started: time,
+            matrix: "m.toml".to_owned(),
+            cell: "debian-12/amd64/6.1.0-1-amd64=1/m".parse().expect("an id"),
+            inputs: Sha256Digest::of(b"inputs"),
+            source_tree: Sha256Digest::of(b"tree"),
+            commit: Some("0123456789abcdef".to_owned()),
+            image: Sha256Digest::of(b"image"),
+            image_name: "bookworm".to_owned(),
+            packages: vec![CellPackage {
+                name: "linux-headers".to_owned(),
+                version: "6.1-1".to_owned(),
+                sha256: Sha256Digest::of(b"package"),
+            }],
+            modules: vec![CellModule {
+                path: "m.ko".to_owned(),
+                sha256: Sha256Digest::of(b"built"),
+            }],
+            attestations: vec![CellAttestation {
+                predicate_type: "t".to_owned(),
+                payload: Sha256Digest::of(b"payload"),
+                signer: "key:bb".to_owned(),
+                signed: "2026-11-21T00:00:00Z".parse().expect("a time"),
+                subjects: vec![Sha256Digest::of(b"shipped")],
+            }],
+        }
+    }
+
+    #[test]
+    fn every_condition_must_hold() {
+        let text = |text: &str| Some(text.to_owned());
+        let time = |text: &str| Some(text.parse().expect("a time"));
+        let package = |text: &str| Some(text.parse().expect("a package"));
+        let none = Question::default;
+        let digest = |bytes: &[u8]| Some(Sha256Digest::of(bytes));
+        let by_digest = Sha256Digest::of(b"package").to_string();
+        for (question, holds) in [
+            (none(), true),
+            (
+                Question {
+                    commit: text("0123456"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Question {
+                    commit: text("012345"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Question {
+                    commit: text("123456789"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Question {
+                    source_tree: digest(b"tree"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Question {
+                    source_tree: digest(b"other"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Question {
+                    image: text("bookworm"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Question {
+                    image: text("book"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Question {
+                    package: package("linux-headers"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Question {
+                    package: package("linux-headers=6.1-1"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Question {
+                    package: package("linux-headers=6.1-2"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Question {
+                    package: package(&by_digest),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Question {
+                    module: digest(b"built"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Question {
+                    module: digest(b"shipped"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Question {
+                    module: digest(b"other"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Question {
+                    kernel: text("6.1.0-1-amd64"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Question {
+                    kernel: text("6.1.0"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Question {
+                    signer: text("key:aa"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Question {
+                    signer: text("key:bb"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Question {
+                    signer: text("key:cc"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Question {
+                    since: time("2026-11-21T00:00:00Z"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Question {
+                    until: time("2026-11-19T00:00:00Z"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Question {
+                    signer: text("key:bb"),
+                    since: time("2026-11-21T00:00:00Z"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Question {
+                    signer: text("key:bb"),
+                    until: time("2026-11-20T00:00:00Z"),
+                    ..none()
+                },
+                false,
+            ),
+        ] {
+            let cell = cell();
+            let found = question.holds_early(&cell) && question.holds_late(&cell);
+            assert_eq!(found, holds, "{question:?}");
+        }
+    }
+
+    #[test]
+    fn packages_are_named_in_three_ways_and_no_other() {
+        for (text, good) in [
+            ("linux-headers", true),
+            ("linux-headers=6.1-1", true),
+            ("", false),
+            ("=1", false),
+            ("a=", false),
+            ("sha256:00", false),
+        ] {
+            assert_eq!(text.parse::<PackageWanted>().is_ok(), good, "{text}");
+        }
+    }
+}

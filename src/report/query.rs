@@ -194,7 +194,11 @@ pub fn print_query(out: &mut impl Write, cells: &[BuiltCell]) -> io::Result<()> 
     let releases = releases(cells);
     let count = releases.len();
     let noun = if count == 1 { "release" } else { "releases" };
-    writeln!(out, "{} cells in {count} {noun}:", cells.len())?;
+    let cells = match cells.len() {
+        1 => "1 cell".to_owned(),
+        many => format!("{many} cells"),
+    };
+    writeln!(out, "{cells} in {count} {noun}:")?;
     for release in releases {
         writeln!(out, "  {release}")?;
     }

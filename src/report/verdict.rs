@@ -8,13 +8,14 @@ use serde::Serialize;
 
 use crate::digest::Sha256Digest;
 use crate::exit::Exit;
-use crate::verify::policy::{ExceptionState, ExceptionUse};
+use crate::verify::policy::{Artifact, ExceptionState, ExceptionUse};
 use crate::verify::{Outcome, Refused, RuleResult, Verdict};
 
 /// One module with what a policy says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
     pub path: PathBuf,
+    pub artifact: Artifact,
     pub verdict: Verdict,
     /// The attestations that were handed in for it and refused.
     pub refused: Vec<(PathBuf, Refused)>,

@@ -15,6 +15,7 @@ use sigstore::crypto::signing_key::{SigStoreKeyPair, kdf};
 use zeroize::Zeroizing;
 
 use crate::sign::password::Purpose;
+use crate::sign::pem::block;
 use crate::sign::{KeyAlgorithm, PasswordSource, PrivateKey, PublicKey, SigningError};
 
 const MOST_BYTES: u64 = 64 << 10;
@@ -108,28 +109,9 @@ fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, SigningError> {
     Ok(bytes)
 }
 
-/// Returns the label and the bytes of the first block that is a private key.
+/// Returns the first block that is a private key.
 fn private_block(text: &[u8]) -> Result<(&str, Zeroizing<Vec<u8>>), String> {
-    let none = || "there is no private key in PEM in it".to_owned();
-    let text = std::str::from_utf8(text).map_err(|_| none())?;
-    let mut lines = text.lines().map(str::trim);
-    let label = lines
-        .by_ref()
-        .filter_map(|line| line.strip_prefix("-----BEGIN ")?.strip_suffix("-----"))
-        .find(|label| label.ends_with("PRIVATE KEY"))
-        .ok_or_else(none)?;
-    let end = format!("-----END {label}-----");
-    let mut body = Zeroizing::new(String::with_capacity(text.len()));
-    for line in lines {
-        if line == end {
-            let bytes = STANDARD
-                .decode(body.as_bytes())
-                .map_err(|error| format!("its `{label}` is not base64 ({error})"))?;
-            return Ok((label, Zeroizing::new(bytes)));
-        }
-        body.push_str(line);
-    }
-    Err(format!("its `{label}` has no end"))
+    block(text, "private key", |label| label.ends_with("PRIVATE KEY"))
 }
 
 /// The part of a sealed key (go-tuf, `encrypted/encrypted.go`) that is looked at before it is opened.

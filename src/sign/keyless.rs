@@ -380,6 +380,32 @@ mod tests {
         }
     }
 
+    /// Made by `ci/sigstore/test`.
+    #[test]
+    fn what_a_real_sigstore_made_verifies_with_its_root_and_no_other() {
+        let file = |name: &str| {
+            let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sigstore");
+            std::fs::read_to_string(directory.join(name)).expect(name)
+        };
+        let bundle = Bundle::from_json(&file("keyless.sigstore.json")).expect("a bundle");
+        let SignatureContent::DsseEnvelope(envelope) = &bundle.content else {
+            panic!("it has no envelope");
+        };
+        let payload = envelope.payload.as_bytes();
+        let root: serde_json::Value =
+            serde_json::from_str(&file("trusted_root.json")).expect("JSON");
+        let with = |root: &serde_json::Value| {
+            let root = TrustedRoot::from_json(&root.to_string()).expect("a root");
+            verify_with(&root, payload, &bundle)
+        };
+        with(&root).expect("it holds");
+        for part in ["certificateAuthorities", "tlogs", "timestampAuthorities"] {
+            let mut less = root.clone();
+            less[part] = json!([]);
+            assert!(with(&less).is_err(), "without {part}");
+        }
+    }
+
     #[tokio::test]
     async fn a_service_that_does_not_answer_is_named() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

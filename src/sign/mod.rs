@@ -14,6 +14,7 @@ mod key_file;
 mod keyless;
 mod module;
 mod password;
+mod pem;
 mod shipping;
 mod signed_statement;
 mod signer;

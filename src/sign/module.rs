@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use cms::cert::IssuerAndSerialNumber;
 use cms::cert::x509::Certificate;
 use cms::cert::x509::der::asn1::{Any, Null, ObjectIdentifier, OctetString, SetOfVec};
-use cms::cert::x509::der::pem::decode_vec;
 use cms::cert::x509::der::{self, Decode, Encode};
 use cms::cert::x509::spki::AlgorithmIdentifierOwned;
 use cms::content_info::{CmsVersion, ContentInfo};
@@ -21,6 +20,7 @@ use cms::signed_data::{
 };
 
 use crate::ko::{SIGNATURE_MAGIC, cut_signature};
+use crate::sign::pem::block;
 use crate::sign::{
     DigestAlgorithm, KeyAlgorithm, PrivateKey, PublicKey, SigningCommand, SigningError,
 };
@@ -72,12 +72,11 @@ impl ModuleCertificate {
         File::open(path)
             .and_then(|file| file.take(MOST_CERTIFICATE).read_to_end(&mut bytes))
             .map_err(|error| unusable(error.to_string()))?;
-        if bytes.starts_with(b"-----BEGIN") {
-            let (label, der) = decode_vec(&bytes).map_err(|error| unusable(error.to_string()))?;
-            if label != "CERTIFICATE" {
-                return Err(unusable(format!("it holds a `{label}`")));
-            }
-            bytes = der;
+        // DER begins with a SEQUENCE; anything else is text, in which the key may stand too.
+        if bytes.first() != Some(&0x30) {
+            let (_, der) =
+                block(&bytes, "certificate", |label| label == "CERTIFICATE").map_err(unusable)?;
+            bytes = der.to_vec();
         }
         let certificate =
             Certificate::from_der(&bytes).map_err(|error| unusable(error.to_string()))?;
@@ -286,6 +285,14 @@ mod tests {
             refused,
             Err(SigningError::CertificateOfAnother { .. })
         ));
+    }
+
+    #[test]
+    fn a_kernels_own_file_with_key_and_certificate_is_both() {
+        let both = fixture("rsa-2048-with-certificate.pem");
+        let certificate = ModuleCertificate::read(&both).expect("a certificate");
+        let key = ModuleKey::Key(private("rsa-2048-with-certificate.pem"));
+        ModuleSigner::new(key, certificate, DigestAlgorithm::Sha512).expect("a signer");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kmatrix::digest::Sha256Digest;
+use kmatrix::oci::Manifest;
 use serde_json::{Value, json};
 
 use crate::common::Place;
@@ -312,6 +313,12 @@ fn what_is_handed_out_is_linked_to_what_was_compared() {
     let provenance = key.open(&directory.join("provenance"));
     let built = cell["modules"][0]["digest"].as_str().expect("a digest");
     let shipped = sha256_of(&directory.join("fixture.ko.xz"));
+    let size = fs::metadata(directory.join("fixture.ko.xz"))
+        .expect("a file")
+        .len();
+    let digest = Sha256Digest::from_hex(&shipped).expect("a digest");
+    let manifest = Manifest::of_module("fixture.ko.xz", digest, size);
+    let manifest = manifest.digest().to_hex();
     let subject = |name: &str, digest: &str, form: &str| {
         json!({
             "name": name,
@@ -324,6 +331,7 @@ fn what_is_handed_out_is_linked_to_what_was_compared() {
         json!([
             subject("fixture.ko", built.trim_start_matches("sha256:"), "payload"),
             subject("fixture.ko.xz", &shipped, "shipped"),
+            subject("fixture.ko.xz", &manifest, "oci-manifest"),
         ])
     );
     let builder = &provenance["predicate"]["runDetails"]["builder"]["id"];

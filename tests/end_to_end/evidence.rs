@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kmatrix::bundle::{ArchiveWriter, Index};
+use kmatrix::digest::Sha256Digest;
 use serde_json::Value;
 
 use crate::common::{Place, Ran};
@@ -355,6 +357,214 @@ fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = flate2::Crc::new();
     crc.update(bytes);
     crc.sum()
+}
+
+/// Reads the members of an archive.
+fn members(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in tar::Archive::new(archive).entries().expect("entries") {
+        let mut entry = entry.expect("an entry");
+        let path = entry.path().expect("a path").display().to_string();
+        let mut contents = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut contents).expect("read");
+        found.push((path, contents));
+    }
+    found
+}
+
+/// Makes an archive again with another member in the place of one, as its own maker could: every digest
+/// and every check is right.
+fn made_again(archive: &[u8], path: &str, change: impl Fn(&str) -> String) -> Vec<u8> {
+    let members = members(archive);
+    let of = |wanted: &str| {
+        let found = members.iter().find(|(path, _)| path == wanted);
+        found
+            .unwrap_or_else(|| panic!("there is no `{wanted}`"))
+            .1
+            .clone()
+    };
+    let text = String::from_utf8(of(path)).expect("text");
+    let changed = change(&text).into_bytes();
+    assert_ne!(changed, text.as_bytes(), "something is changed in `{path}`");
+    let mut index: Index = serde_json::from_slice(&of("index.json")).expect("an index");
+    for member in &mut index.members {
+        if member.path.as_str() == path {
+            member.bytes = changed.len() as u64;
+            member.sha256 = Sha256Digest::of(&changed);
+        }
+    }
+    let mut made = ArchiveWriter::new(Vec::new(), &index, None).expect("it begins");
+    for member in &index.members {
+        let bytes = if member.path.as_str() == path {
+            changed.clone()
+        } else {
+            of(member.path.as_str())
+        };
+        made.add(member, &bytes[..]).expect("a member");
+    }
+    made.finish().expect("it ends")
+}
+
+/// Changes the first line of a kind.
+fn in_row(row: &str, from: &str, to: &str) -> impl Fn(&str) -> String {
+    let (kind, from, to) = (
+        format!("{{\"row\":\"{row}\""),
+        from.to_owned(),
+        to.to_owned(),
+    );
+    move |text| {
+        let at = text.find(&kind).expect("a row");
+        let end = at + text[at..].find('\n').expect("a line");
+        let line = &text[at..end];
+        let place = line
+            .find(&from)
+            .unwrap_or_else(|| panic!("no `{from}` in {line}"));
+        let line = format!("{}{to}{}", &line[..place], &line[place + from.len()..]);
+        format!("{}{line}{}", &text[..at], &text[end..])
+    }
+}
+
+/// Changes a digest in the first line of a kind.
+fn other_digest(row: &str, field: &str) -> impl Fn(&str) -> String {
+    let (row, field) = (row.to_owned(), format!("\"{field}\":\"sha256:"));
+    move |text| {
+        let at = text.find(&format!("{{\"row\":\"{row}\"")).expect("a row");
+        let place = at + text[at..].find(&field).expect("a field") + field.len();
+        format!(
+            "{}{}{}",
+            &text[..place],
+            "0".repeat(64),
+            &text[place + 64..]
+        )
+    }
+}
+
+#[test]
+fn an_archive_that_contradicts_itself_is_refused_whoever_made_it() {
+    let both = Both::of("reproducible", 0);
+    let archive = both.export("release.tar", &["--unsigned", "--with-inputs=sources"]);
+    let good = fs::read(&archive).expect("an archive");
+    let bad = both.elsewhere.path().join("bad.tar");
+    let ledger = "ledger.jsonl";
+    let line = |text: &str, wanted: &str| {
+        let wanted = format!("{{\"row\":\"{wanted}\"");
+        let found = text.lines().find(|line| line.starts_with(&wanted));
+        format!("{}\n", found.expect("a row"))
+    };
+    let paths: Vec<String> = members(&good).into_iter().map(|(path, _)| path).collect();
+    let tree = paths
+        .iter()
+        .find(|path| path.starts_with("trees/"))
+        .expect("a tree");
+    type Change<'a> = Box<dyn Fn(&str) -> String + 'a>;
+    let cases: Vec<(&str, &str, Change<'_>, &str)> = vec![
+        (
+            "no cell",
+            ledger,
+            Box::new(|text| text.replacen(&line(text, "cell"), "", 1)),
+            "no cell before it is",
+        ),
+        (
+            "a cell twice",
+            ledger,
+            Box::new(|text| text.replacen(&line(text, "cell"), &line(text, "cell").repeat(2), 1)),
+            "stands there twice",
+        ),
+        (
+            "no run",
+            ledger,
+            Box::new(|text| text.replacen(&line(text, "run"), "", 1)),
+            "not the run that the index names",
+        ),
+        (
+            "another run",
+            ledger,
+            Box::new(in_row("run", "\"id\":\"", "\"id\":\"x")),
+            "not the run that the index names",
+        ),
+        (
+            "a cell of another run",
+            ledger,
+            Box::new(in_row("cell", "\"run\":\"", "\"run\":\"x")),
+            "not of the archive's",
+        ),
+        (
+            "a log that is not there",
+            ledger,
+            Box::new(other_digest("attempt", "log")),
+            "which the archive does not hold",
+        ),
+        (
+            "an attempt of a run that is not there",
+            ledger,
+            Box::new(in_row("attempt", "\"run\":\"", "\"run\":\"x")),
+            "of which there is no record",
+        ),
+        (
+            "a key that nobody knows",
+            ledger,
+            Box::new(in_row("comparison", "\"number\"", "\"x\":1,\"number\"")),
+            "line",
+        ),
+        (
+            "a key twice",
+            ledger,
+            Box::new(in_row(
+                "run",
+                "\"record\":{\"id\"",
+                "\"record\":{\"id\":\"x\",\"id\"",
+            )),
+            "duplicate field",
+        ),
+        (
+            "no JSON",
+            ledger,
+            Box::new(|text| text.replacen('{', "", 1)),
+            "line 1",
+        ),
+        (
+            "no end",
+            ledger,
+            Box::new(|text| text.trim_end().to_owned()),
+            "it does not end",
+        ),
+        (
+            "another payload",
+            ledger,
+            Box::new(other_digest("attestation", "payload")),
+            "is not the one that it names",
+        ),
+        (
+            "another lock",
+            "lock.json",
+            Box::new(|text| format!("{text} ")),
+            "not the lock that the release names",
+        ),
+        (
+            "the list of another tree",
+            tree,
+            Box::new(|text| text.replacen("\"executable\":false", "\"executable\":true", 1)),
+            "the list of another tree",
+        ),
+    ];
+    for (what, path, change, why) in &cases {
+        fs::write(&bad, made_again(&good, path, change)).expect("a file");
+        let ran = kmatrix(
+            &both.elsewhere,
+            &["bundle", "import", text(&bad), "--unsigned"],
+        );
+        let ran = ran.expect(41);
+        assert!(ran.stderr.contains(why), "{what}: wanted `{why}`\n{ran}");
+    }
+    let known = kmatrix(&both.elsewhere, &["query", "--format", "json"])
+        .expect(0)
+        .json();
+    assert_eq!(known["cells"], serde_json::json!([]));
+    kmatrix(
+        &both.elsewhere,
+        &["bundle", "import", text(&archive), "--unsigned"],
+    )
+    .expect(0);
 }
 
 #[test]

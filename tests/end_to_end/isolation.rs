@@ -48,8 +48,10 @@ fn a_build_finds_no_key_no_socket_and_no_neighbour() {
     for name in ["reads-key", "reproducible"] {
         place.fixture(name);
     }
-    // In a neighbour's source, in the state directory, at home and in the environment.
+    // In a neighbour's source, in and beside the state directory, at home, and in the environment of
+    // the program that orders the build, whose memory has it by that.
     for file in [
+        "signing.key",
         "modules/reproducible/secret.txt",
         "state/secret.key",
         "state/out/secret.key",
@@ -68,12 +70,26 @@ fn a_build_finds_no_key_no_socket_and_no_neighbour() {
         "",
     ));
     let mut command = place.command(&["build", "matrix.toml", "--format", "json"]);
-    command.env("KMATRIX_TEST_KEY", SECRET);
+    for name in [
+        "KMATRIX_TEST_KEY",
+        "KMATRIX_KEY_PASSWORD",
+        "COSIGN_PASSWORD",
+        "SIGSTORE_ID_TOKEN",
+    ] {
+        command.env(name, SECRET);
+    }
     let ran = crate::common::Ran::of(command);
     let document = ran.json();
     let log = place.log(&document["cells"][0], "reference.log");
     assert!(ran.status == 0, "{log}");
     assert_eq!(document["cells"][0]["standing"], "labelled");
+    // That it looked: where processes may look into each other at all, it saw the word in its own.
+    let yama = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
+    let may_look = yama.map_or(true, |scope| scope.trim() == "0");
+    assert!(
+        log.contains("memory can be read here") || !may_look,
+        "{log}"
+    );
 }
 
 fn seen(log: &str) -> BTreeMap<String, String> {

@@ -2,12 +2,14 @@
 //!
 //! Every tool has to accept what is genuine and to refuse what was changed, or the check is none.
 
+mod attested;
 #[allow(dead_code, unused_imports)]
 #[path = "../end_to_end/common/mod.rs"]
 mod common;
 mod forms;
 mod genuine;
 mod judge;
+mod keyless;
 mod registry;
 mod statements;
 mod summary_rules;

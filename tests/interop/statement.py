@@ -14,7 +14,7 @@ from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
 from in_toto_attestation.predicates.scai.v0 import scai_pb2
 from in_toto_attestation.predicates.scai.v0.scai import AttributeReport
 from in_toto_attestation.predicates.vsa.v1 import vsa_pb2
-from in_toto_attestation.v1 import statement_pb2
+from in_toto_attestation.v1 import resource_descriptor_pb2, statement_pb2
 from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
 from in_toto_attestation.v1.statement import Statement
 
@@ -33,8 +33,15 @@ def provenance(predicate):
 def summary(predicate):
     # SLSA lets a summary have extension fields whose names hold the extender's (spec v1.2).
     plain = {key: value for key, value in predicate.items() if "_" not in key}
-    # The types are behind SLSA 1.0: a verifier has no version there, and one word is the level.
+    # The types are behind SLSA 1.0: a verifier has no version there, an input is no whole descriptor, and
+    # one word is the level.
     plain["verifier"] = {"id": predicate["verifier"]["id"]}
+    inputs = predicate.get("inputAttestations", [])
+    for one in inputs:
+        read = json_format.ParseDict(one, resource_descriptor_pb2.ResourceDescriptor())
+        ResourceDescriptor.copy_from_pb(read).validate()
+    known = ("uri", "digest")
+    plain["inputAttestations"] = [{key: one[key] for key in known if key in one} for one in inputs]
     levels = predicate["verifiedLevels"]
     assert isinstance(levels, list) and levels, "levels are a list"
     for level in levels:

@@ -1,5 +1,7 @@
-// sigstore-js: verifies the bundle that comes on standard input with a key, and ends with 0 if it
-// holds. No transparency log is asked for, and as many timestamps as the asker says.
+// sigstore-js: verifies the bundle that comes on standard input, and ends with 0 if it holds.
+//
+// Signed by a key, no transparency log is asked for, and as many timestamps as the asker says. Signed by
+// an identity, everything is asked for that sigstore-js asks for by itself.
 
 import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -15,9 +17,13 @@ const trust = toTrustMaterial(TrustedRoot.fromJSON(asked.root), (hint) => {
   }
   return { publicKey: createPublicKey(asked.key), validFor: () => true };
 });
-const verifier = new Verifier(trust, {
-  tlogThreshold: 0,
-  ctlogThreshold: 0,
-  timestampThreshold: asked.timestamps,
-});
-verifier.verify(toSignedEntity(bundleFromJSON(asked.bundle)));
+const signed = toSignedEntity(bundleFromJSON(asked.bundle));
+if (asked.identity) {
+  new Verifier(trust).verify(signed, {
+    subjectAlternativeName: asked.identity,
+    extensions: { issuer: asked.issuer },
+  });
+} else {
+  const thresholds = { tlogThreshold: 0, ctlogThreshold: 0, timestampThreshold: asked.timestamps };
+  new Verifier(trust, thresholds).verify(signed);
+}

@@ -13,9 +13,11 @@ use crate::outcome::Failure;
 /// A comparison, computed again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Recomputed {
-    /// The tier that is borne out: at most the one that is claimed. `independent` counts as `varied`,
-    /// since it makes no tier, and only signatures could show it.
+    /// The tier that is borne out by the attempts alone: at most the one that is claimed.
     pub tier: Tier,
+    /// The tier if signatures show that the reference and a rebuild that agrees are of different
+    /// operators, whatever was varied.
+    pub tier_if_independent: Tier,
     /// How many rebuilds have the reference's bits.
     pub rebuilt: u32,
     /// True if the label says `independent`.
@@ -31,27 +33,69 @@ pub(super) fn recompute(comparison: &RebuildComparison) -> Recomputed {
     let trials = trials(comparison, &mut contradictions);
     let rebuilt = count(trials.iter().filter(|(_, trial)| trial.same).count());
     let shown = shown(comparison, &trials);
-    let vector = bounded(&label.vector, &shown, &mut contradictions);
+    let own = own_grades(&label.vector);
+    let vector = bounded(&own, &shown);
     let tier = rule_table().tier(&vector);
+    let beside = is_beside(comparison, &trials);
+    let tier_if_independent = if beside {
+        let mut vector = vector.clone();
+        vector.reproducibility = Grade::Independent;
+        rule_table().tier(&vector)
+    } else {
+        tier
+    };
+    let says_independent = label.vector.reproducibility == Grade::Independent;
+    let most = if says_independent {
+        tier_if_independent
+    } else {
+        tier
+    };
+    for axis in [Axis::Reproducibility, Axis::Metadata] {
+        let (says, shows) = (own.get(axis), shown.get(axis));
+        let is_of_another = axis == Axis::Reproducibility && says_independent && beside;
+        if says > shows && !is_of_another {
+            contradictions.push(format!(
+                "{axis} is `{says}`, and its attempts show `{shows}`"
+            ));
+        }
+    }
+    grades_of_axes(&label.vector, &mut contradictions);
     reasons(label, &mut contradictions);
-    let table_tier = rule_table().tier(&own_grades(&label.vector));
+    let table_tier = rule_table().tier(&own);
     if label.rules == RulesUsed::current() && label.tier != table_tier {
         contradictions.push(format!(
             "its tier is `{}`, and by the rules that it names its vector makes `{table_tier}`",
             label.tier
         ));
-    } else if label.tier > tier {
+    } else if label.tier > most {
         contradictions.push(format!(
-            "its tier is `{}`, and what it shows makes `{tier}`",
+            "its tier is `{}`, and what it shows makes `{most}`",
             label.tier
         ));
     }
     Recomputed {
         tier: tier.min(label.tier),
+        tier_if_independent: tier_if_independent.min(label.tier),
         rebuilt,
-        says_independent: label.vector.reproducibility == Grade::Independent,
+        says_independent,
         contradictions,
     }
+}
+
+/// Returns true if the reference and a rebuild are of two platforms by the statement's own words, and
+/// nothing in it keeps their agreement from counting.
+fn is_beside(comparison: &RebuildComparison, trials: &[(&ComparedAttempt, Trial)]) -> bool {
+    let reference = &comparison.reference.platform;
+    let doubts = comparison
+        .label
+        .rebuilds
+        .as_ref()
+        .is_some_and(|found| !found.doubts.is_empty());
+    let every_attempt = trials.len() == comparison.rebuilds.len();
+    let of_another = trials
+        .iter()
+        .any(|(rebuild, _)| rebuild.platform != *reference);
+    !doubts && every_attempt && of_another && trials.iter().all(|(_, trial)| trial.same)
 }
 
 /// Returns every rebuild that was made, with whether it has the reference's bits, as its digests say.
@@ -64,14 +108,14 @@ fn trials<'c>(
         contradictions.push("its reference is no attempt 0 that made a module".to_owned());
     }
     let mut numbers = BTreeSet::from([reference.number]);
-    let mut specs = BTreeSet::from([reference.spec]);
+    let mut specs = BTreeSet::from([(&reference.platform, reference.spec)]);
     let mut trials = Vec::new();
     for rebuild in &comparison.rebuilds {
         let number = rebuild.number;
         if !comparison.platforms.contains_key(&rebuild.platform) {
             contradictions.push(format!("attempt {number} is of no platform that it names"));
         }
-        if !numbers.insert(number) | !specs.insert(rebuild.spec) {
+        if !numbers.insert(number) | !specs.insert((&rebuild.platform, rebuild.spec)) {
             contradictions.push(format!(
                 "attempt {number} is in it twice, or is the reference"
             ));
@@ -85,7 +129,12 @@ fn trials<'c>(
             ));
         }
         if rebuild.outcome == "built" {
-            let axes = &rebuild.varied & &rebuild.reached;
+            // One spec is one surrounding, whatever is said of it.
+            let axes = if rebuild.spec == reference.spec {
+                BTreeSet::new()
+            } else {
+                &rebuild.varied & &rebuild.reached
+            };
             trials.push((rebuild, Trial { axes, same }));
         }
     }
@@ -164,28 +213,25 @@ fn own_grades(vector: &Vector) -> Vector {
 }
 
 /// Returns the claimed vector, no better than what the attempts show.
-fn bounded(claimed: &Vector, shown: &Vector, contradictions: &mut Vec<String>) -> Vector {
+fn bounded(own: &Vector, shown: &Vector) -> Vector {
+    let mut vector = own.clone();
+    for axis in [Axis::Reproducibility, Axis::Metadata] {
+        let shows = shown.get(axis);
+        // A difference is no rank: hiding it as something that ranks lower makes it no better.
+        if own.get(axis) > shows || shows == Grade::Differs {
+            vector.set(axis, shows);
+        }
+    }
+    vector
+}
+
+fn grades_of_axes(claimed: &Vector, contradictions: &mut Vec<String>) {
     for axis in Axis::ALL {
         let grade = claimed.get(*axis);
         if !axis.grades().contains(&grade) {
             contradictions.push(format!("`{grade}` is no grade of {axis}"));
         }
     }
-    let mut vector = own_grades(claimed);
-    for axis in [Axis::Reproducibility, Axis::Metadata] {
-        let (says, shows) = (vector.get(axis), shown.get(axis));
-        if says > shows {
-            contradictions.push(format!(
-                "{axis} is `{says}`, and its attempts show `{shows}`"
-            ));
-            vector.set(axis, shows);
-        }
-        // A difference is no rank: hiding it as something that ranks lower makes it no better.
-        if axis == Axis::Reproducibility && shows == Grade::Differs {
-            vector.set(axis, shows);
-        }
-    }
-    vector
 }
 
 /// A label never stands without a reason for each of its grades.

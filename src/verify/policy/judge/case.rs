@@ -236,19 +236,28 @@ impl<'a> Case<'a> {
         self.policy.requirement_of(&names)
     }
 
+    /// Returns the tier that a comparison bears out: what `independent` makes counts only where
+    /// signatures show it.
+    pub fn borne_out(&self, found: &Recomputed) -> Tier {
+        if found.says_independent && !self.independent_operators().is_empty() {
+            found.tier_if_independent
+        } else {
+            found.tier
+        }
+    }
+
     /// Returns the tier that is borne out: the best that a believed signer's comparison comes to when
     /// it is computed again, unless one shows a difference; and no better than the summary says.
     pub fn tier(&self) -> Option<Tier> {
         let mut best: Option<Tier> = None;
-        for (claim, comparison, found) in self.comparisons() {
+        for (claim, _, found) in self.comparisons() {
             let Some(signer) = claim.signer else {
                 continue;
             };
             if found.tier == Tier::Irreproducible {
                 return Some(Tier::Irreproducible);
             }
-            let tier = found.tier.min(comparison.label.tier).min(signer.most_tier);
-            best = best.max(Some(tier));
+            best = best.max(Some(self.borne_out(found).min(signer.most_tier)));
         }
         let summarised = self.summaries().into_iter().filter_map(|(claim, summary)| {
             let signer = claim.signer?;
@@ -361,10 +370,10 @@ pub(super) fn sha256_of(digests: &DigestSet) -> Option<Sha256Digest> {
     Sha256Digest::from_hex(digests.get("sha256")?).ok()
 }
 
-/// Returns true if a subject is a module as it is handed out, signed and packed.
+/// Returns true if a subject is another form of a module than the one that was built.
 pub(super) fn is_shipped(subject: &Subject) -> bool {
     let form = subject.annotations.get("form");
-    form.is_some_and(|form| form == SubjectForm::Shipped.as_str())
+    form.is_some_and(|form| form != SubjectForm::Payload.as_str())
 }
 
 impl Claim<'_> {

@@ -34,7 +34,7 @@ pub(super) fn levels(case: &Case<'_>) -> Found {
     let borne_out = case
         .comparisons()
         .filter(|(claim, ..)| claim.signer.is_some())
-        .map(|(_, _, found)| found.tier)
+        .map(|(_, _, found)| case.borne_out(found))
         .max();
     for (claim, summary) in case.summaries() {
         let by = claim.attestation.signed_by();

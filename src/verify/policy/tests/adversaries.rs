@@ -1594,3 +1594,51 @@ fn a_summary_says_passed_only_where_everything_holds_and_is_enforced() {
         assert_eq!(failed.predicate.verified_levels, ["FAILED"]);
     }
 }
+
+/// Makes a comparison as an audit does: the vendor's attempt as the reference, and one of its own, from the
+/// same spec.
+fn audited(w: &World) -> crate::attest::RebuildComparison {
+    let mut audited = w.comparison.clone();
+    let mut own = audited.reference.clone();
+    own.number = 1;
+    own.platform = "audit".to_owned();
+    let platform = audited.platforms["platform-1"].clone();
+    audited.platforms.insert("audit".to_owned(), platform);
+    audited.rebuilds = vec![own];
+    audited.label.vector.reproducibility = Grade::Independent;
+    audited.label.reasons[0].grade = Grade::Independent;
+    audited
+}
+
+#[test]
+fn what_an_audit_says_counts_for_as_much_as_its_signature() {
+    // Beside the vendor's own comparison, and without it.
+    for left_out in [None, Some(Kind::RebuildComparison)] {
+        let mut world = World::sound();
+        world.require = "independent-rebuilders = 1".to_owned();
+        world.left_out.extend(left_out);
+        let comparison = value(&audited(&world));
+        world.add(Kind::RebuildComparison, key("auditor"), comparison);
+        assert_eq!(broken(&world.verdict()), Vec::<&str>::new(), "{left_out:?}");
+    }
+    // The same words, signed by the vendor's second key, show nothing that was varied.
+    let mut world = World::sound();
+    world.left_out.insert(Kind::RebuildComparison);
+    let comparison = value(&audited(&world));
+    world.add(Kind::RebuildComparison, key("second"), comparison);
+    let verdict = world.verdict();
+    assert_eq!(
+        broken(&verdict),
+        ["minimum-tier", "independence", "summary-levels"]
+    );
+    assert_eq!(verdict.tier, Some(Tier::Partial));
+    // An audit that differs is told, whatever it calls itself.
+    let mut world = World::sound();
+    let mut differing = audited(&world);
+    differing.rebuilds[0].modules[0].sha256 = Sha256Digest::of(b"other");
+    world.add(Kind::RebuildComparison, key("auditor"), value(&differing));
+    assert_eq!(
+        broken(&world.verdict()),
+        ["label", "minimum-tier", "independence"]
+    );
+}
