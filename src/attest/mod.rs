@@ -44,4 +44,6 @@ pub use summary::{
     LabelSummary, SummaryPolicy, SummaryVerifier, VerificationResult, VerificationSummary, level,
     levels,
 };
-pub use uri::{LOCAL_BUILDER, VERIFIER, cell_uri, package_url, release_uri, rules_uri};
+pub use uri::{
+    LOCAL_BUILDER, VERIFIER, cell_uri, package_url, release_uri, rules_uri, statement_uri,
+};

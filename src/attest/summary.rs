@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attest::material::{Attester, CellMaterial, Unsigned};
 use crate::attest::uri::{VERIFIER, cell_uri, release_uri, rules_uri};
-use crate::attest::{DigestSet, PAYLOAD_TYPE, PredicateType, ResourceDescriptor, sha256};
+use crate::attest::{DigestSet, PredicateType, ResourceDescriptor, sha256};
 use crate::label::{Label, Reason, Rollup, RulesUsed, Tier, Vector};
 use crate::run::{Assessment, Standing};
 
@@ -101,7 +101,7 @@ impl VerificationSummary {
         Some(Self::new(
             cell_uri(&assessment.cell.id),
             passed.then_some(verified),
-            inputs.iter().map(input).collect(),
+            inputs.iter().map(named).collect(),
             LabelSummary::of(label),
             attester,
         ))
@@ -133,7 +133,7 @@ impl VerificationSummary {
         Self::new(
             release_uri(release),
             passed.then(|| levels(rollup.tier)),
-            vec![input(scope)],
+            vec![named(scope)],
             LabelSummary {
                 word: rollup.tier.to_string(),
                 tier: rollup.tier,
@@ -200,12 +200,8 @@ fn reaches(assessment: &Assessment, required: Tier) -> bool {
     }
 }
 
-/// Names a statement by its payload, since the bytes of its signature can be changed without being broken.
-fn input(statement: &Unsigned) -> ResourceDescriptor {
-    ResourceDescriptor {
-        media_type: Some(PAYLOAD_TYPE.to_owned()),
-        ..ResourceDescriptor::named(statement.kind.word(), statement.digest())
-    }
+fn named(statement: &Unsigned) -> ResourceDescriptor {
+    ResourceDescriptor::statement(statement.digest())
 }
 
 /// Returns the level that says that a tier is reached, such as `KMATRIX_CONSTRAINED`; nothing for

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use crate::digest::Sha256Digest;
 use crate::name::{CellId, Distro};
 use crate::package::PackageFormat;
 
@@ -25,6 +26,11 @@ pub fn release_uri(release: &str) -> String {
 /// Returns the URI of a table of rules for labels.
 pub fn rules_uri(version: u32) -> String {
     format!("urn:kmatrix:label-rules:v{version}")
+}
+
+/// Returns the URI of a statement, by the digest of its payload.
+pub fn statement_uri(payload: Sha256Digest) -> String {
+    format!("urn:kmatrix:statement:{payload}")
 }
 
 /// Returns the package URL of a package (package-url, `PURL-SPECIFICATION.rst` and

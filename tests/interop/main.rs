@@ -7,6 +7,7 @@ mod attested;
 #[path = "../end_to_end/common/mod.rs"]
 mod common;
 mod forms;
+mod genuine;
 mod judge;
 mod keyless;
 mod registry;

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{Artifact, Policy};
 use crate::attest::{
-    LabelSummary, PAYLOAD_TYPE, PredicateType, ResourceDescriptor, Statement, Subject,
-    SummaryPolicy, SummaryVerifier, VerificationResult, VerificationSummary, levels, sha256,
+    LabelSummary, PredicateType, ResourceDescriptor, Statement, Subject, SummaryPolicy,
+    SummaryVerifier, VerificationResult, VerificationSummary, levels, sha256,
 };
 use crate::label::{RulesUsed, Tier};
 use crate::verify::Verdict;
@@ -53,10 +53,8 @@ pub fn summary(
     if let Some(payload) = artifact.payload().filter(|payload| *payload != digest) {
         subjects.push(Subject::plain(format!("{name} as built"), payload));
     }
-    let inputs = verdict.statements.iter().map(|payload| ResourceDescriptor {
-        media_type: Some(PAYLOAD_TYPE.to_owned()),
-        ..ResourceDescriptor::named("statement", *payload)
-    });
+    let inputs = verdict.statements.iter();
+    let inputs = inputs.map(|payload| ResourceDescriptor::statement(*payload));
     let predicate = VerificationSummary {
         verifier: SummaryVerifier {
             id: VERIFIER.to_owned(),
