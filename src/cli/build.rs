@@ -23,6 +23,7 @@ use crate::name::CellId;
 use crate::report::{BuildDocument, Status, print_sharing, print_table};
 use crate::run::{
     self, Assessment, Finished, Standing, Workshop, needed, needed_preparations, next_trial,
+    uncompared,
 };
 use crate::variation::{Axis, Profile};
 
@@ -205,7 +206,9 @@ fn attempts_to_do(ledger: &Ledger, cells: &[CellRecord], inquires: bool) -> Resu
     for cell in cells {
         let known = ledger.attempts(&cell.inputs.digest())?;
         count += needed(&known, cell.rebuilds, &cell.axes).len() as u64;
-        if inquires && next_trial(&known, &ledger.comparisons(&cell.inputs.digest())?).is_some() {
+        let compared = ledger.comparisons(&cell.inputs.digest())?;
+        count += uncompared(&known, &compared).len() as u64;
+        if inquires && next_trial(&known, &compared).is_some() {
             count += 1;
         }
         if let Some(prepared) = &cell.inputs.prepared {

@@ -40,7 +40,7 @@ pub use prepare::PackageSource;
 pub(crate) use prepare::blocking;
 pub use trial::next_trial;
 pub use uniformity::{Aspect, Cause, Side, Uniform, Uniformity, uniformity};
-pub use wanted::{needed, needed_preparations, next_number, rebuilds_on};
+pub use wanted::{needed, needed_preparations, next_number, rebuilds_on, uncompared};
 
 /// What a run works with.
 #[derive(Clone)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::compare::Comparison;
 use crate::ledger::{AttemptRecord, PreparationRecord};
 use crate::outcome::{Outcome, PreparationOutcome};
 use crate::variation::{Axis, Variation};
@@ -41,6 +42,23 @@ pub fn rebuilds_on(known: &[AttemptRecord], axes: &BTreeSet<Axis>) -> Vec<u32> {
         .map(|attempt| attempt.number)
         .collect();
     numbers.into_iter().collect()
+}
+
+/// Returns the numbers of the rebuilds that have still to be held against their reference: a kill may
+/// come between an attempt's record and that of its comparison.
+pub fn uncompared(known: &[AttemptRecord], compared: &[(u32, Comparison)]) -> Vec<u32> {
+    let built = |attempt: &&AttemptRecord| match &attempt.outcome {
+        Outcome::Built { .. } => true,
+        Outcome::Failed { .. } | Outcome::Excluded { .. } => false,
+    };
+    let has_reference = known.iter().filter(built).any(|one| one.number == 0);
+    known
+        .iter()
+        .filter(built)
+        .map(|attempt| attempt.number)
+        .filter(|number| has_reference && *number > 0)
+        .filter(|number| !compared.iter().any(|(of, _)| of == number))
+        .collect()
 }
 
 /// Returns a number that no attempt has.

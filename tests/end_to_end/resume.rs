@@ -44,6 +44,21 @@ fn more_rebuilds_are_added_to_those_that_there_are() {
 }
 
 #[test]
+fn a_comparison_that_a_kill_left_out_is_made_up_for() {
+    let place = Place::new();
+    place.build_of("reproducible", "", "", "");
+    let before = place.build(&[], 0);
+    let path = place.state().join("ledger.sqlite");
+    let ledger = rusqlite::Connection::open(path).expect("a ledger");
+    let deleted = ledger.execute("DELETE FROM comparison", []);
+    assert_eq!(deleted.expect("deleted"), 1);
+    drop(ledger);
+    let after = place.build(&[], 0);
+    assert_eq!(after["cells"][0]["label"], before["cells"][0]["label"]);
+    assert_eq!(numbers(&place, "reproducible"), [0, 1]);
+}
+
+#[test]
 fn a_changed_source_is_built() {
     let place = Place::new();
     place.build_of("reproducible", "", "rebuilds = 0", "");
