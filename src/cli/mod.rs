@@ -57,7 +57,8 @@ const EXITS: &str = "\
 Exit status: 0 all that was asked for holds, 2 usage or state in use, 10 a file is invalid, 11 no \
 cells, 20 engine unavailable, 21 an input cannot be had or authenticated, 22 fewer or older kernels than \
 recorded, 30 cells failed, 31 a \
-rebuild differs, 32 below the required tier, 33 stale, 40 signing failed, 42 evidence missing, 70 internal error, 130 \
+rebuild differs, 32 below the required tier, 33 stale, 40 signing failed, 41 verification failed, 42 evidence \
+missing, 70 internal error, 130 \
 interrupted. docs/exit-status.md has the order of precedence.";
 
 /// What every command takes.
