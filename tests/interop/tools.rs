@@ -66,7 +66,7 @@ impl Tools {
         let mut command = self.program("node", home);
         // Modules are looked for from where a program says that it is.
         let program = fs::read_to_string(project().join("tests/interop/verify.mjs"));
-        let place = self.out.join("root/sid/interop/verify.mjs");
+        let place = self.out.join("suites/sid/interop/verify.mjs");
         write_once(&place, &program.expect("a program"));
         command
             .arg("/interop/verify.mjs")
