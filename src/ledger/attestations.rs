@@ -44,11 +44,10 @@ impl Ledger {
 
     /// Returns what was signed of a run, in the order in which it was.
     pub fn attestations_of_run(&self, run: &str) -> Result<Vec<AttestationRecord>, LedgerError> {
-        let rows = self.texts(
+        self.records(
             "SELECT record FROM attestation WHERE run = ?1 ORDER BY rowid",
-            run,
-        )?;
-        rows.iter().map(|text| self.read(text)).collect()
+            [run],
+        )
     }
 
     /// Returns what was signed of cells with these inputs, in the order in which it was.
@@ -56,12 +55,11 @@ impl Ledger {
         &self,
         inputs: &Sha256Digest,
     ) -> Result<Vec<AttestationRecord>, LedgerError> {
-        let rows = self.texts(
+        self.records(
             "SELECT record FROM attestation WHERE json_extract(record, '$.inputs') = ?1
              ORDER BY rowid",
-            &inputs.to_string(),
-        )?;
-        rows.iter().map(|text| self.read(text)).collect()
+            [inputs.to_string()],
+        )
     }
 
     /// Returns what was signed of a file, in the order in which it was.
@@ -69,21 +67,16 @@ impl Ledger {
         &self,
         subject: &Sha256Digest,
     ) -> Result<Vec<AttestationRecord>, LedgerError> {
-        let rows = self.texts(
+        self.records(
             "SELECT a.record FROM attestation AS a JOIN attestation_subject AS s
              ON s.attestation = a.rowid WHERE s.sha256 = ?1 ORDER BY a.rowid",
-            &subject.to_string(),
-        )?;
-        rows.iter().map(|text| self.read(text)).collect()
+            [subject.to_string()],
+        )
     }
 
     /// Returns everything that was signed, in the order in which it was.
     pub fn all_attestations(&self) -> Result<Vec<AttestationRecord>, LedgerError> {
-        let rows = self.texts(
-            "SELECT record FROM attestation WHERE ?1 = ?1 ORDER BY rowid",
-            "",
-        )?;
-        rows.iter().map(|text| self.read(text)).collect()
+        self.records("SELECT record FROM attestation ORDER BY rowid", [])
     }
 
     /// Adds one verification.
@@ -121,10 +114,10 @@ impl Ledger {
             "SELECT json_object('cell', json_extract(record, '$.verdict.cell'),
                  'finished', json_extract(record, '$.verdict.known.finished'),
                  'payload', json_extract(record, '$.verdict.known.payload'))
-             FROM verification WHERE ?1 = ?1 AND passed
+             FROM verification WHERE passed
                  AND json_extract(record, '$.verdict.cell') IS NOT NULL
                  AND json_extract(record, '$.verdict.known') IS NOT NULL",
-            "",
+            [],
         )?;
         let mut newest: BTreeMap<CellId, VerifiedBuild> = BTreeMap::new();
         for text in &rows {
@@ -141,11 +134,7 @@ impl Ledger {
 
     /// Returns every verification, in the order in which they were made.
     pub fn verifications(&self) -> Result<Vec<VerificationRecord>, LedgerError> {
-        let rows = self.texts(
-            "SELECT record FROM verification WHERE ?1 = ?1 ORDER BY rowid",
-            "",
-        )?;
-        rows.iter().map(|text| self.read(text)).collect()
+        self.records("SELECT record FROM verification ORDER BY rowid", [])
     }
 }
 

@@ -133,8 +133,7 @@ impl Ledger {
 
     /// Returns every archive that was taken in, in the order in which they were.
     pub fn archives(&self) -> Result<Vec<ArchiveRecord>, LedgerError> {
-        let rows = self.texts("SELECT record FROM archive WHERE ?1 = '' ORDER BY id", "")?;
-        rows.iter().map(|text| self.read(text)).collect()
+        self.records("SELECT record FROM archive ORDER BY id", [])
     }
 
     /// Returns the cells that an archive brought, with their inputs, in its order.
@@ -176,7 +175,7 @@ impl Ledger {
              WHERE a.digest = ?1 AND f.kind = 'attempt'
                AND json_extract(f.record, '$.number') = 0
                AND json_extract(f.record, '$.outcome.outcome') = 'built'",
-            &archive.to_string(),
+            [archive.to_string()],
         )?;
         rows.iter()
             .map(|text| text.parse().map_err(|error| self.bad(&error)))

@@ -12,6 +12,7 @@ mod attestations;
 mod foreign;
 mod forensics;
 mod history;
+mod question;
 mod records;
 mod rows;
 mod schema;
@@ -27,10 +28,9 @@ use crate::digest::Sha256Digest;
 use crate::name::CellId;
 
 pub use foreign::{Added, ArchiveRecord, ForeignFiled, ForeignKind, ForeignRow};
-pub use forensics::{
-    BuiltCell, CellAttestation, CellModule, CellPackage, Origin, PackageWanted, Question,
-};
+pub use forensics::{BuiltCell, CellAttestation, CellModule, CellPackage, Origin};
 pub use history::{CellHistory, CellRun};
+pub use question::{PackageWanted, Question};
 pub use records::{
     AttemptRecord, AttestationRecord, CellRecord, PreparationRecord, RunRecord, RunStatus,
     VerificationRecord, VerifiedBuild,
@@ -182,15 +182,14 @@ impl Ledger {
     /// Returns the newest attempt of each number for these inputs, by number: one that built
     /// or was excluded, if there is one, or the last that failed.
     pub fn attempts(&self, inputs: &Sha256Digest) -> Result<Vec<AttemptRecord>, LedgerError> {
-        let rows = self.texts(
+        self.records(
             "SELECT record FROM attempt AS a WHERE inputs = ?1 AND rowid = (
                  SELECT rowid FROM attempt AS b
                  WHERE b.inputs = a.inputs AND b.number = a.number
                  ORDER BY outcome IN ('built', 'excluded') DESC, rowid DESC LIMIT 1)
              ORDER BY number",
-            &inputs.to_string(),
-        )?;
-        rows.iter().map(|text| self.read(text)).collect()
+            [inputs.to_string()],
+        )
     }
 
     /// Returns how many attempts of these inputs ended in each outcome, over all time.
@@ -238,16 +237,15 @@ impl Ledger {
         &self,
         kernel: &Sha256Digest,
     ) -> Result<Vec<PreparationRecord>, LedgerError> {
-        let rows = self.texts(
+        self.records(
             "SELECT record FROM preparation AS a WHERE kernel = ?1 AND rowid = (
                  SELECT rowid FROM preparation AS b
                  WHERE b.kernel = a.kernel AND b.number = a.number
                  ORDER BY outcome = 'prepared' DESC,
                      CASE outcome WHEN 'prepared' THEN rowid ELSE -rowid END LIMIT 1)
              ORDER BY number",
-            &kernel.to_string(),
-        )?;
-        rows.iter().map(|text| self.read(text)).collect()
+            [kernel.to_string()],
+        )
     }
 
     /// Adds what came of holding a rebuild against the reference.
@@ -305,22 +303,24 @@ impl Ledger {
 
     /// Returns the cells that a run promised, in the order of its plan.
     pub fn cells_of_run(&self, run: &str) -> Result<Vec<CellRecord>, LedgerError> {
-        let rows = self.texts("SELECT record FROM cell WHERE run = ?1 ORDER BY rowid", run)?;
-        rows.iter().map(|text| self.read(text)).collect()
+        self.records(
+            "SELECT record FROM cell WHERE run = ?1 ORDER BY rowid",
+            [run],
+        )
     }
 
     /// Returns one run.
     pub fn run(&self, id: &str) -> Result<Option<RunRecord>, LedgerError> {
         let rows = self.texts(
             "SELECT json_set(record, '$.status', status) FROM run WHERE id = ?1",
-            id,
+            [id],
         )?;
         rows.first().map(|text| self.read(text)).transpose()
     }
 
     /// Returns the ids of all cells that any run promised, in order.
     pub fn cell_ids(&self) -> Result<Vec<CellId>, LedgerError> {
-        let rows = self.texts("SELECT DISTINCT id FROM cell WHERE ?1 = '' ORDER BY id", "")?;
+        let rows = self.texts("SELECT DISTINCT id FROM cell ORDER BY id", [])?;
         rows.iter()
             .map(|text| text.parse().map_err(|error| self.bad(&error)))
             .collect()
@@ -331,32 +331,32 @@ impl Ledger {
     /// signed.
     pub fn evidence(&self) -> Result<Vec<serde_json::Value>, LedgerError> {
         let attempts = self.texts(
-            "SELECT record FROM attempt AS a WHERE ?1 = '' AND rowid = (
+            "SELECT record FROM attempt AS a WHERE rowid = (
                  SELECT rowid FROM attempt AS b
                  WHERE b.inputs = a.inputs AND b.number = a.number
                  ORDER BY outcome = 'built' DESC, rowid DESC LIMIT 1)",
-            "",
+            [],
         )?;
         let preparations = self.texts(
-            "SELECT record FROM preparation WHERE ?1 = '' AND rowid IN (
+            "SELECT record FROM preparation WHERE rowid IN (
                  SELECT coalesce(min(CASE outcome WHEN 'prepared' THEN rowid END), max(rowid))
                  FROM preparation GROUP BY kernel, number)",
-            "",
+            [],
         )?;
         let vouched = self.texts(
             "SELECT json_extract(record, '$.vouched') FROM cell
-             WHERE ?1 = '' AND rowid IN (SELECT max(rowid) FROM cell GROUP BY id)",
-            "",
+             WHERE rowid IN (SELECT max(rowid) FROM cell GROUP BY id)",
+            [],
         )?;
-        let signed = self.texts("SELECT record FROM attestation WHERE ?1 = ''", "")?;
+        let signed = self.texts("SELECT record FROM attestation", [])?;
         // What others recorded is named by nothing else; of a cell only what it was built from.
         let foreign = self.texts(
             "SELECT CASE kind WHEN 'cell' THEN json_array(
                  json_extract(record, '$.vouched'), json_extract(record, '$.packages'),
                  json_extract(record, '$.image.root'), json_extract(record, '$.source.tree'),
                  json_extract(record, '$.inputs.needed')) ELSE record END
-             FROM foreign_record WHERE ?1 = ''",
-            "",
+             FROM foreign_record",
+            [],
         )?;
         attempts
             .iter()
@@ -370,18 +370,31 @@ impl Ledger {
 
     /// Returns the newest runs, newest first.
     pub fn runs(&self) -> Result<Vec<RunRecord>, LedgerError> {
-        let rows = self.texts(
-            "SELECT json_set(record, '$.status', status) FROM run WHERE ?1 = ''
+        self.records(
+            "SELECT json_set(record, '$.status', status) FROM run
              ORDER BY rowid DESC LIMIT 100",
-            "",
-        )?;
+            [],
+        )
+    }
+
+    /// Returns the records that a query selects, as its one column.
+    fn records<T: serde::de::DeserializeOwned>(
+        &self,
+        query: &str,
+        parameters: impl rusqlite::Params,
+    ) -> Result<Vec<T>, LedgerError> {
+        let rows = self.texts(query, parameters)?;
         rows.iter().map(|text| self.read(text)).collect()
     }
 
-    fn texts(&self, query: &str, parameter: &str) -> Result<Vec<String>, LedgerError> {
+    fn texts(
+        &self,
+        query: &str,
+        parameters: impl rusqlite::Params,
+    ) -> Result<Vec<String>, LedgerError> {
         let collect = || {
             let mut statement = self.connection.prepare_cached(query)?;
-            let rows = statement.query_map([parameter], |row| row.get(0))?;
+            let rows = statement.query_map(parameters, |row| row.get(0))?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         collect().map_err(|source| self.database(source))

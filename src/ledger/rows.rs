@@ -26,11 +26,10 @@ impl Ledger {
     /// Returns every attempt of these inputs, in the order in which they ended, those included that
     /// others have taken the place of.
     pub fn every_attempt(&self, inputs: &Sha256Digest) -> Result<Vec<AttemptRecord>, LedgerError> {
-        let rows = self.texts(
+        self.records(
             "SELECT record FROM attempt WHERE inputs = ?1 ORDER BY rowid",
-            &inputs.to_string(),
-        )?;
-        rows.iter().map(|text| self.read(text)).collect()
+            [inputs.to_string()],
+        )
     }
 
     /// Returns every preparation of a kernel, in the order in which they ended.
@@ -38,10 +37,9 @@ impl Ledger {
         &self,
         kernel: &Sha256Digest,
     ) -> Result<Vec<PreparationRecord>, LedgerError> {
-        let rows = self.texts(
+        self.records(
             "SELECT record FROM preparation WHERE kernel = ?1 ORDER BY rowid",
-            &kernel.to_string(),
-        )?;
-        rows.iter().map(|text| self.read(text)).collect()
+            [kernel.to_string()],
+        )
     }
 }
