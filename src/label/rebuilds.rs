@@ -147,7 +147,12 @@ fn agreeing(rebuilds: &Rebuilds) -> (Grade, String) {
     if held.is_empty() && rebuilds.doubts.is_empty() {
         let all: Vec<&str> = rebuilds.varied.iter().map(|axis| axis.noun()).collect();
         let all = all.join(", ");
-        let text = format!("{count} {noun} gave the same bits with another {all}; {proof}");
+        let place = if rebuilds.varied.contains(&Axis::HeaderPath) {
+            ""
+        } else {
+            ", and with the headers in their place"
+        };
+        let text = format!("{count} {noun} gave the same bits with another {all}{place}; {proof}");
         return (Grade::Varied, text);
     }
     let mut but = Vec::new();
@@ -295,6 +300,16 @@ mod tests {
         assert_eq!(grade, Grade::Varied);
         let end = "at 95 % that excludes only what flips in more than 32 % of builds";
         assert!(because.ends_with(end), "{because}");
+        assert!(!because.contains("in their place"), "{because}");
+        let (grade, because) = rebuilds(Some(&Rebuilds {
+            varied: Axis::expected(),
+            ..all_agreeing(8)
+        }));
+        assert_eq!(grade, Grade::Varied);
+        assert!(
+            because.contains(", and with the headers in their place; at 95 %"),
+            "{because}"
+        );
     }
 
     #[test]

@@ -136,9 +136,9 @@ mod tests {
             ("host-name one in.one", "host-name two", false),
             ("user 1000 1000 build", "user 1001 1002 other", true),
             ("user 1000 1000 build", "user 1000 1000 other", false),
-            ("memory 12:7", "memory 12:1", true),
-            ("memory 12:7", "memory 12:7", false),
-            ("memory 12:7", "umask 0077", false),
+            ("memory 0x700000000000", "memory 0x100000000000", true),
+            ("memory 0x700000000000", "memory 0x700000000000", false),
+            ("memory 0x700000000000", "umask 0077", false),
         ] {
             let (first, second) = (probe(&format!("{first}\n")), probe(&format!("{second}\n")));
             let found = second.differs_from(&first);

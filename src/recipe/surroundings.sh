@@ -97,12 +97,13 @@ probe() {
         say kernel "$(uname -r)"
         say path-order "$PATH"
         say terminal "$(readlink /proc/self/fd/0)"
-        # Where libraries are mapped, without what chance adds: so many digits, and the first of them.
+        # Where libraries are mapped, without what chance adds: the first digit of the address.
         while read -r addresses rest; do
             case $rest in
                 */ld-*.so*|*/libc.so*|*/libc-*.so*)
                     address=${addresses%%-*}
-                    say memory "${#address}:${address%"${address#?}"}"
+                    others=${address#?}
+                    say memory "0x${address%"$others"}$(printf "%0${#others}d" 0)"
                     break ;;
             esac
         done </proc/self/maps
