@@ -21,6 +21,7 @@ pub mod bundle;
 pub mod catalog;
 pub mod cli;
 pub mod compare;
+pub mod definition;
 pub mod digest;
 pub mod document;
 pub mod engine;

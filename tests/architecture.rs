@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts in the order of the data: words and trees; what is asked for; how it is built and what
 /// came of it; what is kept; what is shown. Each may use itself and those that stand before it.
-const ORDER: [&str; 35] = [
+const ORDER: [&str; 36] = [
     "name",
     "digest",
     "exit",
@@ -29,6 +29,7 @@ const ORDER: [&str; 35] = [
     "label",
     "image",
     "ledger",
+    "definition",
     "lock",
     "state",
     "retention",
@@ -79,7 +80,7 @@ const PLACES: &[(&str, &str)] = &[
     ("x509_cert", "src/verify/certificate.rs"),
 ];
 
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "ko",
     "variation",
     "plan",
@@ -88,6 +89,7 @@ const PURE: [&str; 10] = [
     "compare",
     "gate",
     "label",
+    "definition",
     "lock",
     "attest",
 ];

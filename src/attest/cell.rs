@@ -82,7 +82,7 @@ fn equal_metadata(
 ) -> Result<BTreeSet<u32>, NotAttestable> {
     let assessment = material.assessment;
     let modules = built(&reference.outcome).unwrap_or_default();
-    let expected = of_reference.deterministic(modules);
+    let expected = of_reference.build_definition.deterministic(modules);
     let mut equal = BTreeSet::new();
     for (number, comparison) in &assessment.comparisons {
         let attempts = assessment.attempts.iter();
@@ -93,7 +93,8 @@ fn equal_metadata(
             continue;
         };
         let agreed = as_agreed(modules, made, &comparison.differences);
-        let found = provenance(material, attempt, attester)?.deterministic(&agreed);
+        let definition = provenance(material, attempt, attester)?.build_definition;
+        let found = definition.deterministic(&agreed);
         match (comparison.metadata_equal, found == expected) {
             (true, true) => {
                 equal.insert(*number);

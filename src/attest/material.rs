@@ -140,7 +140,7 @@ impl CellMaterial<'_> {
 }
 
 /// Returns a module as it was built, as a subject.
-pub(super) fn payload(module: &BuiltModule) -> Subject {
+fn payload(module: &BuiltModule) -> Subject {
     let path = &module.path;
     Subject::module(path, module.digest, SubjectForm::Payload, path)
 }

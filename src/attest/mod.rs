@@ -7,14 +7,11 @@
 
 mod cell;
 mod comparison;
-mod dependencies;
 mod dsse;
 mod material;
-mod parameters;
 mod predicate;
 mod provenance;
 mod release;
-mod resource;
 mod sbom;
 mod scai;
 mod scope;
@@ -30,12 +27,9 @@ pub use cell::cell_statements;
 pub use comparison::{ComparedAttempt, ComparedModule, Platform, RebuildComparison};
 pub use dsse::{Envelope, EnvelopeSignature, PAYLOAD_TYPE, pre_authentication_encoding};
 pub use material::{About, Attester, CellMaterial, NotAttestable, Shipped, Unsigned};
-pub use predicate::{BUILD_TYPE, PredicateType};
-pub use provenance::{
-    BuildDefinition, BuilderIdentity, InvocationMetadata, Provenance, RunDetails,
-};
+pub use predicate::PredicateType;
+pub use provenance::{BuilderIdentity, InvocationMetadata, Provenance, RunDetails};
 pub use release::{ReleaseMaterial, release_statements};
-pub use resource::{DigestSet, ResourceDescriptor, sha256};
 pub use sbom::{Sbom, SbomAge, sbom};
 pub use scai::{Attribute, AttributeReport, NORMALISED, REPRODUCIBLE};
 pub use scope::{LabelledCell, ScopeStatement};
@@ -44,6 +38,8 @@ pub use summary::{
     LabelSummary, SummaryPolicy, SummaryVerifier, VerificationResult, VerificationSummary, level,
     levels,
 };
-pub use uri::{
-    LOCAL_BUILDER, VERIFIER, cell_uri, package_url, release_uri, rules_uri, statement_uri,
+pub use uri::{LOCAL_BUILDER, VERIFIER, cell_uri, release_uri, rules_uri, statement_uri};
+
+pub use crate::definition::{
+    BUILD_TYPE, BuildDefinition, DigestSet, ResourceDescriptor, package_url, sha256,
 };

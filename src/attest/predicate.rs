@@ -3,12 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The `buildType` of the provenance that this program writes, described in
-/// `docs/attestations.md`. The number is raised when the meaning of a parameter changes.
-///
-/// The project's own URIs are URNs, because it owns no host that they could resolve at.
-pub const BUILD_TYPE: &str = "urn:kmatrix:build:container-module:v1";
-
 /// What a statement says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PredicateType {

@@ -1,19 +1,15 @@
 //! SLSA Provenance v1 (slsa.dev, `spec/v1.2/build-provenance`). What its parameters mean under this
-//! program's [`BUILD_TYPE`](crate::attest::BUILD_TYPE) is in `docs/attestations.md`.
+//! program's [`BUILD_TYPE`](crate::definition::BUILD_TYPE) is in `docs/attestations.md`.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use crate::attest::dependencies::dependencies;
-use crate::attest::material::{Attester, payload};
-use crate::attest::parameters::{external, internal};
-use crate::attest::{BUILD_TYPE, ResourceDescriptor, Subject};
+use crate::attest::material::Attester;
+use crate::definition::{BuildDefinition, ResourceDescriptor};
 use crate::digest::Sha256Digest;
 use crate::ledger::AttemptRecord;
-use crate::outcome::BuiltModule;
 use crate::recipe::BuildSpec;
 use crate::run::Assessment;
 
@@ -25,16 +21,6 @@ pub struct Provenance {
     pub build_definition: BuildDefinition,
     /// What belongs to one attempt.
     pub run_details: RunDetails,
-}
-
-/// What was asked for, and from what it was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BuildDefinition {
-    pub build_type: String,
-    pub external_parameters: Map<String, Value>,
-    pub internal_parameters: Map<String, Value>,
-    pub resolved_dependencies: Vec<ResourceDescriptor>,
 }
 
 /// One execution.
@@ -73,12 +59,7 @@ impl Provenance {
     ) -> Self {
         let cell = &assessment.cell;
         Self {
-            build_definition: BuildDefinition {
-                build_type: BUILD_TYPE.to_owned(),
-                external_parameters: external(cell),
-                internal_parameters: internal(cell, attempt, spec),
-                resolved_dependencies: dependencies(cell, attempt, &assessment.preparations),
-            },
+            build_definition: BuildDefinition::of(cell, attempt, spec, &assessment.preparations),
             run_details: RunDetails {
                 builder: BuilderIdentity {
                     id: attester.builder.clone(),
@@ -98,22 +79,6 @@ impl Provenance {
                 ],
             },
         }
-    }
-
-    /// Returns the bytes that are the same in every attempt: the modules as built, and the build's
-    /// definition, as JSON without white space, fields in order.
-    pub fn deterministic(&self, modules: &[BuiltModule]) -> Vec<u8> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Deterministic<'a> {
-            subject: Vec<Subject>,
-            build_definition: &'a BuildDefinition,
-        }
-        serde_json::to_vec(&Deterministic {
-            subject: modules.iter().map(payload).collect(),
-            build_definition: &self.build_definition,
-        })
-        .expect("plain values serialise")
     }
 }
 

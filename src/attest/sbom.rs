@@ -6,7 +6,7 @@ use serde_cyclonedx::cyclonedx::v_1_6::{
     MetadataBuilder, MetadataTools, MetadataToolsVariant0, Property,
 };
 
-use crate::attest::uri::package_url;
+use crate::definition::package_url;
 use crate::digest::Sha256Digest;
 use crate::image::{ImageRecord, InstalledPackage, PackageDatabase};
 use crate::label::{AgeLimits, freshness};

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::attest::parameters::object;
 use crate::attest::{PAYLOAD_TYPE, PredicateType, ResourceDescriptor};
 use crate::compare::Normalisation;
+use crate::definition::object;
 use crate::digest::Sha256Digest;
 use crate::label::{Grade, Label};
 use crate::variation::Axis;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::attest::PredicateType;
-use crate::attest::resource::{DigestSet, sha256};
+use crate::attest::uri::statement_uri;
+use crate::definition::{DigestSet, ResourceDescriptor, sha256};
 use crate::digest::Sha256Digest;
 
 /// The only `_type` that is written and accepted.
@@ -86,6 +87,19 @@ impl Subject {
                 ("module".to_owned(), module.to_owned()),
             ]),
             ..Self::plain(name, digest)
+        }
+    }
+}
+
+impl ResourceDescriptor {
+    /// Names a statement by its payload, since the bytes of its signature can be changed without being
+    /// broken. It has what an input of a summary may have and no more: the types that others read
+    /// summaries with know no other field there.
+    pub fn statement(payload: Sha256Digest) -> Self {
+        Self {
+            uri: Some(statement_uri(payload)),
+            digest: sha256(payload),
+            ..Self::default()
         }
     }
 }

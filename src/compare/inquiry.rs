@@ -16,7 +16,7 @@ use crate::variation::Axis;
 /// three in less than one case in a hundred.
 const CONFIRMATIONS: usize = 3;
 
-/// The most axes that are believed to do it only together; what seems to need more flips.
+/// The most axes that are looked for that do it only together.
 const MOST_TOGETHER: usize = 3;
 
 /// The most rebuilds that an inquiry takes.
@@ -49,6 +49,9 @@ pub enum Answer {
     Noise { differing: usize, of: usize },
     /// The same axes gave both the reference's bits and others.
     Unsteady { axes: BTreeSet<Axis> },
+    /// More axes than are looked for are needed together, or it flips: which of the two, nobody has
+    /// found out.
+    TooMany { axes: BTreeSet<Axis>, limit: usize },
     /// Any of these sets makes it differ; with all of them held it agreed, this often.
     Axes {
         sets: Vec<BTreeSet<Axis>>,
@@ -90,6 +93,10 @@ pub fn inquire(trials: &[Trial]) -> Inquiry {
         let smallest = match trials.cut(&rest) {
             Cut::Try(axes) => return Inquiry::Try(axes),
             Cut::Mixed(axes) => return Inquiry::Over(Answer::Unsteady { axes }),
+            Cut::TooMany(axes) => {
+                let limit = MOST_TOGETHER;
+                return Inquiry::Over(Answer::TooMany { axes, limit });
+            }
             Cut::Done(axes) => axes,
         };
         match trials.count(&smallest) {
@@ -105,6 +112,8 @@ enum Cut {
     Try(BTreeSet<Axis>),
     /// These gave both results.
     Mixed(BTreeSet<Axis>),
+    /// More of these seem to be needed than are looked for.
+    TooMany(BTreeSet<Axis>),
     /// Each of these is needed, as far as every larger set differs where a smaller one does.
     Done(BTreeSet<Axis>),
 }
@@ -163,7 +172,7 @@ impl Trials<'_> {
             needed.insert(rest[differ - 1]);
             rest.truncate(differ - 1);
             if needed.len() > MOST_TOGETHER {
-                return Cut::Mixed(axes.clone());
+                return Cut::TooMany(axes.clone());
             }
         }
     }
@@ -232,6 +241,28 @@ mod tests {
     }
 
     #[test]
+    fn three_axes_are_found_together_and_of_four_it_is_said_that_they_are_too_many() {
+        let of = |needed: &[Axis]| {
+            let needed = set(needed);
+            solve(|axes, _| !needed.is_subset(axes))
+        };
+        let three = [Axis::HostName, Axis::Locale, Axis::Memory];
+        let (finding, _) = of(&three);
+        let expected = Answer::Axes {
+            sets: vec![set(&three)],
+            agreeing: CONFIRMATIONS,
+        };
+        assert_eq!(finding, expected);
+        let (finding, trials) = of(&[Axis::HostName, Axis::Locale, Axis::Umask, Axis::Memory]);
+        let expected = Answer::TooMany {
+            axes: Axis::all(),
+            limit: MOST_TOGETHER,
+        };
+        assert_eq!(finding, expected);
+        assert!(trials < MOST_TRIALS, "{trials}");
+    }
+
+    #[test]
     fn axes_that_each_do_it_are_found_one_by_one() {
         let (finding, _) =
             solve(|axes, _| !axes.contains(&Axis::HostName) && !axes.contains(&Axis::Clock));
@@ -269,7 +300,10 @@ mod tests {
             });
             match finding {
                 Answer::Axes { .. } => blamed += 1,
-                Answer::Noise { .. } | Answer::Unsteady { .. } | Answer::Same => {}
+                Answer::Noise { .. }
+                | Answer::Unsteady { .. }
+                | Answer::TooMany { .. }
+                | Answer::Same => {}
             }
         }
         assert!(blamed <= 20, "{blamed} of 2000");

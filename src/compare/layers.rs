@@ -74,6 +74,16 @@ impl Layers {
     }
 }
 
+/// The layers of one of the modules that an attempt made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModuleLayers {
+    /// The path below the source directory.
+    pub path: String,
+    #[serde(flatten)]
+    pub layers: Layers,
+}
+
 /// Where two modules are the same, and what had to be taken away for that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

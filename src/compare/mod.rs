@@ -7,7 +7,6 @@ mod differences;
 mod form;
 mod inquiry;
 mod layers;
-mod metadata;
 mod normalisation;
 mod places;
 mod search;
@@ -28,8 +27,7 @@ pub use differences::{
     Difference, Differences, Excerpt, ModuleView, SectionDifference, SectionFacts,
 };
 pub use inquiry::{Answer, Inquiry, MOST_TRIALS, Trial, inquire, rate_not_excluded};
-pub use layers::{Agreement, Apart, Basis, Layer, Layers, Opened};
-pub use metadata::{AttemptFacts, metadata_digest};
+pub use layers::{Agreement, Apart, Basis, Layer, Layers, ModuleLayers, Opened};
 pub use normalisation::Normalisation;
 pub use search::{Which, differences};
 
@@ -39,7 +37,7 @@ pub use search::{Which, differences};
 pub struct Comparison {
     /// The modules that differ; empty if every bit is the same.
     pub differences: Vec<ModuleDifference>,
-    /// True if the deterministic part of the two attempts' provenance is the same.
+    /// True if the deterministic part of the two attempts' provenance is the same, byte for byte.
     pub metadata_equal: bool,
 }
 

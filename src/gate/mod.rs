@@ -2,6 +2,7 @@
 //! verdict and its evidence. Pure.
 
 mod paths;
+mod readable;
 mod secrets;
 mod symbols;
 mod symvers;
@@ -11,6 +12,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ko::{self, Module, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, Width};
+
+use readable::Readable;
 
 pub use symvers::{Export, Symvers, SymversError};
 
@@ -109,6 +112,26 @@ pub struct ModuleGates {
     pub gates: Vec<GateResult>,
 }
 
+/// What the modules export that a module needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Needed {
+    /// It needs none.
+    Nothing,
+    /// They may export what it wants; nobody can tell.
+    Unread,
+    /// As their build says.
+    Exports(Box<Symvers>),
+}
+
+impl Needed {
+    fn exports(&self) -> Option<&Symvers> {
+        match self {
+            Self::Exports(symvers) => Some(symvers),
+            Self::Nothing | Self::Unread => None,
+        }
+    }
+}
+
 /// What a module was built for, and among what.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
@@ -118,8 +141,8 @@ pub struct Target<'a> {
     pub symvers: Option<&'a Symvers>,
     /// The names that modules of the same build export.
     pub beside: &'a [String],
-    /// True if other modules were built before it, which may export what it wants.
-    pub has_needed: bool,
+    /// What modules export that were built before it.
+    pub needed: &'a Needed,
     /// Directories of the build machine.
     pub directories: &'a [&'a str],
 }
@@ -133,6 +156,7 @@ pub fn examine(bytes: &[u8], target: &Target<'_>) -> Vec<GateResult> {
             return Gate::ALL.into_iter().map(unknown).collect();
         }
     };
+    let readable = readable::readable(&module);
     Gate::ALL
         .into_iter()
         .map(|gate| match gate {
@@ -141,8 +165,8 @@ pub fn examine(bytes: &[u8], target: &Target<'_>) -> Vec<GateResult> {
             Gate::Symbols => symbols::symbols(&module, target),
             Gate::Licence => symbols::licence(&module, target),
             Gate::WritableCode => writable_code(&module),
-            Gate::BuildPaths => paths::build_paths(&module, target.directories),
-            Gate::Secrets => secrets::secrets(&module),
+            Gate::BuildPaths => paths::build_paths(&readable, target.directories),
+            Gate::Secrets => secrets::secrets(&readable),
         })
         .collect()
 }
@@ -179,6 +203,14 @@ fn none_of(gate: Gate, found: Vec<String>) -> GateResult {
         Verdict::Failed
     };
     result(gate, verdict, found)
+}
+
+/// Passes if nothing was found and everything was looked through.
+fn none_where_read(gate: Gate, found: Vec<String>, readable: &Readable<'_>) -> GateResult {
+    if found.is_empty() && !readable.unread.is_empty() {
+        return result(gate, Verdict::Unknown, readable.unread.clone());
+    }
+    none_of(gate, found)
 }
 
 fn elf(module: &Module<'_>, target: &Target<'_>) -> GateResult {

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use regex::bytes::Regex;
 
-use super::{Gate, GateResult, none_of};
-use crate::ko::Module;
+use super::readable::Readable;
+use super::{Gate, GateResult, none_where_read};
 
 /// What looks like a secret, and what it is.
 const FORMS: [(&str, &str); 9] = [
@@ -33,16 +33,16 @@ const FORMS: [(&str, &str); 9] = [
 ///
 /// The evidence says where a secret is and of what kind, and nothing of the secret itself: records
 /// and logs are for others to read.
-pub(super) fn secrets(module: &Module<'_>) -> GateResult {
+pub(super) fn secrets(readable: &Readable<'_>) -> GateResult {
     let mut found = Vec::new();
-    for part in &module.parts {
+    for (name, data) in &readable.parts {
         for (form, (_, what)) in forms().iter().zip(FORMS) {
-            for place in form.find_iter(part.data) {
-                found.push(format!("{}+{:#x}: {what}", part.name, place.start()));
+            for place in form.find_iter(data) {
+                found.push(format!("{name}+{:#x}: {what}", place.start()));
             }
         }
     }
-    none_of(Gate::Secrets, found)
+    none_where_read(Gate::Secrets, found, readable)
 }
 
 fn forms() -> &'static [Regex] {

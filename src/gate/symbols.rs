@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Gate, GateResult, Target, Verdict, none_of, result};
+use super::{Export, Gate, GateResult, Needed, Symvers, Target, Verdict, none_of, result};
 use crate::ko::{self, Module, Symbol, SymbolPlace};
 
 /// Licences that count as compatible with the kernel's (Linux, `include/linux/license.h`).
@@ -47,6 +47,12 @@ fn wanted(module: &Module<'_>) -> Vec<String> {
         .collect()
 }
 
+/// Returns how a symbol is exported by the first of these that does, and whether its list has CRCs.
+fn exported<'a>(name: &str, lists: &[Option<&'a Symvers>]) -> Option<(&'a Export, bool)> {
+    let mut lists = lists.iter().flatten();
+    lists.find_map(|list| Some((list.get(name)?, list.has_crcs)))
+}
+
 /// Holds what a module wants against what the kernel exports.
 pub(super) fn symbols(module: &Module<'_>, target: &Target<'_>) -> GateResult {
     let Some(symvers) = target.symvers else {
@@ -69,13 +75,15 @@ pub(super) fn symbols(module: &Module<'_>, target: &Target<'_>) -> GateResult {
         if target.beside.contains(name) {
             continue;
         }
-        let Some(export) = symvers.get(name) else {
-            if target.has_needed {
-                unknown.push(format!(
-                    "`{name}` is exported by no kernel, maybe by what it needs"
-                ));
-            } else {
-                failed.push(format!("`{name}` is not exported"));
+        let of_needed = target.needed.exports();
+        let Some((export, has_crcs)) = exported(name, &[Some(symvers), of_needed]) else {
+            match target.needed {
+                Needed::Unread => unknown.push(format!(
+                    "`{name}` is not exported by the kernel, maybe by what it needs"
+                )),
+                Needed::Nothing | Needed::Exports(_) => {
+                    failed.push(format!("`{name}` is not exported"));
+                }
             }
             continue;
         };
@@ -86,13 +94,13 @@ pub(super) fn symbols(module: &Module<'_>, target: &Target<'_>) -> GateResult {
                 "`{name}` is of the namespace `{namespace}`, which it does not import"
             ));
         }
-        if !symvers.has_crcs {
+        if !has_crcs {
             continue;
         }
         match versions.get(name) {
             Some(crc) if *crc == export.crc => {}
             Some(crc) => failed.push(format!(
-                "`{name}` has CRC {crc:#010x}, the kernel's is {:#010x}",
+                "`{name}` has CRC {crc:#010x}, it is exported with {:#010x}",
                 export.crc
             )),
             None => failed.push(format!("`{name}` has no CRC")),
@@ -117,8 +125,12 @@ pub(super) fn symbols(module: &Module<'_>, target: &Target<'_>) -> GateResult {
         "which has no CRCs"
     };
     let count = wanted.len();
+    let beside = match target.needed {
+        Needed::Exports(needed) => format!(" or in that of what it needs, {},", needed.digest),
+        Needed::Nothing | Needed::Unread => ",".to_owned(),
+    };
     let evidence = format!(
-        "{count} symbols are in `Module.symvers` {}, {how}",
+        "{count} symbols are in `Module.symvers` {}{beside} {how}",
         symvers.digest
     );
     result(Gate::Symbols, Verdict::Passed, vec![evidence])
@@ -138,9 +150,12 @@ pub(super) fn licence(module: &Module<'_>, target: &Target<'_>) -> GateResult {
     }
     let is_compatible = licences.iter().all(|licence| COMPATIBLE.contains(licence));
     if !is_compatible && let Some(symvers) = target.symvers {
+        let lists = [Some(symvers), target.needed.exports()];
+        let is_gpl_only =
+            |name: &String| exported(name, &lists).is_some_and(|(export, _)| export.gpl_only);
         let found: Vec<String> = wanted(module)
             .into_iter()
-            .filter(|name| symvers.get(name).is_some_and(|export| export.gpl_only))
+            .filter(is_gpl_only)
             .map(|name| {
                 let licence = licences.join("`, `");
                 format!("`{name}` is for modules under the GPL, and its licence is `{licence}`")

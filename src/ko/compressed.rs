@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{MAX_BYTES, ModuleError};
 
 /// The most memory that a decoder may take: what `xz -9e` and `zstd --ultra` need.
-const MAX_DECODER: u64 = 128 << 20;
+pub(super) const MAX_DECODER: u64 = 128 << 20;
 /// How many times its size a module may unpack to, once it is larger than [`RATIO_FLOOR`].
 const MAX_RATIO: u64 = 200;
 const RATIO_FLOOR: u64 = 16 << 20;
@@ -78,18 +78,22 @@ pub fn expand(bytes: &[u8]) -> Result<Expanded<'_>, ModuleError> {
     let mut left = bytes;
     let mut expanded = Vec::new();
     match compression {
-        Compression::Gzip => read(&mut GzDecoder::new(&mut left), bytes.len(), &mut expanded),
+        Compression::Gzip => {
+            let mut decoder = GzDecoder::new(&mut left);
+            read(&mut decoder, bytes.len(), MAX_BYTES, &mut expanded)
+        }
         Compression::Xz => {
             let stream = Stream::new_stream_decoder(MAX_DECODER, 0);
             let stream = stream.map_err(|error| bad(error.into()))?;
             let mut decoder = XzDecoder::new_stream(&mut left, stream);
-            read(&mut decoder, bytes.len(), &mut expanded)
+            read(&mut decoder, bytes.len(), MAX_BYTES, &mut expanded)
         }
         Compression::Zstd => {
             let mut decoder = zstd::Decoder::with_buffer(&mut left).map_err(bad)?;
             let window = MAX_DECODER.ilog2();
             decoder.window_log_max(window).map_err(bad)?;
-            read(&mut decoder.single_frame(), bytes.len(), &mut expanded)
+            let mut decoder = decoder.single_frame();
+            read(&mut decoder, bytes.len(), MAX_BYTES, &mut expanded)
         }
     }
     .map_err(|end| match end {
@@ -109,13 +113,20 @@ pub fn expand(bytes: &[u8]) -> Result<Expanded<'_>, ModuleError> {
     })
 }
 
-enum End {
+/// Why nothing more is read.
+pub(super) enum End {
     Broken(io::Error),
     TooLarge,
     Bomb,
 }
 
-fn read(from: &mut impl Read, packed: usize, into: &mut Vec<u8>) -> Result<(), End> {
+/// Unpacks up to `limit` bytes of what has so many when it is packed.
+pub(super) fn read(
+    from: &mut impl Read,
+    packed: usize,
+    limit: u64,
+    into: &mut Vec<u8>,
+) -> Result<(), End> {
     let mut buffer = vec![0; BUFFER];
     loop {
         let count = match from.read(&mut buffer) {
@@ -126,7 +137,7 @@ fn read(from: &mut impl Read, packed: usize, into: &mut Vec<u8>) -> Result<(), E
         };
         into.extend_from_slice(&buffer[..count]);
         let length = into.len() as u64;
-        if length > MAX_BYTES {
+        if length > limit {
             return Err(End::TooLarge);
         }
         if length > RATIO_FLOOR && length > (packed as u64).saturating_mul(MAX_RATIO) {

@@ -1,8 +1,9 @@
 //! From facts to grades: one function per axis, each with its reason.
 
+use crate::label::gates::{Examined, built_for};
 use crate::label::interface::{Interface, interface};
 use crate::label::rebuilds::{Rebuilds, rebuilds};
-use crate::label::{Axis, Finding, Grade, Reason, Vector};
+use crate::label::{Axis, Grade, Reason, Vector};
 use crate::recipe;
 use crate::source::Revision;
 
@@ -18,8 +19,8 @@ pub struct Evidence {
     pub toolchain: Option<Toolchain>,
     pub isolation: Option<Isolation>,
     pub source: Option<SourceOrigin>,
-    /// The gates that a module did not pass, in any attempt.
-    pub findings: Vec<Finding>,
+    /// The modules of all attempts, with what gates say of each.
+    pub examined: Vec<Examined>,
     /// Who signed what is claimed of the modules.
     pub signing: Option<Signing>,
     /// Whose build, on a platform of another operator, gave the same bits.
@@ -92,7 +93,7 @@ pub fn grade(evidence: &Evidence) -> (Vector, Vec<Reason>) {
         (Axis::Metadata, metadata(evidence.metadata_equal)),
         (
             Axis::Interface,
-            built_for(interface(evidence.interface.as_ref()), &evidence.findings),
+            built_for(interface(evidence.interface.as_ref()), &evidence.examined),
         ),
         (Axis::ClosedInputs, closed(evidence.closed_inputs.as_ref())),
         (Axis::Toolchain, toolchain(evidence.toolchain.as_ref())),
@@ -111,24 +112,6 @@ pub fn grade(evidence: &Evidence) -> (Vector, Vec<Reason>) {
         });
     }
     (vector, reasons)
-}
-
-/// Lowers the grade of the interface where a module turns out not to have been built for it: what is
-/// known of the kernel's tree then says nothing about this module.
-fn built_for((grade, because): (Grade, String), findings: &[Finding]) -> (Grade, String) {
-    let other = findings
-        .iter()
-        .find(|finding| finding.gate.is_about_the_kernel());
-    match other {
-        None => (grade, because),
-        Some(finding) => (
-            Grade::InterfaceUnpinned,
-            format!(
-                "`{}` does not fit the kernel (gate `{}`): {}",
-                finding.module, finding.gate, finding.because
-            ),
-        ),
-    }
 }
 
 fn metadata(equal: Option<bool>) -> (Grade, String) {
@@ -281,22 +264,22 @@ fn source(found: Option<&SourceOrigin>) -> (Grade, String) {
     }
 }
 
-/// Grades rebuilds, and what others built. Rebuilds of one's own that differ are not outweighed by
-/// anybody, nor is what lets chance in: one more build that agrees does not exclude it.
+/// Grades rebuilds, and what others built. Only rebuilds of one's own that agree are raised by others:
+/// some that differ are outweighed by nobody, nor is what lets chance in, and where there are none
+/// nobody knows whether they would differ.
 fn reproducibility(evidence: &Evidence) -> (Grade, String) {
     let (grade, because) = rebuilds(evidence.rebuilds.as_ref());
-    let is_uneven = evidence.rebuilds.as_ref().is_some_and(|found| {
-        found.different + found.normalised + found.failed > 0 || !found.doubts.is_empty()
-    });
-    match &evidence.independent {
-        Some(Independent { signed_by }) if !is_uneven => (
-            Grade::Independent,
-            format!(
-                "another operator's build, signed by {signed_by}, gave the same bits; {because}"
-            ),
-        ),
-        Some(_) | None => (grade, because),
+    let Some(Independent { signed_by }) = &evidence.independent else {
+        return (grade, because);
+    };
+    let agrees = evidence.rebuilds.as_ref().is_some_and(Rebuilds::is_even);
+    if agrees {
+        let text = format!(
+            "another operator's build, signed by {signed_by}, gave the same bits; {because}"
+        );
+        return (Grade::Independent, text);
     }
+    (grade, because)
 }
 
 fn signing(found: Option<&Signing>) -> (Grade, String) {

@@ -136,6 +136,18 @@ impl From<crate::matrix::RequiredTier> for Tier {
     }
 }
 
+impl Tier {
+    /// Returns true if this tier says more for a cell than another.
+    ///
+    /// `irreproducible` and `unverified` say nothing for it, neither more than the other: whether bits
+    /// differ is told by rebuilds alone, and everything else that `unverified` stands for is told by
+    /// the other axes. An order that had one of them above would let a difference raise a label, or
+    /// the hiding of one.
+    pub fn says_more_than(self, other: Self) -> bool {
+        self > other && self > Self::Unverified
+    }
+}
+
 impl Axis {
     /// Returns the axis's grades, worst first.
     ///

@@ -6,6 +6,7 @@
 
 mod evidence;
 mod freshness;
+mod gates;
 mod grade;
 mod interface;
 #[cfg(test)]
@@ -18,12 +19,11 @@ mod scope;
 
 use serde::{Deserialize, Serialize};
 
-use crate::gate::Gate;
-
 pub use evidence::{
     ClosedInputs, Evidence, Independent, Isolation, Signing, SourceOrigin, Toolchain, grade,
 };
 pub use freshness::{AgeLimits, Freshness, freshness};
+pub use gates::{Examined, Finding, Seen};
 pub use grade::{Axis, Grade, Tier, Vector};
 pub use interface::{Again, Interface, PackagedInterface, PreparedInterface};
 pub use raise::{Change, Raise, Way};
@@ -46,7 +46,7 @@ pub struct Label {
     /// Every smallest way to every better tier, the next one first.
     #[serde(default)]
     pub raised_to: Vec<Way>,
-    /// What gates found in the modules, beside what is graded.
+    /// The gates that a module did not pass, or of which nobody knows whether it does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
     pub rules: RulesUsed,
@@ -61,17 +61,6 @@ pub struct Label {
 pub struct Reason {
     pub axis: Axis,
     pub grade: Grade,
-    pub because: String,
-}
-
-/// A gate that a module did not pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    pub gate: Gate,
-    /// The module's path below the source.
-    pub module: String,
-    /// The first of the evidence.
     pub because: String,
 }
 
@@ -117,7 +106,7 @@ pub fn label(evidence: &Evidence, freshness: Freshness) -> Label {
         raised_to,
         vector,
         reasons,
-        findings: evidence.findings.clone(),
+        findings: gates::findings(&evidence.examined),
         rules: RulesUsed::current(),
         rebuilds: evidence.rebuilds.clone(),
     }

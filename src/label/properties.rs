@@ -9,10 +9,11 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use crate::compare::{Answer, Normalisation};
+use crate::gate::{Gate, Verdict};
 use crate::label::{
-    Again, AgeLimits, Axis, CellStanding, ClosedInputs, Evidence, Freshness, Grade, Interface,
-    Isolation, Label, PackagedInterface, PreparedInterface, Rebuilds, Rollup, SourceOrigin, Tier,
-    Toolchain, freshness, label, roll_up, rule_table,
+    Again, AgeLimits, Axis, CellStanding, ClosedInputs, Evidence, Examined, Freshness, Grade,
+    Independent, Interface, Isolation, Label, PackagedInterface, PreparedInterface, Rebuilds,
+    Rollup, Seen, SourceOrigin, Tier, Toolchain, freshness, label, roll_up, rule_table,
 };
 use crate::name::CellId;
 use crate::recipe::Executed;
@@ -22,13 +23,30 @@ use crate::variation;
 type Step = (&'static str, fn(&mut Evidence));
 
 /// What takes away something that speaks for a cell: nothing was looked at, or less was found.
-const REMOVALS: [Step; 23] = [
+const REMOVALS: [Step; 31] = [
     ("rebuilds", |e| e.rebuilds = None),
     ("an agreeing rebuild", |e| {
         with(&mut e.rebuilds, |r| {
             r.same = r.same.saturating_sub(1);
             r.with_these = r.with_these.min(r.same);
         });
+    }),
+    // What is left of these is that so many were made.
+    ("a differing rebuild", |e| {
+        with(&mut e.rebuilds, |r| {
+            r.different = r.different.saturating_sub(1);
+        });
+    }),
+    ("all differing rebuilds and why", |e| {
+        with(&mut e.rebuilds, |r| (r.different, r.finding) = (0, None));
+    }),
+    ("a normalised rebuild", |e| {
+        with(&mut e.rebuilds, |r| {
+            r.normalised = r.normalised.saturating_sub(1);
+        });
+    }),
+    ("a rebuild that failed", |e| {
+        with(&mut e.rebuilds, |r| r.failed = r.failed.saturating_sub(1));
     }),
     ("a rebuild that had all varied", |e| {
         with(&mut e.rebuilds, |r| {
@@ -77,16 +95,32 @@ const REMOVALS: [Step; 23] = [
         with(&mut e.isolation, |i| i.sealed = i.sealed.saturating_sub(1));
     }),
     ("source", |e| e.source = None),
+    ("what gates say", |e| e.examined.clear()),
+    ("what gates say of a module", |e| {
+        if let Some(module) = e.examined.last_mut() {
+            module.gates.clear();
+        }
+    }),
+    ("each gate that failed", |e| {
+        gates(e, |all| {
+            all.retain(|_, seen| seen.verdict != Verdict::Failed)
+        });
+    }),
+    ("what gates need", |e| {
+        each_gate(e, |_, seen| seen.verdict = Verdict::Unknown);
+    }),
 ];
 
 /// What speaks against a cell.
-const FINDINGS: [Step; 16] = [
+const FINDINGS: [Step; 18] = [
     ("a difference", |e| {
-        with(&mut e.rebuilds, |r| r.different += 1);
+        with(&mut e.rebuilds, |r| {
+            (r.different, r.made) = (r.different + 1, r.made + 1);
+        });
     }),
     ("a difference by chance", |e| {
         with(&mut e.rebuilds, |r| {
-            r.different += 1;
+            (r.different, r.made) = (r.different + 1, r.made + 1);
             r.finding = Some(Answer::Noise {
                 differing: 1,
                 of: 3,
@@ -96,11 +130,14 @@ const FINDINGS: [Step; 16] = [
     ("a rebuild that only normalisation makes the same", |e| {
         // Where none agreed to begin with, it is something rather than nothing.
         with(&mut e.rebuilds, |r| {
-            r.normalised += u32::from(r.same.min(r.with_these) > 0);
+            let more = u32::from(r.same.min(r.with_these) > 0);
+            (r.normalised, r.made) = (r.normalised + more, r.made + more);
         });
     }),
     ("a rebuild without modules", |e| {
-        with(&mut e.rebuilds, |r| r.failed += 1);
+        with(&mut e.rebuilds, |r| {
+            (r.failed, r.made) = (r.failed + 1, r.made + 1);
+        });
     }),
     ("a doubt", |e| {
         with(&mut e.rebuilds, |r| r.doubts.push("order".to_owned()));
@@ -138,7 +175,29 @@ const FINDINGS: [Step; 16] = [
         let reason = "changed".to_owned();
         with(&mut e.source, |s| s.revision = Revision::Dirty { reason });
     }),
+    ("a gate that fails", |e| {
+        each_gate(e, |gate, seen| {
+            if gate == Gate::Symbols {
+                seen.verdict = Verdict::Failed;
+            }
+        });
+    }),
+    ("a module that nobody looked at", |e| {
+        e.examined.push(Examined::default());
+    }),
 ];
+
+fn gates(evidence: &mut Evidence, mut change: impl FnMut(&mut BTreeMap<Gate, Seen>)) {
+    for module in &mut evidence.examined {
+        change(&mut module.gates);
+    }
+}
+
+fn each_gate(evidence: &mut Evidence, mut change: impl FnMut(Gate, &mut Seen)) {
+    gates(evidence, |all| {
+        all.iter_mut().for_each(|(gate, seen)| change(*gate, seen));
+    });
+}
 
 fn with<T>(part: &mut Option<T>, change: impl FnOnce(&mut T)) {
     if let Some(part) = part {
@@ -164,13 +223,6 @@ fn object() -> (String, String) {
     ("core.o".to_owned(), "it is an ELF file".to_owned())
 }
 
-/// Returns true if one tier says more for a cell than another. `unverified` and `irreproducible` say
-/// nothing for it, and which of them it is depends on whether anybody rebuilt it: to forget a
-/// difference gains nothing.
-fn is_above(after: Tier, before: Tier) -> bool {
-    after > before && after > Tier::Unverified
-}
-
 fn axes() -> impl Strategy<Value = BTreeSet<variation::Axis>> {
     let some = subsequence(variation::Axis::ALL.to_vec(), 0..=16);
     prop_oneof![
@@ -184,6 +236,7 @@ fn finding() -> impl Strategy<Value = Answer> {
         Just(Answer::Same),
         (1_usize..3).prop_map(|differing| Answer::Noise { differing, of: 3 }),
         axes().prop_map(|axes| Answer::Unsteady { axes }),
+        axes().prop_map(|axes| Answer::TooMany { axes, limit: 3 }),
         (vec(axes(), 0..3), 0_usize..5)
             .prop_map(|(sets, agreeing)| Answer::Axes { sets, agreeing }),
     ]
@@ -203,7 +256,7 @@ fn rebuilds() -> impl Strategy<Value = Rebuilds> {
         0_u32..5,
         (few(), subsequence(Normalisation::ALL.to_vec(), 0..=3)),
         few(),
-        few(),
+        (few(), few()),
         0_u32..5,
         axes(),
         texts(),
@@ -214,12 +267,13 @@ fn rebuilds() -> impl Strategy<Value = Rebuilds> {
                 same,
                 (normalised, taken),
                 different,
-                failed,
+                (failed, gone),
                 with_these,
                 varied,
                 doubts,
                 finding,
             )| Rebuilds {
+                made: same + normalised + different + failed + gone,
                 same,
                 normalised,
                 normalisations: taken.into_iter().collect(),
@@ -322,6 +376,37 @@ fn source() -> impl Strategy<Value = SourceOrigin> {
     (revision, from).prop_map(|(revision, from)| SourceOrigin { revision, from })
 }
 
+/// Modules of which mostly every gate is passed.
+fn examined() -> impl Strategy<Value = Vec<Examined>> {
+    let verdict = || {
+        prop_oneof![
+            40 => Just(Some(Verdict::Passed)),
+            1 => Just(Some(Verdict::Failed)),
+            1 => Just(Some(Verdict::Unknown)),
+            1 => Just(None),
+        ]
+    };
+    let module = vec(verdict(), Gate::ALL.len()).prop_map(|verdicts| {
+        let seen = |verdict| Seen {
+            verdict,
+            because: "`printk` has another CRC".to_owned(),
+        };
+        let all = Gate::ALL.into_iter().zip(verdicts);
+        Examined {
+            module: "m.ko".to_owned(),
+            gates: all
+                .filter_map(|(gate, verdict)| Some((gate, seen(verdict?))))
+                .collect(),
+        }
+    });
+    prop_oneof![9 => vec(module, 1..3), 1 => Just(Vec::new())]
+}
+
+fn independent() -> impl Strategy<Value = Option<Independent>> {
+    let signed_by = "key:0123".to_owned();
+    weighted(0.3, Just(Independent { signed_by }))
+}
+
 fn evidence() -> impl Strategy<Value = Evidence> {
     (
         weighted(0.9, rebuilds()),
@@ -331,13 +416,23 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         weighted(0.9, toolchain()),
         weighted(0.9, isolation()),
         weighted(0.9, source()),
+        (examined(), independent()),
     )
         .prop_map(
-            |(rebuilds, metadata_equal, interface, closed_inputs, toolchain, isolation, source)| {
+            |(
+                rebuilds,
+                metadata_equal,
+                interface,
+                closed_inputs,
+                toolchain,
+                isolation,
+                source,
+                (examined, independent),
+            )| {
                 Evidence {
-                    findings: Vec::new(),
+                    examined,
                     signing: None,
-                    independent: None,
+                    independent,
                     isolation: isolation.map(|(more, open)| {
                         let compared = rebuilds
                             .as_ref()
@@ -414,7 +509,7 @@ proptest! {
             let mut less = evidence.clone();
             remove(&mut less);
             let after = of(&less).tier;
-            prop_assert!(!is_above(after, before), "without {name}: {after}, was {before}");
+            prop_assert!(!after.says_more_than(before), "without {name}: {after}, was {before}");
         }
     }
 
@@ -425,7 +520,7 @@ proptest! {
             let mut worse = evidence.clone();
             find(&mut worse);
             let after = of(&worse).tier;
-            prop_assert!(!is_above(after, before), "with {name}: {after}, was {before}");
+            prop_assert!(!after.says_more_than(before), "with {name}: {after}, was {before}");
         }
     }
 
@@ -471,12 +566,15 @@ proptest! {
         let grade = of(&evidence).vector.reproducibility;
         let agreed = evidence.rebuilds.as_ref().map_or(0, |r| r.same + r.normalised);
         prop_assert!(grade <= Grade::Differs || agreed > 0, "{grade} of {agreed}");
-        let all = evidence.rebuilds.is_some_and(|rebuilds| {
+        let (rebuilds, is_independent) = (&evidence.rebuilds, evidence.independent.is_some());
+        let all = rebuilds.as_ref().is_some_and(|rebuilds| {
             rebuilds.different + rebuilds.normalised + rebuilds.failed == 0
+                && rebuilds.made <= rebuilds.same
                 && rebuilds.doubts.is_empty()
-                && variation::Axis::expected().is_subset(&rebuilds.varied)
+                && (is_independent || variation::Axis::expected().is_subset(&rebuilds.varied))
         });
         prop_assert!(grade < Grade::Varied || all);
+        prop_assert!(grade < Grade::Independent || is_independent);
     }
 
     #[test]
@@ -529,7 +627,7 @@ proptest! {
             let promised = cells.iter().filter(|(_, s)| *s != CellStanding::Excluded);
             for (_, standing) in promised {
                 let most = tier(standing).unwrap_or(Tier::Unverified);
-                prop_assert!(!is_above(rollup.tier, most), "{} of {most}", rollup.tier);
+                prop_assert!(!rollup.tier.says_more_than(most), "{} of {most}", rollup.tier);
             }
             prop_assert!(rollup.holds_for.is_empty() && rollup.not_for.is_empty());
         }
@@ -540,7 +638,7 @@ proptest! {
         let before = rolled(&cells);
         let mut more = cells.clone();
         more.push((cell(99, FAMILIES[0]), CellStanding::Failed));
-        prop_assert!(!is_above(rolled(&more).tier, before.tier));
+        prop_assert!(!rolled(&more).tier.says_more_than(before.tier));
         if cells.is_empty() {
             return Ok(());
         }
@@ -555,7 +653,7 @@ proptest! {
             // Nothing is worse for a cell that is not for its kernel.
             CellStanding::Excluded => CellStanding::Excluded,
         };
-        prop_assert!(!is_above(rolled(&worse).tier, before.tier));
+        prop_assert!(!rolled(&worse).tier.says_more_than(before.tier));
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub struct Rebuilds {
     /// Those that made no module although the reference did, for a reason that is the build's own.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failed: u32,
+    /// How many there have to be, as their numbers and what was asked for tell, but for those that only
+    /// the engine ended. What is missing of them may have differed.
+    #[serde(default)]
+    pub made: u32,
     /// The axes that were varied together, as observed, in most of those that agreed.
     pub varied: BTreeSet<Axis>,
     /// How many of those that agreed had all of these varied.
@@ -51,6 +55,20 @@ impl Rebuilds {
         self.with_these.min(self.same)
     }
 
+    /// Returns how many have left nothing but their number.
+    fn unaccounted(&self) -> u32 {
+        let known = [self.same, self.normalised, self.different, self.failed];
+        let known = known.into_iter().fold(0, u32::saturating_add);
+        self.made.saturating_sub(known)
+    }
+
+    /// Returns true if all of them agreed, and nothing lets chance in.
+    pub(super) fn is_even(&self) -> bool {
+        self.agreed() > 0
+            && self.different + self.normalised + self.failed + self.unaccounted() == 0
+            && self.doubts.is_empty()
+    }
+
     /// Says in one line what makes rebuilds differ; nothing if none does, or if nobody looked.
     pub fn blamed(&self) -> Option<String> {
         match self.finding.as_ref()? {
@@ -59,6 +77,9 @@ impl Rebuilds {
             Answer::Unsteady { .. } => {
                 Some("it differs and agrees in the same surroundings".to_owned())
             }
+            Answer::TooMany { limit, .. } => Some(format!(
+                "it takes more than {limit} axes together, or differs by chance"
+            )),
             Answer::Axes { sets, agreeing } => {
                 let sets: Vec<String> = sets.iter().map(names).collect();
                 let sets = sets.join(", or another ");
@@ -89,14 +110,26 @@ pub(super) fn rebuilds(found: Option<&Rebuilds>) -> (Grade, String) {
     } else {
         (Grade::Unattempted, "no rebuild gave its bits".to_owned())
     };
-    match rebuilds.failed {
-        0 => (grade, because),
-        count if grade > Grade::Differs => (
-            Grade::Unattempted,
-            format!("{count} of the rebuilds made no module, so others prove nothing: {because}"),
-        ),
-        count => (grade, format!("{because}; {count} made no module")),
+    let mut gone = Vec::new();
+    if rebuilds.failed > 0 {
+        gone.push(format!("{} made no module", rebuilds.failed));
     }
+    match rebuilds.unaccounted() {
+        0 => {}
+        count => gone.push(format!(
+            "of {count} of {} nothing came to be compared",
+            rebuilds.made
+        )),
+    }
+    if gone.is_empty() {
+        return (grade, because);
+    }
+    let gone = gone.join(", and ");
+    if grade > Grade::Differs {
+        let text = format!("{gone}, so the other rebuilds prove nothing: {because}");
+        return (Grade::Unattempted, text);
+    }
+    (grade, format!("{because}; {gone}"))
 }
 
 fn agreeing(rebuilds: &Rebuilds) -> (Grade, String) {
@@ -114,7 +147,12 @@ fn agreeing(rebuilds: &Rebuilds) -> (Grade, String) {
     if held.is_empty() && rebuilds.doubts.is_empty() {
         let all: Vec<&str> = rebuilds.varied.iter().map(|axis| axis.noun()).collect();
         let all = all.join(", ");
-        let text = format!("{count} {noun} gave the same bits with another {all}; {proof}");
+        let place = if rebuilds.varied.contains(&Axis::HeaderPath) {
+            ""
+        } else {
+            ", and with the headers in their place"
+        };
+        let text = format!("{count} {noun} gave the same bits with another {all}{place}; {proof}");
         return (Grade::Varied, text);
     }
     let mut but = Vec::new();
@@ -153,9 +191,8 @@ fn without_cause(rebuilds: &Rebuilds) -> (Grade, String) {
     let other = rebuilds.different + rebuilds.normalised;
     let total = rebuilds.same + other;
     let count = format!("{other} of {total} rebuilds gave other bits");
-    if let (0, None | Some(Answer::Same | Answer::Noise { .. } | Answer::Unsteady { .. })) =
-        (rebuilds.different, &rebuilds.finding)
-    {
+    let is_axes = matches!(rebuilds.finding, Some(Answer::Axes { .. }));
+    if rebuilds.different == 0 && !is_axes {
         return normalised(rebuilds, &count);
     }
     let agreed = rebuilds.agreed() as usize;
@@ -179,6 +216,14 @@ fn without_cause(rebuilds: &Rebuilds) -> (Grade, String) {
         Some(Answer::Unsteady { axes }) => {
             let text = format!(
                 "{count}; with the same surroundings ({} varied) some agree and some do not",
+                names(axes)
+            );
+            (Grade::Differs, text)
+        }
+        Some(Answer::TooMany { axes, limit }) => {
+            let text = format!(
+                "{count}; it takes more than {limit} axes together (of {}), or differs by chance: \
+                 which of the two was not found out",
                 names(axes)
             );
             (Grade::Differs, text)
@@ -232,6 +277,7 @@ mod tests {
             normalisations: BTreeSet::new(),
             different: 0,
             failed: 0,
+            made: same,
             varied: Axis::all(),
             with_these: same,
             doubts: Vec::new(),
@@ -254,6 +300,16 @@ mod tests {
         assert_eq!(grade, Grade::Varied);
         let end = "at 95 % that excludes only what flips in more than 32 % of builds";
         assert!(because.ends_with(end), "{because}");
+        assert!(!because.contains("in their place"), "{because}");
+        let (grade, because) = rebuilds(Some(&Rebuilds {
+            varied: Axis::expected(),
+            ..all_agreeing(8)
+        }));
+        assert_eq!(grade, Grade::Varied);
+        assert!(
+            because.contains(", and with the headers in their place; at 95 %"),
+            "{because}"
+        );
     }
 
     #[test]
@@ -275,7 +331,7 @@ mod tests {
         let (grade, because) = failed(all_agreeing(3));
         assert_eq!(grade, Grade::Unattempted);
         assert!(
-            because.starts_with("1 of the rebuilds made no module"),
+            because.starts_with("1 made no module, so the other rebuilds prove nothing: 3 "),
             "{because}"
         );
         let (grade, because) = failed(Rebuilds {
@@ -284,6 +340,26 @@ mod tests {
         });
         assert_eq!(grade, Grade::Differs);
         assert!(because.ends_with("; 1 made no module"), "{because}");
+    }
+
+    #[test]
+    fn a_rebuild_of_which_nothing_but_its_number_is_left_may_have_differed() {
+        let gap = |found: Rebuilds| rebuilds(Some(&Rebuilds { made: 4, ..found }));
+        let (grade, because) = gap(all_agreeing(3));
+        assert_eq!(grade, Grade::Unattempted);
+        assert!(
+            because.starts_with("of 1 of 4 nothing came to be compared, so the other rebuilds"),
+            "{because}"
+        );
+        let (grade, because) = gap(Rebuilds {
+            different: 1,
+            ..all_agreeing(1)
+        });
+        assert_eq!(grade, Grade::Differs);
+        assert!(
+            because.ends_with("of 2 of 4 nothing came to be compared"),
+            "{because}"
+        );
     }
 
     #[test]
@@ -320,10 +396,28 @@ mod tests {
                 of: 1,
             }),
             Some(Answer::Unsteady { axes: Axis::all() }),
+            Some(Answer::TooMany {
+                axes: Axis::all(),
+                limit: 3,
+            }),
         ] {
             let (grade, because) = one_differing(finding);
             assert_eq!(grade, Grade::Differs, "{because}");
             assert!(because.starts_with("1 of 10 rebuilds"), "{because}");
         }
+    }
+
+    #[test]
+    fn more_axes_than_are_looked_for_are_not_said_to_flip() {
+        let axes = [Axis::HostName, Axis::Home, Axis::Locale, Axis::Clock];
+        let (grade, because) = one_differing(Some(Answer::TooMany {
+            axes: axes.into(),
+            limit: 3,
+        }));
+        assert_eq!(grade, Grade::Differs);
+        assert!(
+            because.contains("more than 3 axes together") && !because.contains("same surroundings"),
+            "{because}"
+        );
     }
 }

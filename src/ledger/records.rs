@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::kernel_source::KernelSource;
 use crate::catalog::{PackageRef, SuiteRecord};
+use crate::compare::ModuleLayers;
 use crate::digest::Sha256Digest;
 use crate::engine::{EngineIdentity, Observed, Steps};
 use crate::gate::ModuleGates;
@@ -109,6 +110,9 @@ pub struct AttemptRecord {
     /// What was looked at in each module; empty in records of before there were gates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<ModuleGates>,
+    /// The digests of the layers of each module; empty in records of before they were kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<ModuleLayers>,
     /// What its commands reveal; `None` if it made no module, and in records of before they were kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commands: Option<Commands>,

@@ -244,6 +244,8 @@ pub struct Left {
     pub files: Vec<ModuleFile>,
     /// What the commands reveal by which they were made, with their text; none if there is no module.
     pub commands: Option<(Commands, Vec<u8>)>,
+    /// What the needed modules export, as the build handed it out.
+    pub exports: Option<Vec<u8>>,
 }
 
 /// Reads an execution against its spec.
@@ -252,6 +254,7 @@ pub fn read(spec: &BuildSpec, execution: &Execution) -> Left {
         outcome,
         files: Vec::new(),
         commands: None,
+        exports: None,
     };
     match judge(spec, execution) {
         Ok((modules, handed)) => {
@@ -260,6 +263,7 @@ pub fn read(spec: &BuildSpec, execution: &Execution) -> Left {
                 outcome: Outcome::Built { modules },
                 files: handed.files,
                 commands: Some((Commands::read(&text, &spec.built_at()), text)),
+                exports: handed.exports,
             }
         }
         Err(NoModules::Failed(failure)) => without(Outcome::Failed { failure }),

@@ -6,11 +6,13 @@ use crate::digest::Sha256Digest;
 use crate::ko;
 use crate::outcome::commands;
 use crate::outcome::{BuiltModule, Failure};
-use crate::recipe::{COMMANDS, Expected};
+use crate::recipe::{COMMANDS, EXPORTS, Expected};
 use crate::tree;
 
 const MAX_MODULES: usize = 1_000;
 const MAX_PATH: usize = 512;
+/// A whole kernel exports two million bytes of names.
+const MAX_EXPORTS: u64 = 16 << 20;
 
 /// The bytes of one module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Handed {
     pub files: Vec<ModuleFile>,
     /// The text of the commands; `None` if it was not handed out.
     pub commands: Option<Vec<u8>>,
+    /// What the needed modules export; `None` if it was not handed out.
+    pub exports: Option<Vec<u8>>,
 }
 
 /// Opens the tar and holds what is in it against what was expected.
@@ -125,12 +129,12 @@ fn unpack(output: &[u8]) -> Result<Handed, Failure> {
         if !plain {
             return Err(bad(format!("a name that is not plain: {path:?}")));
         }
-        let is_commands = path == COMMANDS;
-        let most = if is_commands {
-            commands::MOST_BYTES as u64
-        } else {
-            ko::MAX_BYTES
+        let beside = match path {
+            COMMANDS => Some((&mut handed.commands, commands::MOST_BYTES as u64)),
+            EXPORTS => Some((&mut handed.exports, MAX_EXPORTS)),
+            _ => None,
         };
+        let most = beside.as_ref().map_or(ko::MAX_BYTES, |(_, most)| *most);
         if entry.size() > most {
             return Err(bad(format!("`{path}` has {} bytes", entry.size())));
         }
@@ -141,13 +145,16 @@ fn unpack(output: &[u8]) -> Result<Handed, Failure> {
         if bytes.len() as u64 != entry.size() {
             return Err(bad(format!("`{path}` ends before its size")));
         }
-        if !is_commands {
-            handed.files.push(ModuleFile {
+        match beside {
+            None => handed.files.push(ModuleFile {
                 path: path.to_owned(),
                 bytes,
-            });
-        } else if handed.commands.replace(bytes).is_some() {
-            return Err(bad(format!("`{path}` is in it twice")));
+            }),
+            Some((place, _)) => {
+                if place.replace(bytes).is_some() {
+                    return Err(bad(format!("`{path}` is in it twice")));
+                }
+            }
         }
     }
     Ok(handed)

@@ -57,10 +57,10 @@ impl Reached {
             .filter(|axis| match (self.on(*axis), other.on(*axis)) {
                 (Some(one), Some(other)) => match axis {
                     Axis::Clock => are_days_apart(one, other),
+                    // A host and its domain; numbers and a name: all have to be others.
+                    Axis::HostName | Axis::User => every_word_differs(one, other),
                     Axis::BuildPath
                     | Axis::HeaderPath
-                    | Axis::HostName
-                    | Axis::User
                     | Axis::Home
                     | Axis::Locale
                     | Axis::TimeZone
@@ -77,6 +77,13 @@ impl Reached {
             })
             .collect()
     }
+}
+
+/// Returns true if both have as many words, and none in the place of its like.
+fn every_word_differs(one: &str, other: &str) -> bool {
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let (one, other) = (words(one), words(other));
+    one.len() == other.len() && one.iter().zip(&other).all(|(one, other)| one != other)
 }
 
 /// Holds two clocks, in seconds of the Unix epoch, against each other.
@@ -122,6 +129,21 @@ mod tests {
             third.differs_from(&first),
             [Axis::Clock].into_iter().collect()
         );
+        for (first, second, is_another) in [
+            ("host-name one in.one", "host-name two in.two", true),
+            ("host-name one in.one", "host-name two in.one", false),
+            ("host-name one in.one", "host-name one in.two", false),
+            ("host-name one in.one", "host-name two", false),
+            ("user 1000 1000 build", "user 1001 1002 other", true),
+            ("user 1000 1000 build", "user 1000 1000 other", false),
+            ("memory 0x700000000000", "memory 0x100000000000", true),
+            ("memory 0x700000000000", "memory 0x700000000000", false),
+            ("memory 0x700000000000", "umask 0077", false),
+        ] {
+            let (first, second) = (probe(&format!("{first}\n")), probe(&format!("{second}\n")));
+            let found = second.differs_from(&first);
+            assert_eq!(!found.is_empty(), is_another, "{first:?} {second:?}");
+        }
         assert!(first.differs_from(&first).is_empty());
         assert!(first.differs_from(&Reached::default()).is_empty());
     }

@@ -1,11 +1,12 @@
 # Runs inside the build container as its first process.
 #   $1 the steps: lines that call the functions below
 #   $2 the script that reads a dkms.conf, if a step asks for it
-# Standard output carries a tar of the modules and of the commands that made them, or after a failed
+# Standard output carries a tar of the modules, of the commands that made them and of what needed
+# modules export, or after a failed
 # step a few lines of status, and nothing else; all that the build prints goes to standard error.
 #   $3 the directory that an attempt has for itself
 dkms_script=$2 work=$3
-needed= commands=
+needed= more=
 
 # Says what step failed, with its code and what more there is to say, and ends. It starts no process:
 # there may be room for none.
@@ -47,10 +48,12 @@ dkms() {
     cd "$said" || exit 125
 }
 
-# Finds the symbols that a module exports, for those who need it.
+# Finds the symbols that a module exports, for those who need it, and keeps them to be handed out.
 exports() {
     symbols=$(find "$1" -name Module.symvers -type f | LC_ALL=C sort | tr '\n' ' ')
     [ -n "$symbols" ] || fail 'symvers 0'
+    [ -f "$work/.kmatrix-exports" ] || more="$more -C $work .kmatrix-exports"
+    find "$1" -name Module.symvers -type f -exec cat {} + >>"$work/.kmatrix-exports" || fail "copy $?"
 }
 
 # watch PROGRAM...: has the calls of programs written down that make does not keep in a `.cmd` file.
@@ -75,20 +78,20 @@ write_commands() {
         [ ! -f "$work/.kmatrix-calls" ] || cat "$work/.kmatrix-calls"
         echo end
     } 2>/dev/null | { rm -rf "$work/.kmatrix-commands" && head -c 4194304 >"$work/.kmatrix-commands"; } 2>/dev/null
-    [ ! -f "$work/.kmatrix-commands" ] || commands="-C $work .kmatrix-commands"
+    [ ! -f "$work/.kmatrix-commands" ] || more="$more -C $work .kmatrix-commands"
 }
 
 # Hands out every module below this directory.
 hand_out() {
     find . -name '*.ko' -type f -print0 |
-        tar --null --no-recursion --format=gnu -cf - -T - $commands
+        tar --null --no-recursion --format=gnu -cf - -T - $more
 }
 
 # Hands out these modules; those that are missing are missed by whoever reads the tar.
 hand_out_only() {
     for module in "$@"; do
         [ -f "$module" ] && printf '%s\0' "$module"
-    done | tar --null --no-recursion --dereference --format=gnu -cf - -T - $commands
+    done | tar --null --no-recursion --dereference --format=gnu -cf - -T - $more
 }
 
 eval "$1"

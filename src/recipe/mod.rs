@@ -16,6 +16,6 @@ pub use preparation::{
     CONFIG_NAME, KERNEL_BUILD_AT, KERNEL_SOURCE_AT, PREPARATION, Preparation, preparation_spec,
 };
 pub use spec::{
-    BuildSpec, COMMANDS, Expected, Input, Limits, MAX_SPEC, Mount, NEEDS_AT, SOURCE_AT, WORK_AT,
-    build_spec,
+    BuildSpec, COMMANDS, EXPORTS, Expected, Input, Limits, MAX_SPEC, Mount, NEEDS_AT, SOURCE_AT,
+    WORK_AT, build_spec,
 };

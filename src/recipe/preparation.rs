@@ -12,7 +12,7 @@ use crate::variation::Variation;
 
 /// The version of how kernels are prepared; it changes whenever the same inputs would be prepared in
 /// another way.
-pub const PREPARATION: u32 = 2;
+pub const PREPARATION: u32 = 3;
 
 /// Where the kernel's source stands, read-only, while the kernel is prepared and while modules are
 /// built: the kernel's makefiles write the path down.

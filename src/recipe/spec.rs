@@ -18,6 +18,8 @@ pub const WORK_AT: &str = "/build";
 
 /// The file among the modules that has the text of the commands, as `build.sh` writes it.
 pub const COMMANDS: &str = ".kmatrix-commands";
+/// The file among the modules that has what the needed modules export, as `Module.symvers` has it.
+pub const EXPORTS: &str = ".kmatrix-exports";
 
 /// The most bytes that a build spec may have where one is read.
 pub const MAX_SPEC: u64 = 16 << 20;

@@ -84,8 +84,8 @@ probe() {
         say build-path "$(cd "$1" && pwd -P)"
         [ -z "$2" ] || say header-path "$(cd "$2" && pwd -P)"
         read -r domain </proc/sys/kernel/domainname
-        say host-name "$(uname -n).$domain"
-        say user "$(id -u):$(id -g) $USER"
+        say host-name "$(uname -n) $domain"
+        say user "$(id -u) $(id -g) $USER"
         [ -d "$HOME" ] && [ -w "$HOME" ] && say home "$HOME"
         say locale "$(locale charmap day 2>/dev/null | tr "\n" " ")"
         say time-zone "$(date +%z)"
@@ -97,7 +97,16 @@ probe() {
         say kernel "$(uname -r)"
         say path-order "$PATH"
         say terminal "$(readlink /proc/self/fd/0)"
-        say memory "$(ulimit -s)/$MALLOC_PERTURB_"
+        # Where libraries are mapped, without what chance adds: the first digit of the address.
+        while read -r addresses rest; do
+            case $rest in
+                */ld-*.so*|*/libc.so*|*/libc-*.so*)
+                    address=${addresses%%-*}
+                    others=${address#?}
+                    say memory "0x${address%"$others"}$(printf "%0${#others}d" 0)"
+                    break ;;
+            esac
+        done </proc/self/maps
         say kmatrix-probe end
     ' kmatrix-probe "$1" "$2" "$work/.kmatrix-order" >&2
     rm -rf /tmp/.kmatrix-probe "$work/.kmatrix-order"

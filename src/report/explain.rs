@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use textwrap::WordSplitter;
 
 use crate::digest::Sha256Digest;
+use crate::gate::Verdict;
 use crate::image::ImageReproduction;
 use crate::label::Label;
 use crate::recipe::BuildSpec;
@@ -91,7 +92,11 @@ fn print_label(to: &mut impl Write, label: &Label) -> io::Result<()> {
     }
     for finding in &label.findings {
         let (gate, module) = (finding.gate, &finding.module);
-        writeln!(to, "  finding: {module} does not pass `{gate}`")?;
+        let says = match finding.verdict {
+            Verdict::Failed => "does not pass",
+            Verdict::Unknown | Verdict::Passed => "is not known to pass",
+        };
+        writeln!(to, "  finding: {module} {says} `{gate}`")?;
         writeln!(to, "{:19}{}", "", finding.because)?;
     }
     print_ways(to, label)?;

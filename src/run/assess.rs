@@ -7,7 +7,7 @@ mod rebuilds;
 
 use crate::compare::Comparison;
 use crate::label::{
-    self, AgeLimits, CellStanding, Evidence, Fate, Grade, Independent, Label, Signing,
+    self, AgeLimits, CellStanding, Evidence, Fate, Grade, Independent, Label, Rebuilds, Signing,
 };
 use crate::ledger::{AttemptRecord, AttestationRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Exclusion, Failure, Outcome};
@@ -245,8 +245,13 @@ pub fn label_beside(
     ];
     let compared = [(both[1].number, theirs.comparison.clone())];
     let is_same = theirs.comparison.is_same();
+    // Theirs and one more: what else was asked for is nobody's claim here.
+    let rebuilds = Rebuilds {
+        made: 1,
+        ..rebuilds(cell, theirs.reference, &both, &compared)
+    };
     let evidence = Evidence {
-        rebuilds: Some(rebuilds(cell, theirs.reference, &both, &compared)),
+        rebuilds: Some(rebuilds),
         metadata_equal: Some(theirs.comparison.metadata_equal),
         independent: theirs.independent.filter(|_| is_same).cloned(),
         signing,

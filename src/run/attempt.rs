@@ -11,16 +11,17 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::compare::cause::{Context, Surroundings};
-use crate::compare::{self, AttemptFacts, Comparison};
+use crate::compare::{self, Basis, Comparison, ModuleLayers, Opened};
 use crate::digest::Sha256Digest;
 use crate::engine::{End, EngineFailure, Execution, Locations, Observed};
-use crate::gate::{self, ModuleGates, Symvers};
+use crate::gate::{self, ModuleGates, Needed, Symvers};
 use crate::ko::BtfBase;
 use crate::ledger::{AttemptRecord, CellRecord};
 
 use crate::outcome::{self, BuiltModule, Failure, Left, ModuleFile, Outcome, Reached};
 use crate::recipe::{BuildSpec, build_spec};
 use crate::run::kernels::{KernelTrees, Kernels};
+use crate::run::metadata::is_metadata_equal;
 use crate::run::prepare::{PrepareError, Prepared, Unpacked, blocking, prepare};
 use crate::run::{Event, Message, Workshop, needed, next_trial};
 use crate::store::{Store, StoreError};
@@ -247,6 +248,7 @@ impl CellTask {
             outcome,
             files,
             commands,
+            exports,
         } = outcome::read(&spec, &execution);
         if let Outcome::Failed {
             failure: Failure::Engine(failure),
@@ -255,7 +257,13 @@ impl CellTask {
             self.lost.send_replace(Some(failure.clone()));
         }
         let reached = Reached::read(&execution.log.bytes);
-        let gates = examine(&spec, &self.cell, prepared.symvers.as_deref(), &files);
+        let needed = match exports.map(|bytes| Symvers::parse(&bytes)) {
+            Some(Ok(exports)) => Needed::Exports(Box::new(exports)),
+            Some(Err(_)) | None if self.cell.inputs.needed.is_empty() => Needed::Nothing,
+            Some(Err(_)) | None => Needed::Unread,
+        };
+        let gates = examine(&spec, prepared.symvers.as_deref(), &needed, &files);
+        let layers = layers(&files, prepared.toolchain.btf_base);
         let (observed, steps) = (execution.observed.clone(), execution.steps);
         let (store, to_keep, log) = (
             self.workshop.store.clone(),
@@ -278,6 +286,7 @@ impl CellTask {
             toolchain: prepared.toolchain.clone(),
             outcome,
             gates,
+            layers,
             commands,
             log,
         };
@@ -337,15 +346,6 @@ impl CellTask {
             Outcome::Built { modules } => Some(modules.clone()),
             Outcome::Failed { .. } | Outcome::Excluded { .. } => None,
         };
-        let metadata = |attempt: &AttemptRecord, modules: &[BuiltModule]| {
-            let observed = attempt.observed.as_ref();
-            compare::metadata_digest(&AttemptFacts {
-                inputs,
-                image: observed.and_then(|observed| observed.image),
-                sealed: observed.map(Observed::is_sealed),
-                modules,
-            })
-        };
         let built = || {
             made.iter()
                 .filter_map(|attempt| Some((attempt, modules(attempt)?)))
@@ -379,7 +379,12 @@ impl CellTask {
             let agreed = compare::as_agreed(&of_reference, &of_rebuild, &differences);
             let comparison = Comparison {
                 differences,
-                metadata_equal: metadata(reference, &of_reference) == metadata(rebuild, &agreed),
+                metadata_equal: is_metadata_equal(
+                    store,
+                    &self.cell,
+                    (reference, &of_reference),
+                    (rebuild, &agreed),
+                ),
             };
             self.send(Message::Comparison {
                 inputs,
@@ -404,8 +409,8 @@ impl CellTask {
 /// Looks at what an attempt made through every gate.
 fn examine(
     spec: &BuildSpec,
-    cell: &CellRecord,
     symvers: Option<&Symvers>,
+    needed: &Needed,
     files: &[ModuleFile],
 ) -> Vec<ModuleGates> {
     let exported: Vec<String> = files
@@ -417,7 +422,7 @@ fn examine(
         kernel_release: &spec.expected.kernel_release,
         symvers,
         beside: &exported,
-        has_needed: !cell.inputs.needed.is_empty(),
+        needed,
         directories: &OUR_DIRECTORIES,
     };
     files
@@ -427,6 +432,19 @@ fn examine(
             gates: gate::examine(&file.bytes, &target),
         })
         .collect()
+}
+
+/// Takes apart what an attempt made. What cannot be taken apart has no layers.
+fn layers(files: &[ModuleFile], base: Option<BtfBase>) -> Vec<ModuleLayers> {
+    let of = |file: &ModuleFile| {
+        let opened = Opened::open(&file.bytes).ok()?;
+        let apart = opened.apart(Basis::Recorded(base)).ok()?;
+        Some(ModuleLayers {
+            path: file.path.clone(),
+            layers: apart.layers,
+        })
+    };
+    files.iter().filter_map(of).collect()
 }
 
 /// Writes what an attempt leaves into the store, and returns the log's digest. The modules are

@@ -1,11 +1,12 @@
 //! A build that was made here held against one that somebody else recorded.
 
 use crate::compare::cause::{Context, Surroundings};
-use crate::compare::{self, AttemptFacts, Comparison};
+use crate::compare::{self, Comparison};
 use crate::engine::Observed;
 use crate::ledger::{AttemptRecord, CellRecord};
 use crate::outcome::{BuiltModule, Outcome};
 use crate::run::attempt::differences;
+use crate::run::metadata::is_metadata_equal;
 use crate::store::{Store, StoreError};
 
 /// Compares the modules of two attempts of one cell; the store has the bytes of both. `None` if one of
@@ -32,17 +33,9 @@ pub fn compare_beside(
     let base = ours.toolchain.btf_base.or(theirs.toolchain.btf_base);
     let differences = differences(store, (of_theirs, of_ours), base, &context)?;
     let agreed = compare::as_agreed(of_theirs, of_ours, &differences);
-    let inputs = cell.inputs.digest();
-    let metadata = |attempt: &AttemptRecord, modules: &[BuiltModule]| {
-        compare::metadata_digest(&AttemptFacts {
-            inputs,
-            image: attempt.observed.as_ref().and_then(|seen| seen.image),
-            sealed: sealed(attempt),
-            modules,
-        })
-    };
+    let (first, second) = ((theirs, of_theirs), (ours, &agreed[..]));
     Ok(Some(Comparison {
-        metadata_equal: metadata(theirs, of_theirs) == metadata(ours, &agreed),
+        metadata_equal: is_metadata_equal(store, cell, first, second),
         differences,
     }))
 }

@@ -10,6 +10,7 @@ mod beside;
 mod exports;
 mod kernel_trees;
 mod kernels;
+mod metadata;
 mod prepare;
 mod trial;
 mod uniformity;

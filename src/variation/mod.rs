@@ -66,8 +66,8 @@ pub struct Variation {
     /// True if the build has a terminal.
     #[serde(default)]
     pub terminal: bool,
-    /// True if memory is mapped from below (an unlimited stack does that; `mmap_base` in Linux,
-    /// `arch/x86/mm/mmap.c`), and is not zero before it is written (`mallopt(3)`, `M_PERTURB`).
+    /// True if memory is mapped elsewhere (an unlimited stack does that: `mmap_base` in Linux, `mm/util.c`
+    /// and `arch/x86/mm/mmap.c`), and is not zero before it is written (`mallopt(3)`, `M_PERTURB`).
     #[serde(default)]
     pub other_memory: bool,
 }

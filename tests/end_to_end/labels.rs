@@ -51,6 +51,48 @@ fn a_committed_reproducible_module_is_constrained() {
 }
 
 #[test]
+fn every_attempt_has_the_layers_of_its_modules_and_the_probe_tells_each_place() {
+    let place = Place::new();
+    place.build_of("reproducible", "", "", "");
+    place.commit(&place.path().join("modules/reproducible"));
+    let cell = place.build(&[], 0)["cells"][0].clone();
+    let record = place.explain(cell["id"].as_str().expect("an id"));
+    let [reference, rebuild] = [0, 1].map(|number| &record["attempts"][number]);
+    let layers = &reference["layers"][0];
+    assert_eq!(layers, &rebuild["layers"][0], "the modules agree");
+    assert_eq!(layers["path"], "fixture.ko", "{reference:#}");
+    let module = &reference["outcome"]["modules"][0];
+    for layer in ["file", "decompressed", "unsigned"] {
+        assert_eq!(layers[layer], module["digest"], "{layer}");
+    }
+    for layer in ["sections", "normalised"] {
+        let digest = layers[layer].as_str().expect("a digest");
+        assert!(digest.starts_with("sha256:"), "{layer}: {digest}");
+        assert_ne!(digest, module["digest"], "{layer}");
+    }
+    // A host and its domain, and where memory is, each found for itself.
+    let words = |attempt: &Value, axis: &str| -> Vec<String> {
+        let found = attempt["reached"][axis].as_str().expect("an answer");
+        found.split(' ').map(str::to_owned).collect()
+    };
+    assert_eq!(
+        words(reference, "host-name"),
+        ["reference", "kmatrix.invalid"]
+    );
+    assert_eq!(
+        words(rebuild, "host-name"),
+        ["rebuild-1", "elsewhere-1.invalid"]
+    );
+    let place_of = |attempt: &Value| {
+        let found = words(attempt, "memory").concat();
+        let digits = found.strip_prefix("0x").expect("an address");
+        u64::from_str_radix(digits, 16).expect("a number")
+    };
+    let apart = place_of(reference).abs_diff(place_of(rebuild));
+    assert!(apart >= 1 << 40, "{apart:#x} apart is what chance adds");
+}
+
+#[test]
 fn a_module_that_differs_only_for_debuggers_is_partial() {
     let place = Place::new();
     place.build_of("random-debug", "", "", "");

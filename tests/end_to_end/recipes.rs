@@ -315,6 +315,22 @@ fn a_module_is_built_with_the_symbols_of_another() {
         record["cell"]["inputs"]["needed"][0]["module"],
         "exports-symbol"
     );
+    // What it needs says which symbols it exports, and the gate knows them.
+    assert_eq!(
+        user["label"]["findings"],
+        serde_json::Value::Null,
+        "{user:#}"
+    );
+    let gates = record["attempts"][0]["gates"][0]["gates"].as_array();
+    let mut gates = gates.expect("gates").iter();
+    let symbols = gates.find(|gate| gate["gate"] == "symbols");
+    let symbols = symbols.expect("the gate");
+    assert_eq!(symbols["verdict"], "passed", "{symbols:#}");
+    let evidence = symbols["evidence"][0].to_string();
+    assert!(
+        evidence.contains("or in that of what it needs"),
+        "{evidence}"
+    );
 
     // What is needed is an input: a change of it is a change of the cell.
     let before = user["inputs"].clone();

@@ -11,10 +11,12 @@ use kmatrix::attest::{
     VerificationResult, VerificationSummary, levels, sha256,
 };
 use kmatrix::digest::Sha256Digest;
+use kmatrix::gate::{Gate, Verdict};
 use kmatrix::git::Revision;
 use kmatrix::label::{
-    CellStanding, ClosedInputs, Evidence, Freshness, Grade, Interface, Isolation, Label,
-    PackagedInterface, Rebuilds, RulesUsed, Scope, SourceOrigin, Tier, Toolchain, label, roll_up,
+    CellStanding, ClosedInputs, Evidence, Examined, Freshness, Grade, Interface, Isolation, Label,
+    PackagedInterface, Rebuilds, RulesUsed, Scope, Seen, SourceOrigin, Tier, Toolchain, label,
+    roll_up,
 };
 use kmatrix::name::CellId;
 use kmatrix::recipe::Executed;
@@ -188,6 +190,7 @@ fn sound_label() -> Label {
             normalisations: BTreeSet::new(),
             different: 0,
             failed: 0,
+            made: 3,
             varied: Axis::all(),
             with_these: 3,
             doubts: Vec::new(),
@@ -218,6 +221,16 @@ fn sound_label() -> Label {
             },
             from: None,
         }),
+        examined: vec![Examined {
+            module: "m.ko".to_owned(),
+            gates: Gate::ALL
+                .into_iter()
+                .map(|gate| {
+                    let (verdict, because) = (Verdict::Passed, String::new());
+                    (gate, Seen { verdict, because })
+                })
+                .collect(),
+        }],
         ..Evidence::default()
     };
     let fresh = Freshness::Fresh {

@@ -38,9 +38,11 @@ pub fn blame_each(
             });
             together(each, suspicions)
         }
-        Answer::Axes { .. } | Answer::Same | Answer::Unsteady { .. } | Answer::Noise { .. } => {
-            blame(by(None), answer, suspicions)
-        }
+        Answer::Axes { .. }
+        | Answer::Same
+        | Answer::Unsteady { .. }
+        | Answer::TooMany { .. }
+        | Answer::Noise { .. } => blame(by(None), answer, suspicions),
     }
 }
 
@@ -50,7 +52,7 @@ pub fn blame(named: Vec<Named>, answer: &Answer, suspicions: &[Suspicion]) -> Ve
     let mut found = Found::default();
     match answer {
         Answer::Same => return named,
-        Answer::Unsteady { .. } | Answer::Noise { .. } => {
+        Answer::Unsteady { .. } | Answer::TooMany { .. } | Answer::Noise { .. } => {
             // What differs with nothing varied, or now and then, in a source that throws dice and takes in
             // nothing else that is new each time, is what it threw.
             let has = |rule: &str| suspicions.iter().any(|line| line.rule == rule);

@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::compare::Normalisation;
-use crate::label::{Again, PackagedInterface, PreparedInterface};
+use crate::gate::{Gate, Verdict};
+use crate::label::{Again, PackagedInterface, PreparedInterface, Seen};
 use crate::label::{Freshness, Tier, label};
 use crate::variation;
 
@@ -14,6 +15,7 @@ fn complete() -> Evidence {
             normalisations: BTreeSet::new(),
             different: 0,
             failed: 0,
+            made: 2,
             varied: variation::Axis::all(),
             with_these: 2,
             doubts: Vec::new(),
@@ -44,9 +46,21 @@ fn complete() -> Evidence {
             },
             from: None,
         }),
-        findings: Vec::new(),
+        examined: vec![passing()],
         signing: None,
         independent: None,
+    }
+}
+
+/// Returns a module that passes every gate.
+fn passing() -> Examined {
+    let seen = |gate| {
+        let (verdict, because) = (Verdict::Passed, "all is well".to_owned());
+        (gate, Seen { verdict, because })
+    };
+    Examined {
+        module: "m.ko".to_owned(),
+        gates: Gate::ALL.into_iter().map(seen).collect(),
     }
 }
 
@@ -67,13 +81,18 @@ fn only_what_does_not_differ_itself_is_raised_by_the_same_bits_of_others() {
         different: 1,
         ..agreeing.clone()
     };
+    let gone = Rebuilds {
+        made: 3,
+        ..agreeing.clone()
+    };
     let doubted = Rebuilds {
         doubts: vec!["chance is let in".to_owned()],
         ..agreeing.clone()
     };
     assert_eq!(of(Some(agreeing)), Grade::Independent);
     assert_eq!(of(Some(doubted)), Grade::Fixed);
-    assert_eq!(of(None), Grade::Independent);
+    assert_eq!(of(None), Grade::Unattempted);
+    assert_eq!(of(Some(gone)), Grade::Unattempted);
     assert_eq!(of(Some(differing)), Grade::Differs);
 }
 
@@ -185,24 +204,51 @@ fn declared_inputs_are_named_with_their_reasons() {
 }
 
 #[test]
-fn a_gate_about_the_kernel_lowers_the_interface_and_others_are_told() {
-    let finding = |gate| Finding {
-        gate,
-        module: "m.ko".to_owned(),
-        because: "`printk` has another CRC".to_owned(),
-    };
-    for gate in crate::gate::Gate::ALL {
-        let mut evidence = complete();
-        evidence.findings.push(finding(gate));
-        let label = label(&evidence, Freshness::Unknown);
-        assert_eq!(label.findings, evidence.findings);
-        let expected = if gate.is_about_the_kernel() {
-            (Grade::InterfaceUnpinned, Tier::Unverified)
-        } else {
-            (Grade::Signed, Tier::Constrained)
-        };
-        assert_eq!((label.vector.interface, label.tier), expected, "{gate}");
+fn a_gate_about_the_kernel_that_is_not_known_to_be_passed_lowers_the_interface() {
+    type Change = fn(&mut Examined, Gate);
+    let changes: [(Change, Verdict); 3] = [
+        (
+            |module, gate| module.gates.get_mut(&gate).expect("set").verdict = Verdict::Failed,
+            Verdict::Failed,
+        ),
+        (
+            |module, gate| module.gates.get_mut(&gate).expect("set").verdict = Verdict::Unknown,
+            Verdict::Unknown,
+        ),
+        (
+            |module, gate| drop(module.gates.remove(&gate)),
+            Verdict::Unknown,
+        ),
+    ];
+    for gate in Gate::ALL {
+        for (change, verdict) in changes {
+            let mut evidence = complete();
+            let mut other = passing();
+            change(&mut other, gate);
+            evidence.examined.push(other);
+            let label = label(&evidence, Freshness::Unknown);
+            let found: Vec<(Gate, Verdict)> = label
+                .findings
+                .iter()
+                .map(|found| (found.gate, found.verdict))
+                .collect();
+            assert_eq!(found, [(gate, verdict)]);
+            let expected = if gate.is_about_the_kernel() {
+                (Grade::InterfaceUnpinned, Tier::Unverified)
+            } else {
+                (Grade::Signed, Tier::Constrained)
+            };
+            assert_eq!((label.vector.interface, label.tier), expected, "{gate}");
+        }
     }
+}
+
+#[test]
+fn modules_that_nobody_looked_at_are_not_known_to_fit_their_kernel() {
+    let mut evidence = complete();
+    evidence.examined.clear();
+    assert_eq!(tier(&evidence), Tier::Unverified);
+    assert_eq!(tier(&complete()), Tier::Constrained);
 }
 
 /// Makes one rebuild agree only after normalisation, and others not at all.
@@ -211,6 +257,7 @@ fn normalise(evidence: &mut Evidence, different: u32) {
     (rebuilds.same, rebuilds.normalised) = (1, 1);
     rebuilds.normalisations.insert(Normalisation::BtfOrder);
     rebuilds.different = different;
+    rebuilds.made += different;
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! From a cell's records to the facts that its label is made of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::interface::interface;
 use super::rebuilds::rebuilds;
 use crate::compare::{Answer, Comparison};
-use crate::gate::Verdict;
-use crate::label::{ClosedInputs, Evidence, Finding, Isolation, Rebuilds, SourceOrigin, Toolchain};
+use crate::gate::{Gate, GateResult, Verdict};
+use crate::label::{
+    ClosedInputs, Evidence, Examined, Isolation, Rebuilds, Seen, SourceOrigin, Toolchain,
+};
 use crate::ledger::{AttemptRecord, CellRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Outcome};
 use crate::source::{Origin, Revision, SourceRecord};
@@ -39,7 +41,7 @@ pub(super) fn evidence(
         toolchain: Some(toolchain(cell, reference, &compared)),
         isolation: Some(isolation(attempts)),
         source: Some(source_origin(cell)),
-        findings: findings(&compared),
+        examined: examined(attempts),
         signing: None,
         independent: None,
     }
@@ -71,23 +73,44 @@ fn metadata_equal(rebuilds: Option<&Rebuilds>, comparisons: &[(u32, Comparison)]
     Some(asked.clone().count() > 0 && asked.clone().all(|(_, found)| found.metadata_equal))
 }
 
-/// Returns the gates that modules did not pass, each once for all attempts.
-fn findings(attempts: &[&AttemptRecord]) -> Vec<Finding> {
-    let mut found: Vec<Finding> = Vec::new();
-    for module in attempts.iter().flat_map(|attempt| &attempt.gates) {
-        for result in &module.gates {
-            let is_known =
-                |known: &Finding| known.gate == result.gate && known.module == module.path;
-            if result.verdict == Verdict::Failed && !found.iter().any(is_known) {
-                found.push(Finding {
-                    gate: result.gate,
-                    module: module.path.clone(),
-                    because: result.evidence.first().cloned().unwrap_or_default(),
-                });
-            }
+/// Returns every module that any attempt made, with what gates say of it in all of them, compared or
+/// not. A gate that is missing of one attempt is missing, unless it failed in another.
+pub(super) fn examined(attempts: &[AttemptRecord]) -> Vec<Examined> {
+    // Per module, what each attempt that made it has recorded.
+    let mut of_module: BTreeMap<&str, Vec<&[GateResult]>> = BTreeMap::new();
+    for attempt in attempts {
+        for module in built(attempt) {
+            let recorded = attempt.gates.iter().find(|of| of.path == module.path);
+            let results = recorded.map_or(&[][..], |of| &of.gates);
+            of_module.entry(&module.path).or_default().push(results);
         }
     }
-    found
+    let of = |(path, attempts): (&str, Vec<&[GateResult]>)| Examined {
+        module: path.to_owned(),
+        gates: Gate::ALL
+            .into_iter()
+            .filter_map(|gate| Some((gate, worst(gate, &attempts)?)))
+            .collect(),
+    };
+    of_module.into_iter().map(of).collect()
+}
+
+/// Returns the worst that a gate said of a module in any attempt.
+fn worst(gate: Gate, attempts: &[&[GateResult]]) -> Option<Seen> {
+    let of = |results: &&[GateResult]| results.iter().position(|result| result.gate == gate);
+    let found = || attempts.iter().filter_map(|all| Some(&all[of(all)?]));
+    let with = |verdict| found().find(|result| result.verdict == verdict);
+    let is_whole = attempts.iter().all(|results| of(results).is_some());
+    let rest = || with(Verdict::Unknown).or_else(|| with(Verdict::Passed));
+    let result = match with(Verdict::Failed) {
+        Some(failed) => failed,
+        None if is_whole => rest()?,
+        None => return None,
+    };
+    Some(Seen {
+        verdict: result.verdict,
+        because: result.evidence.first().cloned().unwrap_or_default(),
+    })
 }
 
 /// Returns the prebuilt objects of the module's own source, and of what it needs.

@@ -9,6 +9,7 @@ use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire};
 use crate::label::Rebuilds;
 use crate::ledger::{AttemptRecord, CellRecord};
 use crate::outcome::Outcome;
+use crate::run::rebuilds_on;
 use crate::variation::Axis;
 
 /// Counts what rebuilds showed.
@@ -60,6 +61,7 @@ pub(super) fn rebuilds(
         normalisations,
         different,
         failed: without_modules(attempts),
+        made: made(cell, attempts),
         with_these,
         doubts: Shown::of(cell, attempts).doubts(&agreed),
         varied,
@@ -93,6 +95,28 @@ fn named_causes(
         }
         None => together(named.into_iter().flat_map(|(_, named)| named), suspicions),
     }
+}
+
+/// Returns how many rebuilds there have to be: numbers are given without gaps, so that one which is
+/// missing was taken away; and those that were asked for, beside any on other axes. What only the
+/// engine ended has said nothing, and is recorded as that.
+pub(super) fn made(cell: &CellRecord, attempts: &[AttemptRecord]) -> u32 {
+    let numbers: BTreeSet<u32> = attempts.iter().map(|attempt| attempt.number).collect();
+    let rebuilds = u32::try_from(numbers.iter().filter(|number| **number > 0).count());
+    let asked = u32::try_from(rebuilds_on(attempts, &cell.axes).len());
+    let (rebuilds, asked) = (rebuilds.unwrap_or(u32::MAX), asked.unwrap_or(u32::MAX));
+    let wanted = (rebuilds - asked).saturating_add(cell.rebuilds.max(asked));
+    let last = numbers.last().copied().unwrap_or(0);
+    let is_lost = |number: &&u32| {
+        let of_number = || attempts.iter().filter(|one| one.number == **number);
+        of_number().all(|attempt| match &attempt.outcome {
+            Outcome::Failed { failure } => failure.is_infrastructure(),
+            Outcome::Built { .. } | Outcome::Excluded { .. } => false,
+        })
+    };
+    let lost = numbers.iter().filter(|number| **number > 0).filter(is_lost);
+    let lost = u32::try_from(lost.count()).unwrap_or(u32::MAX);
+    last.max(wanted).saturating_sub(lost)
 }
 
 /// Returns how many rebuilds made no module for a reason that is the build's own.

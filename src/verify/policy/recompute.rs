@@ -167,16 +167,23 @@ fn shown(comparison: &RebuildComparison, trials: &[(&ComparedAttempt, Trial)]) -
         .cloned()
         .unwrap_or_default();
     let all: Vec<Trial> = trials.iter().map(|(_, trial)| trial.clone()).collect();
+    let is_lost = |word: &str| Failure::INFRASTRUCTURE.contains(&word);
     let failed = comparison.rebuilds.iter().filter(|rebuild| {
         let word = rebuild.outcome.as_str();
-        word != "built" && word != "excluded" && !Failure::INFRASTRUCTURE.contains(&word)
+        word != "built" && word != "excluded" && !is_lost(word)
     });
+    // A number that is missing is a rebuild that was left out.
+    let last = comparison.rebuilds.iter().map(|rebuild| rebuild.number);
+    let lost = comparison.rebuilds.iter();
+    let lost = count(lost.filter(|rebuild| is_lost(&rebuild.outcome)).count());
+    let numbered = last.max().unwrap_or(0).saturating_sub(lost);
     let rebuilds = Rebuilds {
         same,
         normalised,
         normalisations: comparison.normalisations.clone(),
         different: differing - normalised,
         failed: count(failed.count()),
+        made: claimed.map_or(0, |claimed| claimed.made).max(numbered),
         with_these: with(&varied),
         varied,
         doubts: claimed.map_or_else(Vec::new, |claimed| claimed.doubts.clone()),

@@ -9,10 +9,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::attest::ResourceDescriptor;
-use crate::attest::uri::package_url;
 use crate::catalog::kernel_source::{KernelOrigin, KernelSource, PinnedSource};
 use crate::catalog::{PackageRef, SuiteRecord};
+use crate::definition::{ResourceDescriptor, package_url};
 use crate::digest::Sha256Digest;
 use crate::git::{Repository, Revision};
 use crate::image::ImageRecord;

@@ -1,8 +1,8 @@
-//! The parameters of a build under [`BUILD_TYPE`](crate::attest::BUILD_TYPE): what was asked for from
+//! The parameters of a build under [`BUILD_TYPE`](crate::definition::BUILD_TYPE): what was asked for from
 //! outside, and what this program makes of it in every attempt alike. `docs/attestations.md` explains
 //! each of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -98,7 +98,7 @@ struct Internal<'a> {
 struct InvariantSpec<'a> {
     schema_version: u32,
     image: Sha256Digest,
-    inputs: Vec<&'a Input>,
+    inputs: BTreeSet<Input>,
     /// The digest of the script that the container runs.
     script: Sha256Digest,
     environment: BTreeMap<&'a str, &'a str>,
@@ -188,8 +188,15 @@ fn asked_source(origin: &Origin) -> AskedSource<'_> {
 }
 
 fn invariant(spec: &BuildSpec) -> InvariantSpec<'_> {
-    let moved = &spec.variation.header_root;
-    let is_moved = |input: &Input| !moved.is_empty() && input.at.starts_with(moved.as_str());
+    // Headers that were moved stand at their own place as well, and have to be the same in both.
+    let root = &spec.variation.header_root;
+    let in_place = |input: &Input| Input {
+        at: match input.at.strip_prefix(root.as_str()) {
+            Some(path) if !root.is_empty() => path.to_owned(),
+            Some(_) | None => input.at.clone(),
+        },
+        tree: input.tree,
+    };
     let fixed = FIXED.iter().filter_map(|name| {
         let value = spec.environment.get(*name)?;
         Some((*name, value.as_str()))
@@ -197,11 +204,7 @@ fn invariant(spec: &BuildSpec) -> InvariantSpec<'_> {
     InvariantSpec {
         schema_version: spec.schema_version,
         image: spec.image,
-        inputs: spec
-            .inputs
-            .iter()
-            .filter(|input| !is_moved(input))
-            .collect(),
+        inputs: spec.inputs.iter().map(in_place).collect(),
         // The shell, `-c`, and then the script; what follows are the steps, with what varies in them.
         script: Sha256Digest::of(spec.command.get(2).map_or(&[], |script| script.as_bytes())),
         environment: fixed.collect(),
@@ -211,7 +214,7 @@ fn invariant(spec: &BuildSpec) -> InvariantSpec<'_> {
 }
 
 /// Returns a value as a JSON object.
-pub(super) fn object(value: &impl Serialize) -> Map<String, Value> {
+pub(crate) fn object(value: &impl Serialize) -> Map<String, Value> {
     let bytes = serde_json::to_vec(value).expect("plain values serialise");
     serde_json::from_slice(&bytes).expect("it is an object")
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::attest::uri::statement_uri;
 use crate::digest::Sha256Digest;
 
 /// Digests by algorithm, in lower-case hexadecimal.
@@ -34,19 +33,6 @@ impl ResourceDescriptor {
         Self {
             name: Some(name.into()),
             digest: sha256(digest),
-            ..Self::default()
-        }
-    }
-}
-
-impl ResourceDescriptor {
-    /// Names a statement by its payload, since the bytes of its signature can be changed without being
-    /// broken. It has what an input of a summary may have and no more: the types that others read
-    /// summaries with know no other field there.
-    pub fn statement(payload: Sha256Digest) -> Self {
-        Self {
-            uri: Some(statement_uri(payload)),
-            digest: sha256(payload),
             ..Self::default()
         }
     }
