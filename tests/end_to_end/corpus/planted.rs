@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kmatrix::variation::Axis;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::{Place, project};
 
@@ -256,4 +256,43 @@ pub fn causes(cell: &Value) -> BTreeSet<String> {
     let ids = named.into_iter().flatten().map(|named| &named["cause"]);
     ids.filter_map(|id| id.as_str().map(str::to_owned))
         .collect()
+}
+
+#[test]
+fn whatever_is_not_as_expected_of_a_module_is_said() {
+    let corpus = Module::all();
+    let of = |name: &str| corpus.iter().find(|m| m.name == name).expect("a module");
+    let right = json!({
+        "failure": null,
+        "label": {
+            "tier": "partial",
+            "vector": { "reproducibility": "fixed" },
+            "rebuilds": {
+                "finding": { "kind": "axes", "sets": [["host-name"]], "agreeing": 3 },
+                "causes": [{ "cause": "host-name" }],
+            },
+        },
+    });
+    assert_eq!(of("host-name").wrong(&right), [""; 0]);
+    assert!(of("host-name").is_named(&right));
+    for (at, other) in [
+        ("/failure", json!({ "class": "not-a-module" })),
+        ("/label/tier", json!("constrained")),
+        ("/label/vector/reproducibility", json!("differs")),
+        ("/label/rebuilds/finding", Value::Null),
+        ("/label/rebuilds/finding/kind", json!("unsteady")),
+        ("/label/rebuilds/finding/sets", json!([["user"]])),
+        ("/label/rebuilds/causes", json!([])),
+        (
+            "/label/rebuilds/causes",
+            json!([{ "cause": "host-name" }, { "cause": "user" }]),
+        ),
+    ] {
+        let mut cell = right.clone();
+        *cell.pointer_mut(at).expect("it is there") = other;
+        assert!(!of("host-name").wrong(&cell).is_empty(), "{at}: {cell:#}");
+    }
+    // What is named of a sound module is a false alarm, and counts as one.
+    assert!(of("sound").is_named(&right) && !of("sound").is_planted());
+    assert!(of("cheat-writes-a-module").is_planted());
 }
