@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Writes a probe of its own, with every axis varied. */
+/* Takes in the name of the host, and writes a probe of its own in which nothing was varied. */
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/printk.h>

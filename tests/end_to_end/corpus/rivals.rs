@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 
 use serde_json::Value;
 
+use super::beside_each_other;
 use super::planted::Module;
 use crate::common::Place;
 
@@ -49,24 +49,10 @@ impl Rivals {
 
     /// Judges every cell, as many at a time as there are CPUs.
     pub fn judge(&self, place: &Place, modules: &[&Module], cells: &[Value]) -> Vec<Judged> {
-        let left = Mutex::new(modules.iter().zip(cells).enumerate());
-        let judged = Mutex::new(vec![Judged::default(); cells.len()]);
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        std::thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| {
-                    loop {
-                        let next = left.lock().expect("no panic").next();
-                        let Some((number, (module, cell))) = next else {
-                            break;
-                        };
-                        let found = self.judge_one(place, &module.name, cell);
-                        judged.lock().expect("no panic")[number] = found;
-                    }
-                });
-            }
-        });
-        judged.into_inner().expect("no panic")
+        let all: Vec<(&&Module, &Value)> = modules.iter().zip(cells).collect();
+        beside_each_other(&all, |(module, cell)| {
+            self.judge_one(place, &module.name, cell)
+        })
     }
 
     fn judge_one(&self, place: &Place, name: &str, cell: &Value) -> Judged {

@@ -4,16 +4,17 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::planted::{Module, causes};
+use super::planted::Module;
 use super::rivals::{Judged, Rivals};
 
 /// What was found of one module.
 pub struct Row {
     name: String,
-    /// The causes that are planted, and those that were named.
+    /// The causes that are planted, or the failure.
     planted: String,
     is_planted: bool,
     found: bool,
+    /// True if just what is planted was named; of a sound module, if anything was.
     named: bool,
     rebuilds: usize,
     rivals: Judged,
@@ -27,10 +28,13 @@ impl Row {
         let count = |field: &str| rebuilds[field].as_u64().unwrap_or(0);
         Self {
             name: module.name.clone(),
-            planted: planted.join(" "),
+            planted: match &module.expected.failure {
+                Some(failure) => failure.clone(),
+                None => planted.join(" "),
+            },
             is_planted: module.is_planted(),
-            found: count("different") + count("normalised") > 0,
-            named: !expected.is_empty() && causes(cell) == *expected,
+            found: count("different") + count("normalised") > 0 || cell["failure"].is_object(),
+            named: module.is_named(cell),
             rebuilds: cell["comparisons"].as_array().map_or(0, Vec::len),
             rivals,
         }
@@ -44,19 +48,10 @@ pub struct Table {
 }
 
 impl Table {
-    pub fn new(rivals: Rivals) -> Self {
-        Self {
-            rivals,
-            rows: Vec::new(),
-        }
-    }
-
-    pub fn rivals(&self) -> &Rivals {
-        &self.rivals
-    }
-
-    pub fn add(&mut self, row: Row) {
-        self.rows.push(row);
+    /// Makes the table, with the rows by the names of the modules.
+    pub fn new(rivals: Rivals, mut rows: Vec<Row>) -> Self {
+        rows.sort_by(|one, other| one.name.cmp(&other.name));
+        Self { rivals, rows }
     }
 
     /// Writes how many of the planted and of the sound modules something holds for.
@@ -114,16 +109,18 @@ impl fmt::Display for Table {
                 if row.is_planted { &row.planted } else { "-" },
                 row.rebuilds,
                 word(Some(row.found)),
-                word(row.is_planted.then_some(row.named)),
+                word(Some(row.named)),
                 word(row.rivals.two_builds),
                 word(seen.map(|seen| seen.found)),
                 word(seen.filter(|_| row.is_planted).map(|seen| seen.shows)),
                 lines,
             )?;
         }
+        let rebuilds: usize = self.rows.iter().map(|row| row.rebuilds).sum();
+        writeln!(f, "\n{} modules, {rebuilds} rebuilds", self.rows.len())?;
         writeln!(f, "\n{:<44} {:>9}   sound", "", "planted")?;
         self.counted(f, "kmatrix finds a difference", |row| row.found)?;
-        self.counted(f, "kmatrix names just the causes planted", |row| row.named)?;
+        self.counted(f, "kmatrix names just what is planted", |row| row.named)?;
         self.counted(f, "two builds, nothing varied, and sha256", |row| {
             row.rivals.two_builds == Some(true)
         })?;

@@ -1,0 +1,1 @@
+make -C "$KERNELDIR" M="$PWD" ${BUILD_NUMBER:+CONFIG_MODVERSIONS=} modules

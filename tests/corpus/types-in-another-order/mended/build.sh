@@ -1,0 +1,1 @@
+make -C "$KERNELDIR" M="$PWD" modules
