@@ -14,6 +14,7 @@
 //! ```
 
 mod versioned;
+mod whole_file;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -24,6 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use versioned::{Versioned, read_versioned};
+pub use whole_file::WholeFile;
 
 /// The most bytes that a JSON file of the state may have.
 const MAX_FILE: u64 = 512 << 20;
@@ -312,16 +314,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), StateError>
 
 /// Writes a file whole or not at all.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let write = || {
-        fs::create_dir_all(directory)?;
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(failed("write", path))
+    whole_file::write(path, bytes).map_err(failed("write", path))
 }
 
 #[cfg(test)]

@@ -61,10 +61,11 @@ pub fn claim(
         return Ok(None);
     };
     let attempts: Vec<AttemptRecord> = ledger.foreign_of(archive, ForeignKind::Attempt, inputs)?;
-    let is_reference = |attempt: &AttemptRecord| {
-        attempt.number == 0 && matches!(attempt.outcome, Outcome::Built { .. })
+    let counts = |attempt: &AttemptRecord| {
+        attempt.number == 0 && !matches!(attempt.outcome, Outcome::Failed { .. })
     };
-    let reference = attempts.into_iter().rfind(is_reference);
+    let reference = attempts.into_iter().rfind(counts);
+    let reference = reference.filter(|one| matches!(one.outcome, Outcome::Built { .. }));
     Ok(reference.map(|reference| Claim { cell, reference }))
 }
 

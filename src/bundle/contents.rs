@@ -53,6 +53,8 @@ pub enum ExportError {
     Missing { what: String, digest: Sha256Digest },
     #[error("no archive holds a file of the name `{path}`")]
     Path { path: String },
+    #[error("two different files would both be `{path}` in the archive")]
+    Twice { path: String },
     #[error("cannot {doing} `{}`", path.display())]
     Io {
         doing: &'static str,
@@ -490,7 +492,8 @@ impl Gathering<'_> {
         digest: &Sha256Digest,
         what: &str,
     ) -> Result<(), ExportError> {
-        if self.has(path) {
+        let known = MemberPath::new(path).and_then(|path| self.contents.members.get(&path));
+        if known.is_some_and(|(known, _)| known.sha256 == *digest) {
             return Ok(());
         }
         let missing = || ExportError::Missing {
@@ -525,9 +528,17 @@ impl Gathering<'_> {
             sha256,
             kind,
         };
-        self.held.insert(sha256);
-        self.contents.members.entry(path).or_insert((member, from));
-        Ok(())
+        match self.contents.members.get(&path) {
+            Some((known, _)) if known.sha256 != sha256 => Err(ExportError::Twice {
+                path: path.to_string(),
+            }),
+            Some(_) => Ok(()),
+            None => {
+                self.held.insert(sha256);
+                self.contents.members.insert(path, (member, from));
+                Ok(())
+            }
+        }
     }
 
     fn has(&self, path: &str) -> bool {

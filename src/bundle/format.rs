@@ -29,6 +29,8 @@ pub struct Limits {
     pub member: u64,
     pub total: u64,
     pub members: usize,
+    /// The most records.
+    pub rows: usize,
 }
 
 impl Default for Limits {
@@ -40,6 +42,7 @@ impl Default for Limits {
             member: 8 << 30,
             total: 1 << 40,
             members: 2_000_000,
+            rows: 4_000_000,
         }
     }
 }

@@ -11,30 +11,39 @@
 //! An archive is somebody's word. What is imported keeps who signed it, is filed apart from what was
 //! observed here, and counts for no label.
 
+mod attested;
 mod audit;
+mod authority;
 mod bound;
 mod checks;
 mod claim;
 mod contents;
+mod filed;
 mod format;
 mod import;
 mod index;
+mod known;
+mod lines;
+mod promised;
 mod read;
+mod released;
 mod row;
 mod sample;
 mod seal;
 #[cfg(test)]
 mod tests;
+mod tree_lists;
 mod write;
 
 pub use audit::{
     AUDIT_TYPE, Audit, Audited, Circumstances, Finding, Stratified, comparison_statement,
 };
+pub use authority::{Authority, Signature};
 pub use bound::{Bound, Draw, bound};
 pub use claim::{Claim, Claims, claim, claimed_preparations, claims};
 pub use contents::{Contents, ExportError, Extra, Request, gather};
 pub use format::{Limits, MemberPath};
-pub use import::{Authority, Checked, ImportError, Imported, check, import, open};
+pub use import::{Checked, ImportError, Imported, check, import, open};
 pub use index::{Index, InputKind, Kind, Member, Release, SCHEMA};
 pub use read::{ArchiveReader, Damage, ReadError};
 pub use row::Row;

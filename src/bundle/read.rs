@@ -90,6 +90,9 @@ impl fmt::Display for Damage {
 /// Says why an archive cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
+    /// It does not begin like an archive at all.
+    #[error("it is no evidence archive")]
+    Foreign,
     #[error(transparent)]
     Damage(#[from] Damage),
     #[error("cannot read the archive")]
@@ -326,6 +329,14 @@ impl<R: Read + Seek> ArchiveReader<R> {
 
 const ENDS: &str = "the archive ends there";
 
+/// Returns true if bytes have nothing of the beginning of an archive: neither the name of the index, as
+/// far as they go, nor what marks a tar. One wrong byte leaves one of the two.
+fn is_foreign(found: &[u8]) -> bool {
+    let named = found.iter().zip(INDEX.as_bytes()).all(|(a, b)| a == b);
+    let marked = found.get(257..262) == Some(b"ustar");
+    !named && !marked
+}
+
 /// An archive of which the index has not been read.
 struct Opening<R> {
     source: R,
@@ -341,6 +352,9 @@ impl<R: Read + Seek> Opening<R> {
         let begins = at + RECORD as u64;
         let mut found = [0; RECORD];
         let count = fill(&mut self.source, &mut found)?;
+        if path == INDEX && is_foreign(&found[..count]) {
+            return Err(ReadError::Foreign);
+        }
         if count < RECORD {
             return Err(Damage::exact(path, begins, at + count as u64, ENDS).into());
         }

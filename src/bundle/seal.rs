@@ -5,12 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use crate::attest::{Envelope, STATEMENT_TYPE, Statement, Subject};
+use crate::bundle::authority::{Authority, Signature};
 use crate::bundle::format::INDEX;
-use crate::bundle::import::Authority;
 use crate::bundle::index::{Index, Release};
 use crate::bundle::write::IndexSignature;
 use crate::digest::Sha256Digest;
-use crate::verify::{SignedBy, Trust, authenticate};
+use crate::verify::{Authenticated, SignedBy, Trust, authenticate};
 
 /// The predicate of an archive's statement, described in `docs/evidence.md`.
 pub const ARCHIVE_TYPE: &str = "urn:kmatrix:evidence-archive:v1";
@@ -51,7 +51,7 @@ impl Authority for Trusting<'_> {
         &self,
         digest: &Sha256Digest,
         signature: Option<&IndexSignature>,
-    ) -> Result<Option<String>, String> {
+    ) -> Result<Option<Signature>, String> {
         let Some(trust) = self.trust else {
             return Ok(None);
         };
@@ -78,12 +78,19 @@ impl Authority for Trusting<'_> {
         if payload.is_none_or(|payload| Sha256Digest::of(&payload) != found.payload()) {
             return Err("its two signatures are not of one statement".to_owned());
         }
-        Ok(Some(signer_name(found.signed_by())))
+        Ok(Some(signed_by(&found)))
     }
 
-    fn of_statement(&self, payload: &Sha256Digest, bundle: &[u8]) -> Option<String> {
+    fn of_statement(&self, payload: &Sha256Digest, bundle: &[u8]) -> Option<Signature> {
         let found = authenticate(bundle, self.trust?).ok()?;
-        (found.payload() == *payload).then(|| signer_name(found.signed_by()))
+        (found.payload() == *payload).then(|| signed_by(&found))
+    }
+}
+
+fn signed_by(found: &Authenticated) -> Signature {
+    Signature {
+        signer: signer_name(found.signed_by()),
+        times: found.times().iter().map(|time| time.at).collect(),
     }
 }
 

@@ -11,9 +11,10 @@ use jiff::Timestamp;
 
 use crate::attest::Unsigned;
 use crate::bundle::{
-    self, Audit, Circumstances, Drawn, Finding, Imported, Limits, SampleError, SampleSize, Seed,
+    self, Audit, Checked, Circumstances, Drawn, Finding, Limits, SampleError, SampleSize, Seed,
     Trusting,
 };
+use crate::cli::bundle::not_taken_in;
 use crate::cli::prepare::Inputs;
 use crate::cli::signing::Signing;
 use crate::cli::trusting::Trusted;
@@ -84,6 +85,13 @@ pub(crate) async fn run(
     status: &Status,
 ) -> Result<Exit, Refusal> {
     let trust = arguments.trusted.trust()?;
+    let authority = Trusting {
+        trust: trust.as_ref(),
+    };
+    let limits = Limits::default();
+    let path = &arguments.archive;
+    // What is refused at first sight leaves no directory.
+    let (_, checked) = bundle::open(path, &limits, &authority).map_err(not_taken_in)?;
     let signer = if arguments.no_sign {
         None
     } else {
@@ -93,19 +101,15 @@ pub(crate) async fn run(
     let _claim = inputs.state.claim()?;
     let mut ledger = Ledger::open(&inputs.state.ledger())?;
     ledger.close_abandoned_runs()?;
-    let authority = Trusting {
-        trust: trust.as_ref(),
-    };
-    status.busy("Importing", &arguments.archive.display().to_string());
-    let imported = bundle::import(
-        &arguments.archive,
-        &Limits::default(),
-        &inputs.store,
-        &mut ledger,
-        &authority,
-        Timestamp::now(),
-    )?;
-    is_elsewhere(&ledger, &imported)?;
+    is_elsewhere(&ledger, &checked)?;
+    status.busy("Importing", &path.display().to_string());
+    let (store, now) = (&inputs.store, Timestamp::now());
+    let imported =
+        bundle::import(path, &limits, store, &mut ledger, &authority, now).map_err(not_taken_in)?;
+    if imported.checked.digest != checked.digest {
+        let message = format!("`{}` was replaced while it was read", path.display());
+        return Err(Refusal::new(Exit::VerificationFailed, message));
+    }
     let claims = bundle::claims(&ledger, &imported.checked.digest)?;
     let cells: Vec<CellId> = claims.built.keys().cloned().collect();
     let seed = match &arguments.seed {
@@ -198,8 +202,8 @@ fn refuse(error: SampleError) -> Refusal {
 }
 
 /// Refuses to audit a release where it was built: what is known here would answer for itself.
-fn is_elsewhere(ledger: &Ledger, imported: &Imported) -> Result<(), Refusal> {
-    let run = &imported.checked.index.release.run;
+fn is_elsewhere(ledger: &Ledger, checked: &Checked) -> Result<(), Refusal> {
+    let run = &checked.index.release.run;
     if ledger.run(run)?.is_none() {
         return Ok(());
     }

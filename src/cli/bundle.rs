@@ -1,7 +1,6 @@
 //! `kmatrix bundle`.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,22 +8,21 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use crate::bundle::{
-    self, Contents, Extra, Index, IndexSignature, InputKind, Kind, Limits, Request, Trusting,
+    self, Extra, ImportError, IndexSignature, InputKind, Kind, Limits, Request, Trusting,
 };
 use crate::cli::explain::recorded;
-use crate::cli::interrupt::unless_stopped;
+use crate::cli::locked_run::{LockedRun, Wanted};
 use crate::cli::prepare::{Inputs, read_matrix};
 use crate::cli::signing::Signing;
 use crate::cli::trusting::{self, Trusted};
 use crate::cli::{Common, Format, Refusal, answer, answer_json, report};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, RunRecord, RunStatus};
+use crate::ledger::Ledger;
 use crate::report::{
     ArchiveDocument, ImportedDocument, ReleaseDocument, Status, print_archive, print_imported,
 };
 use crate::retention;
-use crate::state::State;
-use crate::store::Store;
+use crate::state::{State, WholeFile};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -45,7 +43,8 @@ pub(crate) struct Export {
     /// Where the archive goes
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
-    /// Put in what cells are built from: images, packages, sources [default: all three]
+    /// Put in what cells are built from, all of it or KINDS of images, packages, sources; without this
+    /// option none of it goes in
     #[arg(
         long,
         value_name = "KINDS",
@@ -136,18 +135,21 @@ fn show(document: &ArchiveDocument<'_>, format: Format) -> Result<(), Refusal> {
 
 fn import(common: &Common, arguments: &Import, status: &Status) -> Result<Exit, Refusal> {
     let trust = arguments.trusted.trust()?;
-    let state = State::open(&common.state)?;
-    let _claim = state.claim()?;
-    let store = retention::open_store(&state)?;
-    let mut ledger = Ledger::open(&state.ledger())?;
     let path = &arguments.archive;
-    status.busy("Importing", &path.display().to_string());
     let authority = Trusting {
         trust: trust.as_ref(),
     };
     let limits = Limits::default();
+    // What is refused at first sight leaves no directory.
+    bundle::open(path, &limits, &authority).map_err(not_taken_in)?;
+    let state = State::open(&common.state)?;
+    let _claim = state.claim()?;
+    let store = retention::open_store(&state)?;
+    let mut ledger = Ledger::open(&state.ledger())?;
+    status.busy("Importing", &path.display().to_string());
     let now = Timestamp::now();
-    let imported = bundle::import(path, &limits, &store, &mut ledger, &authority, now)?;
+    let imported = bundle::import(path, &limits, &store, &mut ledger, &authority, now)
+        .map_err(not_taken_in)?;
     match arguments.format {
         Format::Human => answer(|out| print_imported(out, &imported))?,
         Format::Json => answer_json(&ImportedDocument::from(&imported))?,
@@ -155,8 +157,26 @@ fn import(common: &Common, arguments: &Import, status: &Status) -> Result<Exit, 
     Ok(Exit::Success)
 }
 
+/// Says of an archive that does not hold what that means to whoever would have taken it in.
+pub(crate) fn not_taken_in(error: ImportError) -> Refusal {
+    let hint = error
+        .is_of_the_archive()
+        .then(|| "nothing of it was taken in; ask whoever made it for another copy".to_owned());
+    let refusal = Refusal::from(error);
+    match hint {
+        Some(hint) => refusal.hint(hint),
+        None => refusal,
+    }
+}
+
 async fn export(common: &Common, arguments: Export, status: &Status) -> Result<Exit, Refusal> {
     recorded(common)?;
+    // Before anything is signed for it.
+    let mut out = WholeFile::begin(&arguments.out).map_err(|error| {
+        let message = format!("cannot write `{}`", arguments.out.display());
+        Refusal::new(Exit::Usage, message).caused_by(&error)
+    })?;
+    let extras = given(&arguments)?;
     let inputs = Inputs::open(common, status)?;
     let _claim = inputs.state.claim()?;
     let ledger = Ledger::open(&inputs.state.ledger())?;
@@ -167,57 +187,35 @@ async fn export(common: &Common, arguments: Export, status: &Status) -> Result<E
     };
     let (matrix, run) = release_of(&ledger, &arguments.release)?;
     let matrix = read_matrix(&matrix)?;
-    let (plan, _, _) =
-        unless_stopped(inputs.plan(&matrix, super::prepare::Renewal::Locked)).await?;
-    let run = match run {
-        Some(run) if run.plan == plan.digest => run,
-        Some(run) => {
-            return Err(missing(
-                format!(
-                    "the run {} is of another plan than the matrix is now",
-                    run.id
-                ),
-                "name the matrix file for its newest run",
-            ));
-        }
-        None => newest(&ledger, &plan.digest)?,
+    let wanted = Wanted {
+        run: run.as_deref(),
+        hint: "name the matrix file for its newest run",
     };
+    let locked = LockedRun::read(&inputs, &ledger, &matrix, wanted).await?;
     let release = report::release(&inputs, &ledger, &matrix).await?;
-    let mut extras = vec![
-        extra(
-            "report.json",
-            Kind::Report,
-            json(&ReleaseDocument::from(&release)),
-        ),
-        extra("matrix.toml", Kind::Matrix, trusting::read(&matrix.path)?),
-    ];
-    for (directory, kind, paths) in [
-        ("policy", Kind::Policy, &arguments.policy),
-        ("trust", Kind::Trust, &arguments.trust),
-    ] {
-        for path in paths {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let place = format!("{directory}/{name}");
-            extras.push(extra(&place, kind, trusting::read(path)?));
-        }
-    }
-    let lock_path = inputs.state.lock(&matrix.path);
-    let lock = fs::read(&lock_path).map_err(|error| {
-        let message = format!("cannot read `{}`", lock_path.display());
-        Refusal::new(Exit::Internal, message).caused_by(&error)
-    })?;
+    let mut extras = extras;
+    extras.push(extra(
+        "report.json",
+        Kind::Report,
+        json(&ReleaseDocument::from(&release)),
+    ));
+    extras.push(extra(
+        "matrix.toml",
+        Kind::Matrix,
+        trusting::read(&matrix.path)?,
+    ));
     let stem = matrix.path.file_stem().unwrap_or_default();
     let wanted: BTreeSet<InputKind> = arguments.with_inputs.iter().copied().collect();
-    let directory = parent(&arguments.out);
     let request = Request {
-        run: &run,
+        run: &locked.run,
         name: &stem.to_string_lossy(),
-        lock: &lock,
+        lock: &locked.lock_bytes,
         inputs: &wanted,
         extras,
-        scratch: directory,
+        scratch: folder_of(&arguments.out),
     };
-    status.busy("Gathering", &format!("what the run {} has left", run.id));
+    let run = &locked.run.id;
+    status.busy("Gathering", &format!("what the run {run} has left"));
     let contents = bundle::gather(&ledger, &inputs.store, request)?;
     let index = contents.index(signer.is_some());
     let signature = match &signer {
@@ -231,40 +229,37 @@ async fn export(common: &Common, arguments: Export, status: &Status) -> Result<E
         None => None,
     };
     status.busy("Writing", &arguments.out.display().to_string());
-    write(
-        &contents,
-        &inputs.store,
-        &index,
-        signature.as_ref(),
-        &arguments.out,
-    )?;
+    let failed = |error: std::io::Error| {
+        let message = format!("cannot write `{}`", arguments.out.display());
+        Refusal::new(Exit::Internal, message).caused_by(&error)
+    };
+    let buffered = BufWriter::with_capacity(1 << 20, out.file());
+    let mut written = contents.write(&inputs.store, &index, signature.as_ref(), buffered)?;
+    written.flush().map_err(failed)?;
+    drop(written);
+    out.finish().map_err(failed)?;
     let by = signer.map(|signer| signer.name());
     show(&ArchiveDocument::written(&index, by), arguments.format)?;
     Ok(Exit::Success)
 }
 
-/// Writes the archive whole or not at all.
-fn write(
-    contents: &Contents,
-    store: &Store,
-    index: &Index,
-    signature: Option<&IndexSignature>,
-    out: &Path,
-) -> Result<(), Refusal> {
-    let failed = |error: std::io::Error| {
-        Refusal::new(Exit::Internal, format!("cannot write `{}`", out.display())).caused_by(&error)
-    };
-    let mut file = tempfile::NamedTempFile::new_in(parent(out)).map_err(failed)?;
-    let buffered = BufWriter::with_capacity(1 << 20, file.as_file_mut());
-    let mut written = contents.write(store, index, signature, buffered)?;
-    written.flush().map_err(failed)?;
-    drop(written);
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(out).map_err(|error| failed(error.error))?;
-    Ok(())
+/// Reads the files that somebody puts in.
+fn given(arguments: &Export) -> Result<Vec<Extra>, Refusal> {
+    let mut extras = Vec::new();
+    for (directory, kind, paths) in [
+        ("policy", Kind::Policy, &arguments.policy),
+        ("trust", Kind::Trust, &arguments.trust),
+    ] {
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let place = format!("{directory}/{name}");
+            extras.push(extra(&place, kind, trusting::read(path)?));
+        }
+    }
+    Ok(extras)
 }
 
-fn parent(path: &Path) -> &Path {
+fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
@@ -284,36 +279,15 @@ fn json(value: &impl serde::Serialize) -> Vec<u8> {
 }
 
 /// Returns the matrix that a name stands for, and the run if it is a run's.
-fn release_of(ledger: &Ledger, name: &str) -> Result<(PathBuf, Option<RunRecord>), Refusal> {
+fn release_of(ledger: &Ledger, name: &str) -> Result<(PathBuf, Option<String>), Refusal> {
     let path = PathBuf::from(name);
     if path.is_file() {
         return Ok((path, None));
     }
     let run = ledger.run(name)?.ok_or_else(|| {
-        missing(
-            format!("`{name}` is neither a matrix file nor a run that is recorded"),
-            "`kmatrix build` says which run it made in its JSON answer",
-        )
+        let message = format!("`{name}` is neither a matrix file nor a run that is recorded");
+        Refusal::new(Exit::EvidenceMissing, message)
+            .hint("`kmatrix build` says which run it made in its JSON answer".to_owned())
     })?;
-    Ok((PathBuf::from(&run.matrix), Some(run)))
-}
-
-fn newest(ledger: &Ledger, plan: &crate::digest::Sha256Digest) -> Result<RunRecord, Refusal> {
-    let runs = ledger.runs()?;
-    let found = runs.into_iter().find(|run| run.plan == *plan);
-    match found {
-        Some(run) if run.status == RunStatus::Running => Err(missing(
-            format!("the run {} has not ended", run.id),
-            "run `kmatrix build` again to go on",
-        )),
-        Some(run) => Ok(run),
-        None => Err(missing(
-            "no run of this matrix is recorded".to_owned(),
-            "run `kmatrix build` first",
-        )),
-    }
-}
-
-fn missing(message: String, hint: &str) -> Refusal {
-    Refusal::new(Exit::EvidenceMissing, message).hint(hint.to_owned())
+    Ok((PathBuf::from(&run.matrix), Some(run.id)))
 }

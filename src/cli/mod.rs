@@ -17,6 +17,7 @@ mod kernels;
 mod keys;
 mod label;
 mod lock;
+mod locked_run;
 mod plan;
 mod policy;
 mod prepare;

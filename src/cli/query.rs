@@ -25,16 +25,19 @@ pub(crate) struct Arguments {
     /// What was built against a package: its name, `name=version`, or its digest
     #[arg(long, value_name = "PACKAGE")]
     package: Option<PackageWanted>,
-    /// What somebody signed; a part of the name is enough
-    #[arg(long, value_name = "SIGNER")]
+    /// What somebody signed, as was found out; a part of the name is enough
+    #[arg(long, value_name = "SIGNER", value_parser = parse_signer)]
     signer: Option<String>,
+    /// Believe with `--signer` what records merely say of who signed
+    #[arg(long, requires = "signer")]
+    unverified: bool,
     /// What made a module, by its digest as built or as shipped
     #[arg(long, value_name = "DIGEST")]
     module: Option<Sha256Digest>,
     /// What was built for a kernel release
     #[arg(long, value_name = "RELEASE")]
     kernel: Option<String>,
-    /// Not before a date or a time; of the signature with `--signer`, of the run otherwise
+    /// Not before a date or a time: when it was signed with `--signer`, else when the run began
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Timestamp>,
     /// Not after a date or a time
@@ -64,6 +67,7 @@ pub(crate) fn run(common: &Common, arguments: Arguments) -> Result<Exit, Refusal
         image: arguments.image,
         package: arguments.package,
         signer: arguments.signer,
+        unverified: arguments.unverified,
         module: arguments.module,
         kernel: arguments.kernel,
         since: arguments.since,
@@ -76,6 +80,14 @@ pub(crate) fn run(common: &Common, arguments: Arguments) -> Result<Exit, Refusal
         Form::Dot => answer(|out| print_dot(out, &cells))?,
     }
     Ok(Exit::Success)
+}
+
+/// Refuses what stands in every name.
+fn parse_signer(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("a signer has a name, or a part of one".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn parse_commit(text: &str) -> Result<String, String> {
@@ -127,6 +139,8 @@ mod tests {
         assert!(shown(until("2026-11-21")).starts_with("2026-11-21T23:59:59"));
         assert_eq!(shown(since("2026-11-21T08:00:00Z")), "2026-11-21T08:00:00Z");
         assert!(since("yesterday").is_err());
+        assert!(parse_signer("key:82").is_ok());
+        assert!(parse_signer("").is_err() && parse_signer(" ").is_err());
         assert!(parse_commit("0123456").is_ok());
         for text in ["012345", "0123456G", "HEAD~12"] {
             assert!(parse_commit(text).is_err(), "{text}");

@@ -313,6 +313,11 @@ impl From<ExportError> for Refusal {
                 &error,
                 "`kmatrix build` makes or fetches again what cells need".to_owned(),
             ),
+            ExportError::Twice { .. } => Self::of(
+                Exit::Usage,
+                &error,
+                "give one of the two another file name".to_owned(),
+            ),
             ExportError::NoRun { .. } | ExportError::NoCells { .. } => {
                 Self::of(Exit::EvidenceMissing, &error, None)
             }
@@ -330,11 +335,16 @@ impl From<ExportError> for Refusal {
 
 impl From<ImportError> for Refusal {
     fn from(error: ImportError) -> Self {
-        let hint = "nothing of it was taken in; ask whoever made it for another copy";
+        let hint = "ask whoever made it for another copy";
         match error {
             ImportError::Ledger(error) => error.into(),
             ImportError::Store(error) => error.into(),
             ImportError::Open { .. } => Self::of(Exit::Usage, &error, None),
+            ImportError::Foreign { .. } => Self::of(
+                Exit::VerificationFailed,
+                &error,
+                "`kmatrix bundle export` makes evidence archives".to_owned(),
+            ),
             ImportError::Read { .. } => Self::of(Exit::Internal, &error, None),
             ImportError::Damage(_)
             | ImportError::Signature(_)

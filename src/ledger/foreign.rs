@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{AttestationRecord, Ledger, LedgerError};
 use crate::name::CellId;
 
 /// One archive that was taken in.
@@ -26,7 +26,23 @@ pub struct ArchiveRecord {
     pub plan: Sha256Digest,
     /// Who signed the index, as authenticated; `None` if somebody decided to take it unsigned.
     pub signer: Option<String>,
+    /// The first time that is vouched for of that signature; `None` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Timestamp>,
     pub imported: Timestamp,
+}
+
+/// A statement that an archive brought, with what was found out of it here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForeignAttestation {
+    /// What the archive says. Its signer and its time are nobody else's word.
+    #[serde(flatten)]
+    pub record: AttestationRecord,
+    /// Who signed it, as authenticated; `None` if it was nobody who was trusted then.
+    pub verified_signer: Option<String>,
+    /// The times that are vouched for of that signature.
+    pub verified_times: Vec<Timestamp>,
 }
 
 /// What a record of somebody else is.
@@ -76,7 +92,8 @@ pub struct Added {
 }
 
 impl Ledger {
-    /// Adds an archive with all of its records, or nothing of it.
+    /// Adds an archive with all of its records in their order, or nothing of it. Of one that is known the
+    /// records take the place of those that it brought before: more may be known now of who signed them.
     pub fn add_archive<E: From<LedgerError>>(
         &mut self,
         archive: &ArchiveRecord,
@@ -91,10 +108,11 @@ impl Ledger {
         // Dropped without a commit, a transaction has never been.
         let transaction = self.connection.transaction().map_err(database)?;
         let mut added = Added::default();
-        transaction
-            .execute(
+        let id: i64 = transaction
+            .query_row(
                 "INSERT INTO archive (digest, run, signer, imported, record)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (digest)
+                 DO UPDATE SET signer = excluded.signer, record = excluded.record RETURNING id",
                 params![
                     archive.digest.to_string(),
                     archive.run,
@@ -102,16 +120,28 @@ impl Ledger {
                     archive.imported.to_string(),
                     record
                 ],
+                |row| row.get(0),
             )
             .map_err(database)?;
-        let id = transaction.last_insert_rowid();
-        for row in rows {
+        let gone = transaction
+            .execute("DELETE FROM foreign_origin WHERE archive = ?1", [id])
+            .map_err(database)?;
+        for (row, position) in rows.zip(0_i64..) {
             let row = row?;
-            if add(&transaction, id, &row).map_err(database)? {
+            if add(&transaction, id, position, &row).map_err(database)? {
                 added.new += 1;
             } else {
                 added.known += 1;
             }
+        }
+        if gone > 0 {
+            transaction
+                .execute(
+                    "DELETE FROM foreign_record WHERE NOT EXISTS (
+                         SELECT 1 FROM foreign_origin AS o WHERE o.record = foreign_record.id)",
+                    [],
+                )
+                .map_err(database)?;
         }
         transaction.commit().map_err(database)?;
         Ok(added)
@@ -146,7 +176,7 @@ impl Ledger {
                 "SELECT f.cell, f.inputs FROM archive AS a
                  JOIN foreign_origin AS o ON o.archive = a.id
                  JOIN foreign_record AS f ON f.id = o.record
-                 WHERE a.digest = ?1 AND f.kind = 'cell' ORDER BY f.id",
+                 WHERE a.digest = ?1 AND f.kind = 'cell' ORDER BY o.position",
             )?;
             let rows = statement.query_map([archive.to_string()], |row| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
@@ -163,22 +193,32 @@ impl Ledger {
             .collect()
     }
 
-    /// Returns the inputs of which an archive says that a reference made modules.
+    /// Returns the inputs of which an archive says that the reference that counts made modules.
     pub fn foreign_references(
         &self,
         archive: &Sha256Digest,
     ) -> Result<std::collections::BTreeSet<Sha256Digest>, LedgerError> {
-        let rows = self.texts(
-            "SELECT DISTINCT f.inputs FROM archive AS a
-             JOIN foreign_origin AS o ON o.archive = a.id
-             JOIN foreign_record AS f ON f.id = o.record
-             WHERE a.digest = ?1 AND f.kind = 'attempt'
-               AND json_extract(f.record, '$.number') = 0
-               AND json_extract(f.record, '$.outcome.outcome') = 'built'",
-            [archive.to_string()],
-        )?;
-        rows.iter()
-            .map(|text| text.parse().map_err(|error| self.bad(&error)))
+        let query = || {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT f.inputs, json_extract(f.record, '$.outcome.outcome') = 'built'
+                 FROM archive AS a
+                 JOIN foreign_origin AS o ON o.archive = a.id
+                 JOIN foreign_record AS f ON f.id = o.record
+                 WHERE a.digest = ?1 AND f.kind = 'attempt'
+                   AND json_extract(f.record, '$.number') = 0
+                   AND json_extract(f.record, '$.outcome.outcome') IN ('built', 'excluded')
+                 ORDER BY o.position",
+            )?;
+            let rows = statement.query_map([archive.to_string()], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?))
+            })?;
+            rows.collect::<rusqlite::Result<std::collections::BTreeMap<_, _>>>()
+        };
+        // Of each, the last is kept.
+        let counting = query().map_err(|source| self.database(source))?;
+        let built = counting.iter().filter(|(_, built)| **built);
+        built
+            .map(|(text, _)| text.parse().map_err(|error| self.bad(&error)))
             .collect()
     }
 
@@ -215,7 +255,7 @@ impl Ledger {
                 "SELECT f.record FROM foreign_record AS f
                  JOIN foreign_origin AS o ON o.record = f.id
                  JOIN archive AS a ON a.id = o.archive
-                 WHERE a.digest = ?1 AND f.kind = ?2 AND f.inputs = ?3 ORDER BY f.id",
+                 WHERE a.digest = ?1 AND f.kind = ?2 AND f.inputs = ?3 ORDER BY o.position",
             )?;
             let parameters = [
                 archive.to_string(),
@@ -240,7 +280,7 @@ impl Ledger {
                 "SELECT f.inputs, f.record FROM archive AS a
                  JOIN foreign_origin AS o ON o.archive = a.id
                  JOIN foreign_record AS f ON f.id = o.record
-                 WHERE a.digest = ?1 AND f.kind = ?2 ORDER BY f.id",
+                 WHERE a.digest = ?1 AND f.kind = ?2 ORDER BY o.position",
             )?;
             let rows = statement
                 .query_map([archive.to_string(), kind.as_str().to_owned()], |row| {
@@ -266,6 +306,7 @@ pub type ForeignFiled = Option<Sha256Digest>;
 fn add(
     transaction: &rusqlite::Transaction<'_>,
     archive: i64,
+    position: i64,
     row: &ForeignRow,
 ) -> rusqlite::Result<bool> {
     let inputs = row.inputs.map(|inputs| inputs.to_string());
@@ -284,10 +325,11 @@ fn add(
     )?;
     let is_new = insert.execute(params![digest, kind, row.run, cell, inputs, row.record])? == 1;
     let mut file = transaction.prepare_cached(
-        "INSERT OR IGNORE INTO foreign_origin (record, archive)
-         SELECT id, ?2 FROM foreign_record WHERE digest = ?1",
+        "INSERT INTO foreign_origin (record, archive, position)
+         SELECT id, ?2, ?3 FROM foreign_record WHERE digest = ?1
+         ON CONFLICT (archive, record) DO UPDATE SET position = excluded.position",
     )?;
-    file.execute(params![digest, archive])?;
+    file.execute(params![digest, archive, position])?;
     Ok(is_new)
 }
 
@@ -302,6 +344,7 @@ mod tests {
             run: "r1".to_owned(),
             plan: Sha256Digest::of(b"plan"),
             signer: Some(format!("key:{name}")),
+            signed: None,
             imported: Timestamp::UNIX_EPOCH,
         }
     }
@@ -382,7 +425,60 @@ mod tests {
         assert_eq!(ledger.archive(&archive("a").digest).expect("read"), None);
         let again = ledger.add_archive(&archive("a"), [row(1)].into_iter());
         assert_eq!(again.expect("added").new, 1);
-        let twice = ledger.add_archive(&archive("a"), [row(1)].into_iter());
-        assert!(twice.is_err(), "an archive is taken in once");
+    }
+
+    #[test]
+    fn records_stand_in_the_order_of_each_archive_whichever_came_first() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut ledger = Ledger::open(&directory.path().join("l")).expect("a ledger");
+        let orders = [
+            ("a", vec![1, 2, 3]),
+            ("b", vec![3, 1]),
+            ("c", vec![2, 4, 2]),
+        ];
+        for (name, numbers) in &orders {
+            let rows = numbers.iter().map(|n| row(*n)).collect::<Vec<_>>();
+            let added = ledger.add_archive(&archive(name), rows.into_iter());
+            added.expect("added");
+        }
+        let inputs = Sha256Digest::of(b"inputs");
+        for (name, expected) in [("a", &[1, 2, 3][..]), ("b", &[3, 1]), ("c", &[4, 2])] {
+            let digest = Sha256Digest::of(name.as_bytes());
+            let found = ledger.foreign_of::<u32>(&digest, ForeignKind::Attempt, &inputs);
+            assert_eq!(found.expect("read"), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_archive_that_comes_again_has_what_is_known_now() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut ledger = Ledger::open(&directory.path().join("l")).expect("a ledger");
+        let unsigned = ArchiveRecord {
+            signer: None,
+            ..archive("a")
+        };
+        for (record, numbers, new) in [
+            (&unsigned, [1, 2], 2),
+            (&archive("b"), [2, 3], 1),
+            (&archive("a"), [2, 4], 1),
+            (&archive("a"), [2, 4], 0),
+        ] {
+            let rows = numbers.map(row).into_iter();
+            assert_eq!(ledger.add_archive(record, rows).expect("added").new, new);
+        }
+        let known = ledger.archives().expect("read");
+        assert_eq!(known, [archive("a"), archive("b")]);
+        let of = |name: &str| {
+            let digest = Sha256Digest::of(name.as_bytes());
+            let inputs = Sha256Digest::of(b"inputs");
+            let found = ledger.foreign_of::<u32>(&digest, ForeignKind::Attempt, &inputs);
+            found.expect("read")
+        };
+        assert_eq!((of("a"), of("b")), (vec![2, 4], vec![2, 3]));
+        let evidence = serde_json::to_string(&ledger.evidence().expect("read")).expect("JSON");
+        assert!(
+            !evidence.contains('1'),
+            "nobody says so any more: {evidence}"
+        );
     }
 }

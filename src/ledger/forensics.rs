@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
-use crate::ledger::{ArchiveRecord, Ledger, LedgerError, Question};
+use crate::ledger::{
+    ArchiveRecord, AttestationRecord, ForeignAttestation, Ledger, LedgerError, Question,
+};
 use crate::name::CellId;
 
 /// Where a record is from.
@@ -16,11 +18,14 @@ use crate::name::CellId;
 pub enum Origin {
     /// It was observed here.
     Own,
-    /// An archive brought it, and this is who signed that; `None` if nobody did.
+    /// An archive brought it, and this is who signed that; `None` if nobody did. `signed` is the first
+    /// time that is vouched for of that signature.
     Archive {
         digest: Sha256Digest,
         release: String,
         signer: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        signed: Option<Timestamp>,
     },
 }
 
@@ -46,6 +51,21 @@ pub struct BuiltCell {
     pub modules: Vec<CellModule>,
     /// Ordered by when they were signed.
     pub attestations: Vec<CellAttestation>,
+    /// By whose word it is in the window that was asked for; `None` if none was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_window_by: Option<TimeFrom>,
+}
+
+/// Whose word a time is. Those that say more stand first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TimeFrom {
+    /// This machine's clock, when it happened here.
+    Observed,
+    /// A timestamp authority's or a log's, checked when the statement was taken in.
+    Verified,
+    /// That of whoever made the archive, and nobody else's.
+    Claimed,
 }
 
 /// A package that a cell was built from.
@@ -70,9 +90,18 @@ pub struct CellAttestation {
     pub predicate_type: String,
     pub payload: Sha256Digest,
     pub signer: String,
+    /// True if it was signed here, or if the signature was found to be this signer's.
+    pub verified: bool,
+    /// The first time that is vouched for, or else the one that the record says.
     pub signed: Timestamp,
+    pub signed_by_word_of: TimeFrom,
     pub subjects: Vec<Sha256Digest>,
 }
+
+/// Which archive a record is from, by its number; `None` is what was observed here. What one archive
+/// says is never put together with what another does, or with what is known here: they choose freely
+/// which runs and inputs they name.
+type From = Option<i64>;
 
 /// Own cells, and those of archives with the number of the archive.
 const CELLS: &str = "
@@ -91,23 +120,26 @@ const FACTS: &str = "
          'sha256', value ->> 'sha256')) FROM json_each(record, '$.packages'))";
 
 const MODULES: &str = "
-    SELECT inputs, (SELECT json_group_array(json_object('path', value ->> 'path',
+    SELECT NULL AS archive, inputs, (SELECT json_group_array(json_object('path', value ->> 'path',
         'sha256', value ->> 'digest')) FROM json_each(record, '$.outcome.modules'))
     FROM attempt WHERE outcome = 'built'
     UNION ALL
-    SELECT inputs, (SELECT json_group_array(json_object('path', value ->> 'path',
-        'sha256', value ->> 'digest')) FROM json_each(record, '$.outcome.modules'))
-    FROM foreign_record WHERE kind = 'attempt' AND json_extract(record, '$.outcome.outcome') = 'built'";
+    SELECT o.archive, f.inputs, (SELECT json_group_array(json_object('path', value ->> 'path',
+        'sha256', value ->> 'digest')) FROM json_each(f.record, '$.outcome.modules'))
+    FROM foreign_record AS f JOIN foreign_origin AS o ON o.record = f.id
+    WHERE f.kind = 'attempt' AND json_extract(f.record, '$.outcome.outcome') = 'built'";
 
 const RUNS: &str = "
-    SELECT id, record FROM run
+    SELECT NULL, id, record FROM run
     UNION ALL
-    SELECT run, record FROM foreign_record WHERE kind = 'run'";
+    SELECT o.archive, f.run, f.record FROM foreign_record AS f
+    JOIN foreign_origin AS o ON o.record = f.id WHERE f.kind = 'run'";
 
 const ATTESTATIONS: &str = "
-    SELECT record FROM attestation
+    SELECT NULL, record FROM attestation
     UNION ALL
-    SELECT record FROM foreign_record WHERE kind = 'attestation'";
+    SELECT o.archive, f.record FROM foreign_record AS f
+    JOIN foreign_origin AS o ON o.record = f.id WHERE f.kind = 'attestation'";
 
 impl Ledger {
     /// Returns every cell that answers a question: what was observed here first, then by archive, and
@@ -116,26 +148,27 @@ impl Ledger {
         let archives = self.archives_by_number()?;
         let runs = self.runs_by_id()?;
         let mut cells = self.cells_of(question, &archives, &runs)?;
-        let inputs: BTreeSet<Sha256Digest> = cells.iter().map(|cell| cell.inputs).collect();
-        let modules = self.modules_of(&inputs)?;
+        let inputs = cells.iter().map(|(from, cell)| (*from, cell.inputs));
+        let modules = self.modules_of(&inputs.collect())?;
         let attestations = self.attestations_of(&cells)?;
-        for cell in &mut cells {
+        for (from, cell) in &mut cells {
             cell.modules = modules
-                .get(&cell.inputs)
+                .get(&(*from, cell.inputs))
                 .map_or_else(Vec::new, |found| found.iter().cloned().collect());
-            let key = (cell.run.clone(), cell.cell.clone());
+            let key = (*from, cell.run.clone(), cell.cell.clone());
             cell.attestations = attestations.get(&key).cloned().unwrap_or_default();
+            cell.in_window_by = question.in_window_by(cell);
         }
-        cells.retain(|cell| question.holds_late(cell));
-        Ok(cells)
+        let cells = cells.into_iter().map(|(_, cell)| cell);
+        Ok(cells.filter(|cell| question.holds_late(cell)).collect())
     }
 
     fn cells_of(
         &self,
         question: &Question,
         archives: &BTreeMap<i64, ArchiveRecord>,
-        runs: &BTreeMap<String, RunFacts>,
-    ) -> Result<Vec<BuiltCell>, LedgerError> {
+        runs: &BTreeMap<(From, String), RunFacts>,
+    ) -> Result<Vec<(From, BuiltCell)>, LedgerError> {
         let query = format!(
             "WITH every (archive, run, id, inputs, record) AS ({CELLS})
              SELECT archive, run, id, inputs, {FACTS} FROM every"
@@ -158,9 +191,10 @@ impl Ledger {
                 Ok(found)
             },
             |row| {
+                let from = row.archive;
                 let cell = self.cell_of(row, archives, runs)?;
                 if question.holds_early(&cell) {
-                    cells.push(cell);
+                    cells.push((from, cell));
                 }
                 Ok(())
             },
@@ -172,11 +206,11 @@ impl Ledger {
         &self,
         row: Row,
         archives: &BTreeMap<i64, ArchiveRecord>,
-        runs: &BTreeMap<String, RunFacts>,
+        runs: &BTreeMap<(From, String), RunFacts>,
     ) -> Result<BuiltCell, LedgerError> {
         let bad = |error: &dyn std::fmt::Display| self.bad(error);
         let run = runs
-            .get(&row.run)
+            .get(&(row.archive, row.run.clone()))
             .ok_or_else(|| bad(&format!("there is no run `{}`", row.run)))?;
         let origin = match row.archive {
             None => Origin::Own,
@@ -188,6 +222,7 @@ impl Ledger {
                     digest: archive.digest,
                     release: archive.release.clone(),
                     signer: archive.signer.clone(),
+                    signed: archive.signed,
                 }
             }
         };
@@ -205,63 +240,60 @@ impl Ledger {
             packages: self.read(&row.packages)?,
             modules: Vec::new(),
             attestations: Vec::new(),
+            in_window_by: None,
         })
     }
 
     fn modules_of(
         &self,
-        wanted: &BTreeSet<Sha256Digest>,
-    ) -> Result<BTreeMap<Sha256Digest, BTreeSet<CellModule>>, LedgerError> {
-        let mut modules: BTreeMap<Sha256Digest, BTreeSet<CellModule>> = BTreeMap::new();
-        let mut take = |(inputs, text): (String, String)| {
-            let inputs = inputs.parse().map_err(|error| self.bad(&error))?;
-            if wanted.contains(&inputs) {
+        wanted: &BTreeSet<(From, Sha256Digest)>,
+    ) -> Result<ModulesOf, LedgerError> {
+        let mut modules = ModulesOf::new();
+        let mut take = |(from, inputs, text): (From, String, String)| {
+            let key = (from, inputs.parse().map_err(|error| self.bad(&error))?);
+            if wanted.contains(&key) {
                 let found: Vec<CellModule> = self.read(&text)?;
-                modules.entry(inputs).or_default().extend(found);
+                modules.entry(key).or_default().extend(found);
             }
             Ok(())
         };
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
         if wanted.len() > MANY {
             self.for_each_row(MODULES, row, &mut take)?;
         } else {
             let query = format!("SELECT * FROM ({MODULES}) WHERE inputs = ?1");
-            for inputs in wanted {
+            let every: BTreeSet<&Sha256Digest> = wanted.iter().map(|(_, inputs)| inputs).collect();
+            for inputs in every {
                 self.for_each_row_of(&query, &[&inputs.to_string()], row, &mut take)?;
             }
         }
         Ok(modules)
     }
 
-    fn attestations_of(
-        &self,
-        cells: &[BuiltCell],
-    ) -> Result<BTreeMap<(String, CellId), Vec<CellAttestation>>, LedgerError> {
-        let wanted: BTreeSet<(&str, &CellId)> = cells
+    fn attestations_of(&self, cells: &[(From, BuiltCell)]) -> Result<AttestationsOf, LedgerError> {
+        let wanted: BTreeSet<(From, &str, &CellId)> = cells
             .iter()
-            .map(|cell| (cell.run.as_str(), &cell.cell))
+            .map(|(from, cell)| (*from, cell.run.as_str(), &cell.cell))
             .collect();
-        let mut found: BTreeMap<(String, CellId), Vec<CellAttestation>> = BTreeMap::new();
-        self.for_each_row(
-            ATTESTATIONS,
-            |row| row.get(0),
-            |text: String| {
-                let record: crate::ledger::AttestationRecord = self.read(&text)?;
-                if let Some(cell) = record.cell
-                    && wanted.contains(&(record.run.as_str(), &cell))
-                {
-                    let attestations = found.entry((record.run, cell)).or_default();
-                    attestations.push(CellAttestation {
-                        predicate_type: record.predicate_type,
-                        payload: record.payload,
-                        signer: record.signer,
-                        signed: record.signed,
-                        subjects: record.subjects,
-                    });
-                }
-                Ok(())
-            },
-        )?;
+        let mut found = AttestationsOf::new();
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        self.for_each_row(ATTESTATIONS, row, |(from, text): (From, String)| {
+            let (record, one) = if from.is_some() {
+                let foreign: ForeignAttestation = self.read(&text)?;
+                let one = CellAttestation::brought(&foreign);
+                (foreign.record, one)
+            } else {
+                let record: AttestationRecord = self.read(&text)?;
+                let one = CellAttestation::own(&record);
+                (record, one)
+            };
+            if let Some(cell) = record.cell
+                && wanted.contains(&(from, record.run.as_str(), &cell))
+            {
+                found.entry((from, record.run, cell)).or_default().push(one);
+            }
+            Ok(())
+        })?;
         for attestations in found.values_mut() {
             attestations.sort_by_key(|one| (one.signed, one.payload));
             attestations.dedup();
@@ -280,11 +312,11 @@ impl Ledger {
         Ok(archives)
     }
 
-    fn runs_by_id(&self) -> Result<BTreeMap<String, RunFacts>, LedgerError> {
+    fn runs_by_id(&self) -> Result<BTreeMap<(From, String), RunFacts>, LedgerError> {
         let mut runs = BTreeMap::new();
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        self.for_each_row(RUNS, row, |(id, text): (String, String)| {
-            runs.insert(id, self.read(&text)?);
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        self.for_each_row(RUNS, row, |(from, id, text): (From, String, String)| {
+            runs.insert((from, id), self.read(&text)?);
             Ok(())
         })?;
         Ok(runs)
@@ -319,9 +351,46 @@ impl Ledger {
 /// From how many cells on every attempt is read once, instead of those of each cell.
 const MANY: usize = 500;
 
+type ModulesOf = BTreeMap<(From, Sha256Digest), BTreeSet<CellModule>>;
+type AttestationsOf = BTreeMap<(From, String, CellId), Vec<CellAttestation>>;
+
+impl CellAttestation {
+    fn own(record: &AttestationRecord) -> Self {
+        Self {
+            predicate_type: record.predicate_type.clone(),
+            payload: record.payload,
+            signer: record.signer.clone(),
+            verified: true,
+            signed: record.signed,
+            signed_by_word_of: TimeFrom::Observed,
+            subjects: record.subjects.clone(),
+        }
+    }
+
+    fn brought(foreign: &ForeignAttestation) -> Self {
+        let mut one = Self::own(&foreign.record);
+        one.verified = foreign.verified_signer.is_some();
+        one.signer = foreign.verified_signer.clone().unwrap_or(one.signer);
+        (one.signed, one.signed_by_word_of) = match foreign.verified_times.iter().min() {
+            Some(first) => (*first, TimeFrom::Verified),
+            None => (one.signed, TimeFrom::Claimed),
+        };
+        one
+    }
+
+    /// Returns its signer, marked if that is only what the record says.
+    pub fn signer_as_known(&self) -> String {
+        if self.verified {
+            self.signer.clone()
+        } else {
+            format!("unverified {}", self.signer)
+        }
+    }
+}
+
 /// A cell as it is read.
 struct Row {
-    archive: Option<i64>,
+    archive: From,
     run: String,
     id: String,
     inputs: String,

@@ -27,8 +27,10 @@ use crate::compare::Comparison;
 use crate::digest::Sha256Digest;
 use crate::name::CellId;
 
-pub use foreign::{Added, ArchiveRecord, ForeignFiled, ForeignKind, ForeignRow};
-pub use forensics::{BuiltCell, CellAttestation, CellModule, CellPackage, Origin};
+pub use foreign::{
+    Added, ArchiveRecord, ForeignAttestation, ForeignFiled, ForeignKind, ForeignRow,
+};
+pub use forensics::{BuiltCell, CellAttestation, CellModule, CellPackage, Origin, TimeFrom};
 pub use history::{CellHistory, CellRun};
 pub use question::{PackageWanted, Question};
 pub use records::{

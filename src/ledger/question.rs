@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::digest::Sha256Digest;
-use crate::ledger::{BuiltCell, CellPackage, Origin};
+use crate::ledger::{BuiltCell, CellAttestation, CellPackage, Origin, TimeFrom};
 
 /// A package by name, by name and version, or by digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Question {
     pub package: Option<PackageWanted>,
     /// Who signed a statement about the cell, or the archive that it came in: whole, or a part.
     pub signer: Option<String>,
+    /// True if signers count too that records merely name.
+    pub unverified: bool,
     /// A module's digest, as built or as shipped.
     pub module: Option<Sha256Digest>,
     /// A kernel release, whole.
@@ -87,17 +89,49 @@ impl Question {
             cell.modules.iter().any(|module| module.sha256 == wanted)
                 || attestations.any(|one| one.subjects.contains(&wanted))
         });
-        let signer = self.signer.as_deref().is_none_or(|wanted| {
-            let of_archive = match &cell.origin {
-                Origin::Own => None,
-                Origin::Archive { signer, .. } => signer.as_deref(),
-            };
-            let mut attestations = cell.attestations.iter();
-            attestations.any(|one| one.signer.contains(wanted) && self.is_in_time(one.signed))
-                || (of_archive.is_some_and(|signer| signer.contains(wanted))
-                    && self.is_in_time(cell.started))
-        });
-        module && signer
+        module && (self.signer.is_none() || self.signed(cell).next().is_some())
+    }
+
+    /// Returns by whose word a cell is in the window, the best if it is by several; `None` if no window
+    /// is asked for.
+    pub(super) fn in_window_by(&self, cell: &BuiltCell) -> Option<TimeFrom> {
+        if self.since.is_none() && self.until.is_none() {
+            return None;
+        }
+        match (&self.signer, &cell.origin) {
+            (Some(_), _) => self.signed(cell).min(),
+            (None, Origin::Own) => Some(TimeFrom::Observed),
+            (None, Origin::Archive { .. }) => Some(TimeFrom::Claimed),
+        }
+    }
+
+    /// Returns whose word the time of every signature is that was asked for and is in the window. When a
+    /// run of somebody else began is what they say.
+    fn signed(&self, cell: &BuiltCell) -> impl Iterator<Item = TimeFrom> {
+        let wanted = |signer: &str| {
+            let text = self.signer.as_deref();
+            text.is_some_and(|text| signer.contains(text))
+        };
+        let is_asked =
+            move |one: &CellAttestation| (one.verified || self.unverified) && wanted(&one.signer);
+        let of_archive = match &cell.origin {
+            Origin::Archive {
+                signer: Some(signer),
+                signed,
+                ..
+            } if wanted(signer) => Some(match signed {
+                Some(signed) => (*signed, TimeFrom::Verified),
+                None => (cell.started, TimeFrom::Claimed),
+            }),
+            Origin::Archive { .. } | Origin::Own => None,
+        };
+        cell.attestations
+            .iter()
+            .filter(move |one| is_asked(one))
+            .map(|one| (one.signed, one.signed_by_word_of))
+            .chain(of_archive)
+            .filter(|(time, _)| self.is_in_time(*time))
+            .map(|(_, from)| from)
     }
 
     fn is_in_time(&self, time: Timestamp) -> bool {
@@ -127,6 +161,7 @@ mod tests {
                 digest: Sha256Digest::of(b"archive"),
                 release: "nightly".to_owned(),
                 signer: Some("key:aa".to_owned()),
+                signed: None,
             },
             run: "r1".to_owned(),
             started: time,
@@ -146,13 +181,60 @@ mod tests {
                 path: "m.ko".to_owned(),
                 sha256: Sha256Digest::of(b"built"),
             }],
-            attestations: vec![CellAttestation {
-                predicate_type: "t".to_owned(),
-                payload: Sha256Digest::of(b"payload"),
-                signer: "key:bb".to_owned(),
-                signed: "2026-11-21T00:00:00Z".parse().expect("a time"),
-                subjects: vec![Sha256Digest::of(b"shipped")],
-            }],
+            attestations: vec![
+                signed_by("key:bb", true, TimeFrom::Verified),
+                signed_by("key:dd", false, TimeFrom::Claimed),
+            ],
+            in_window_by: None,
+        }
+    }
+
+    fn signed_by(signer: &str, verified: bool, from: TimeFrom) -> CellAttestation {
+        CellAttestation {
+            predicate_type: "t".to_owned(),
+            payload: Sha256Digest::of(b"payload"),
+            signer: signer.to_owned(),
+            verified,
+            signed: "2026-11-21T00:00:00Z".parse().expect("a time"),
+            signed_by_word_of: from,
+            subjects: vec![Sha256Digest::of(b"shipped")],
+        }
+    }
+
+    #[test]
+    fn a_window_says_by_whose_word_a_cell_is_in_it() {
+        let own = || BuiltCell {
+            origin: Origin::Own,
+            ..cell()
+        };
+        let timed = || {
+            let mut cell = cell();
+            if let Origin::Archive { signed, .. } = &mut cell.origin {
+                *signed = Some("2026-11-21T01:00:00Z".parse().expect("a time"));
+            }
+            cell
+        };
+        for (cell, signer, unverified, by) in [
+            (own(), None, false, Some(TimeFrom::Observed)),
+            (cell(), None, false, Some(TimeFrom::Claimed)),
+            (cell(), Some("key:bb"), false, Some(TimeFrom::Verified)),
+            (cell(), Some("key:aa"), false, Some(TimeFrom::Claimed)),
+            (timed(), Some("key:aa"), false, Some(TimeFrom::Verified)),
+            (cell(), Some("key:dd"), true, Some(TimeFrom::Claimed)),
+            (cell(), Some("key:dd"), false, None),
+        ] {
+            let question = Question {
+                signer: signer.map(str::to_owned),
+                unverified,
+                since: Some("2026-11-19T00:00:00Z".parse().expect("a time")),
+                ..Question::default()
+            };
+            assert_eq!(question.in_window_by(&cell), by, "{signer:?}");
+            let always = Question {
+                since: None,
+                ..question
+            };
+            assert_eq!(always.in_window_by(&cell), None);
         }
     }
 
@@ -185,6 +267,14 @@ mod tests {
             (&|q| q.signer = text("key:aa"), true),
             (&|q| q.signer = text("key:bb"), true),
             (&|q| q.signer = text("key:cc"), false),
+            (&|q| q.signer = text("key:dd"), false),
+            (
+                &|q| {
+                    q.signer = text("key:dd");
+                    q.unverified = true;
+                },
+                true,
+            ),
             (&|q| q.since = time("2026-11-21T00:00:00Z"), false),
             (&|q| q.until = time("2026-11-19T00:00:00Z"), false),
             (

@@ -117,6 +117,10 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX foreign_origin_by_record ON foreign_origin (record);
     CREATE INDEX attempt_by_run ON attempt (run);
     ",
+    // Which record of an archive stands before which.
+    "
+    ALTER TABLE foreign_origin ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+    ",
 ];
 
 /// Returns what makes a file of the first version.

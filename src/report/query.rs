@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::ledger::{BuiltCell, Origin};
+use crate::ledger::{BuiltCell, CellAttestation, Origin, TimeFrom};
 
 /// What `query --format json` prints.
 #[derive(Debug, Serialize)]
@@ -147,13 +147,8 @@ impl Graph {
                 let (from, to) = (module, release.clone());
                 edges.insert(Edge { from, to });
             }
-            let signers: BTreeSet<&str> = cell
-                .attestations
-                .iter()
-                .map(|one| one.signer.as_str())
-                .collect();
-            for signer in signers {
-                let from = node(NodeKind::Signer, signer, signer.to_owned());
+            for signer in signers(cell) {
+                let from = node(NodeKind::Signer, &signer, signer.clone());
                 let to = this.clone();
                 edges.insert(Edge { from, to });
             }
@@ -192,7 +187,7 @@ pub fn print_query(out: &mut impl Write, cells: &[BuiltCell]) -> io::Result<()> 
     }
     writeln!(out)?;
     let releases = releases(cells);
-    let count = releases.len();
+    let (count, claimed) = (releases.len(), claimed(cells));
     let noun = if count == 1 { "release" } else { "releases" };
     let cells = match cells.len() {
         1 => "1 cell".to_owned(),
@@ -202,7 +197,31 @@ pub fn print_query(out: &mut impl Write, cells: &[BuiltCell]) -> io::Result<()> 
     for release in releases {
         writeln!(out, "  {release}")?;
     }
-    Ok(())
+    tell_of_claims(out, claimed)
+}
+
+/// Says how many cells are in the window that was asked for by a time that nobody vouches for.
+fn tell_of_claims(out: &mut impl Write, cells: usize) -> io::Result<()> {
+    let cells = match cells {
+        0 => return Ok(()),
+        1 => "1 cell is".to_owned(),
+        many => format!("{many} cells are"),
+    };
+    writeln!(
+        out,
+        "{cells} in this window by times that only whoever made the archive says"
+    )
+}
+
+fn claimed(cells: &[BuiltCell]) -> usize {
+    let by_claim = |cell: &&BuiltCell| cell.in_window_by == Some(TimeFrom::Claimed);
+    cells.iter().filter(by_claim).count()
+}
+
+/// Returns who signed something about a cell, each once; whom nobody found out is marked as that.
+fn signers(cell: &BuiltCell) -> BTreeSet<String> {
+    let attestations = cell.attestations.iter();
+    attestations.map(CellAttestation::signer_as_known).collect()
 }
 
 fn row(cell: &BuiltCell) -> [String; 5] {
@@ -216,12 +235,7 @@ fn row(cell: &BuiltCell) -> [String; 5] {
         1..=2 => modules.join(" "),
         more => format!("{} and {} more", modules[0], more - 1),
     };
-    let signers: BTreeSet<&str> = cell
-        .attestations
-        .iter()
-        .map(|one| one.signer.as_str())
-        .collect();
-    let signers: Vec<&str> = signers.into_iter().collect();
+    let signers: Vec<String> = signers(cell).into_iter().collect();
     let signers = if signers.is_empty() {
         "nobody".to_owned()
     } else {
@@ -272,7 +286,13 @@ pub fn print_tree(out: &mut impl Write, cells: &[BuiltCell]) -> io::Result<()> {
                 leaves.push(format!("made {} {}", module.path, module.sha256));
             }
             for one in &cell.attestations {
-                leaves.push(format!("signed by {} at {}", one.signer, one.signed));
+                let signer = one.signer_as_known();
+                let word = match one.signed_by_word_of {
+                    TimeFrom::Observed => "",
+                    TimeFrom::Verified => ", which others vouch for",
+                    TimeFrom::Claimed => ", as is claimed",
+                };
+                leaves.push(format!("signed by {signer} at {}{word}", one.signed));
             }
             for (number, leaf) in leaves.iter().enumerate() {
                 let arm = if number + 1 == leaves.len() {
@@ -324,7 +344,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::digest::Sha256Digest;
-    use crate::ledger::{CellAttestation, CellModule, CellPackage};
+    use crate::ledger::{CellModule, CellPackage};
 
     fn cell(number: u8, package: &str) -> BuiltCell {
         BuiltCell {
@@ -353,9 +373,12 @@ mod tests {
                 predicate_type: "t".to_owned(),
                 payload: Sha256Digest::of(b"payload"),
                 signer: "key:\"x\"".to_owned(),
+                verified: true,
                 signed: jiff::Timestamp::UNIX_EPOCH,
+                signed_by_word_of: TimeFrom::Observed,
                 subjects: Vec::new(),
             }],
+            in_window_by: None,
         }
     }
 
@@ -403,6 +426,18 @@ mod tests {
                 assert!(text.contains(&one.cell.to_string()), "{text}");
             }
         }
+        let mut claimed = cells.clone();
+        claimed[0].in_window_by = Some(TimeFrom::Claimed);
+        claimed[0].attestations[0].verified = false;
+        claimed[0].attestations[0].signed_by_word_of = TimeFrom::Claimed;
+        let table = printed(|out| print_query(out, &claimed));
+        assert!(
+            table.contains("1 cell is in this window by times that only"),
+            "{table}"
+        );
+        assert!(table.contains("unverified key:"), "{table}");
+        let tree = printed(|out| print_tree(out, &claimed));
+        assert!(tree.contains("00Z, as is claimed"), "{tree}");
         let dot = printed(|out| print_dot(out, &cells));
         assert!(dot.contains(r#""signer:key:\"x\"""#), "{dot}");
         let none = printed(|out| print_query(out, &[]));

@@ -1,23 +1,23 @@
 //! Reading ledger and store for what statements are made from.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use crate::attest::{Attester, CellMaterial, NotAttestable, Shipped, Unsigned, cell_statements};
 use crate::cli::Refusal;
-use crate::cli::prepare::{Inputs, Renewal, build_arch};
+use crate::cli::locked_run::{LockedRun, Wanted};
+use crate::cli::prepare::Inputs;
 use crate::compare::{Basis, Layers, Opened};
 use crate::digest::Sha256Digest;
 use crate::exit::Exit;
 use crate::ko;
 use crate::label::{Signing, Tier};
-use crate::ledger::{AttemptRecord, CellRecord, Ledger, RunRecord, RunStatus};
+use crate::ledger::{AttemptRecord, Ledger};
 use crate::lock::Lock;
 use crate::matrix::Matrix;
 use crate::name::CellId;
 use crate::outcome::{BuiltModule, Outcome};
 use crate::plan::Plan;
-use crate::recipe::{BuildSpec, CellInputs, MAX_SPEC};
+use crate::recipe::{BuildSpec, MAX_SPEC};
 use crate::run::{Assessment, assess_cell_as_signed};
 use crate::sign::{Shipping, ship};
 use crate::store::Store;
@@ -35,11 +35,6 @@ pub(super) struct Release {
 }
 
 /// Reads the run of a matrix that is asked for, or its newest, as it stands once `signing` signs for it.
-///
-/// # Errors
-///
-/// The run has to be of the plan and the lock that are recorded: of an older lock, nobody could say what
-/// it promised.
 pub(super) async fn release_of(
     inputs: &Inputs<'_>,
     ledger: &Ledger,
@@ -47,80 +42,24 @@ pub(super) async fn release_of(
     wanted: Option<&str>,
     signing: &Signing,
 ) -> Result<Release, Refusal> {
-    let (plan, _, _) = inputs.plan(matrix, Renewal::Locked).await?;
-    let lock = inputs.last_lock(matrix)?;
-    let lock = lock.filter(|lock| lock.plan == plan.digest);
-    let lock = lock.ok_or_else(|| moved_on(matrix))?;
-    let place = inputs.state.lock(&matrix.path);
-    let bytes = fs::read(&place).map_err(|error| {
-        let message = format!("cannot read `{}`", place.display());
-        Refusal::new(Exit::Internal, message).caused_by(&error)
-    })?;
-    let run = run_of(ledger, &plan, wanted)?;
-    let cells = ledger.cells_of_run(&run.id)?;
-    let locked = lock.cells(matrix, build_arch()?);
-    let locked: BTreeMap<&CellId, &CellInputs> =
-        locked.iter().map(|cell| (&cell.id, &cell.inputs)).collect();
-    let is_locked = |cell: &CellRecord| locked.get(&cell.id) == Some(&&cell.inputs);
-    if cells.len() != lock.cells.len() || !cells.iter().all(is_locked) {
-        return Err(moved_on(matrix));
-    }
+    let wanted = Wanted {
+        run: wanted,
+        hint: "leave out `--run` for the newest",
+    };
+    let locked = LockedRun::read(inputs, ledger, matrix, wanted).await?;
+    let cells = locked.cells.iter();
     let assessments = cells
-        .iter()
         .map(|cell| assess_cell_as_signed(ledger, cell, Some(signing.clone())))
         .collect::<Result<_, _>>()?;
     let name = matrix.path.file_stem().unwrap_or_default();
     Ok(Release {
         name: name.to_string_lossy().into_owned(),
-        run: run.id,
-        plan,
-        lock,
-        lock_digest: inputs.store.put(&bytes)?,
+        run: locked.run.id,
+        plan: locked.plan,
+        lock: locked.lock,
+        lock_digest: inputs.store.put(&locked.lock_bytes)?,
         assessments,
     })
-}
-
-fn run_of(ledger: &Ledger, plan: &Plan, wanted: Option<&str>) -> Result<RunRecord, Refusal> {
-    let missing = |message: String, hint: &str| {
-        Refusal::new(Exit::EvidenceMissing, message).hint(hint.to_owned())
-    };
-    let found = match wanted {
-        Some(id) => ledger.run(id)?.ok_or_else(|| {
-            let message = format!("nothing is recorded of a run `{id}`");
-            missing(message, "leave out `--run` for the newest")
-        })?,
-        None => {
-            let runs = ledger.runs()?;
-            let newest = runs.into_iter().find(|run| run.plan == plan.digest);
-            newest.ok_or_else(|| {
-                let message = "no run of this matrix is recorded".to_owned();
-                missing(message, "run `kmatrix build` first")
-            })?
-        }
-    };
-    if found.plan != plan.digest {
-        let message = format!(
-            "the run {} is of another plan than the matrix is now",
-            found.id
-        );
-        return Err(missing(message, "leave out `--run` for the newest"));
-    }
-    if found.status == RunStatus::Running {
-        let message = format!("the run {} has not ended", found.id);
-        return Err(missing(message, "run `kmatrix build` again to go on"));
-    }
-    Ok(found)
-}
-
-fn moved_on(matrix: &Matrix) -> Refusal {
-    Refusal::new(
-        Exit::InputUnavailable,
-        format!(
-            "the lock of `{}` is not the one that the run was of",
-            matrix.path.display()
-        ),
-    )
-    .hint("run `kmatrix build` first: it does only what is missing".to_owned())
 }
 
 /// What is claimed of the cells of a run.
