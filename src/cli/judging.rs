@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::cli::Refusal;
 use crate::exit::Exit;
 use crate::ko;
-use crate::name::{Arch, CellId, KernelRelease, ModuleName};
+use crate::name::{Arch, CellId, KernelRelease, ModuleName, PackageVersion};
 use crate::report::Judged;
 use crate::verify::files::{self, AttestationFile, FilesError};
 use crate::verify::policy::{Artifact, Expectation, Policy, judge};
@@ -51,6 +51,15 @@ pub(crate) struct Expecting {
     /// The release that lists it
     #[arg(long, value_name = "NAME")]
     expect_release: Option<String>,
+    /// The whole cell that it is of, such as debian-12/amd64/6.1.0-56-amd64=6.1.192-2/m
+    #[arg(long, value_name = "CELL")]
+    expect_cell: Option<CellId>,
+    /// The version of the kernel's package
+    #[arg(long, value_name = "VERSION")]
+    expect_kernel_version: Option<PackageVersion>,
+    /// The version of the module: that of its source's package, or the one in its `.modinfo`
+    #[arg(long, value_name = "VERSION")]
+    expect_version: Option<String>,
 }
 
 impl Expecting {
@@ -62,6 +71,9 @@ impl Expecting {
             arch: self.expect_arch,
             module: self.expect_module.clone(),
             release: self.expect_release.clone(),
+            cell: self.expect_cell.clone(),
+            kernel_version: self.expect_kernel_version.clone(),
+            version: self.expect_version.clone(),
             ..Expectation::default()
         }
     }
@@ -189,9 +201,20 @@ pub(crate) fn with_path(expectation: &Expectation, path: &Path) -> Expectation {
         .unwrap_or_default();
     let last = parts.len().saturating_sub(4);
     if let Ok(cell) = parts[last..].join("/").parse::<CellId>() {
-        expectation.kernel.get_or_insert(cell.kernel_release);
-        expectation.arch.get_or_insert(cell.arch);
-        expectation.module.get_or_insert(cell.module);
+        let CellId {
+            distro: _,
+            distro_release: _,
+            arch,
+            kernel_release,
+            package_version,
+            module,
+        } = &cell;
+        expectation.kernel.get_or_insert(kernel_release.clone());
+        expectation.arch.get_or_insert(*arch);
+        expectation.module.get_or_insert(module.clone());
+        let version = &mut expectation.kernel_version;
+        version.get_or_insert(package_version.clone());
+        expectation.cell.get_or_insert(cell);
     }
     expectation
 }

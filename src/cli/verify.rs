@@ -1,5 +1,6 @@
 //! `kmatrix verify`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,7 +13,8 @@ use crate::cli::judging::{
 use crate::cli::signing::Signing;
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, VerificationRecord};
+use crate::ledger::{Ledger, VerificationRecord, VerifiedBuild};
+use crate::name::CellId;
 use crate::report::{Judged, Judgement, Status, VerdictsDocument, print_verdicts};
 use crate::sign::Signer;
 use crate::state::{State, write_atomically};
@@ -73,13 +75,7 @@ pub(crate) async fn run(
     };
     let mut expectation = arguments.expecting.expectation();
     if let Some(ledger) = &ledger {
-        let builds = ledger.verified_builds()?.into_iter();
-        expectation.known = builds
-            .map(|build| {
-                let (finished, payload) = (build.finished, build.payload);
-                (build.cell, Known { finished, payload })
-            })
-            .collect();
+        expectation.known = Some(known_builds(ledger.verified_builds()?)?);
     }
     let modules = judge_all(arguments, &expectation, &policy, &trust, at)?;
     let exit = modules
@@ -231,6 +227,19 @@ fn judge_directory(
             judge_module(path, &expectation, &[given, &top, &own], policy, at)
         })
         .collect()
+}
+
+/// Returns the builds of each cell that were verified before.
+fn known_builds(builds: Vec<VerifiedBuild>) -> Result<BTreeMap<CellId, Vec<Known>>, Refusal> {
+    let mut known: BTreeMap<CellId, Vec<Known>> = BTreeMap::new();
+    for VerifiedBuild { cell, known: build } in builds {
+        let build = serde_json::from_value(build).map_err(|error| {
+            let message = format!("cannot read what was verified of {cell}");
+            Refusal::new(Exit::Internal, message).caused_by(&error)
+        })?;
+        known.entry(cell).or_default().push(build);
+    }
+    Ok(known)
 }
 
 fn records(

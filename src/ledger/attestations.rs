@@ -1,12 +1,9 @@
 //! What was signed, and what was verified.
 
-use std::collections::BTreeMap;
-
 use rusqlite::params;
 
 use crate::digest::Sha256Digest;
 use crate::ledger::{AttestationRecord, Ledger, LedgerError, VerificationRecord, VerifiedBuild};
-use crate::name::CellId;
 
 impl Ledger {
     /// Adds statements that were signed, all or none.
@@ -108,28 +105,17 @@ impl Ledger {
         })
     }
 
-    /// Returns the newest build of each cell whose verification passed.
+    /// Returns every build whose verification passed, each once. Which of two is the newer is for whoever
+    /// judges to say.
     pub fn verified_builds(&self) -> Result<Vec<VerifiedBuild>, LedgerError> {
-        let rows = self.texts(
-            "SELECT json_object('cell', json_extract(record, '$.verdict.cell'),
-                 'finished', json_extract(record, '$.verdict.known.finished'),
-                 'payload', json_extract(record, '$.verdict.known.payload'))
+        self.records(
+            "SELECT DISTINCT json_object('cell', json_extract(record, '$.verdict.cell'),
+                 'known', json_extract(record, '$.verdict.known'))
              FROM verification WHERE passed
                  AND json_extract(record, '$.verdict.cell') IS NOT NULL
                  AND json_extract(record, '$.verdict.known') IS NOT NULL",
             [],
-        )?;
-        let mut newest: BTreeMap<CellId, VerifiedBuild> = BTreeMap::new();
-        for text in &rows {
-            let build: VerifiedBuild = self.read(text)?;
-            let known = newest
-                .entry(build.cell.clone())
-                .or_insert_with(|| build.clone());
-            if known.finished < build.finished {
-                *known = build;
-            }
-        }
-        Ok(newest.into_values().collect())
+        )
     }
 
     /// Returns every verification, in the order in which they were made.
@@ -211,12 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_build_that_passed_is_known_of_each_cell() {
+    fn every_build_that_passed_is_known_once() {
         let directory = tempfile::tempdir().expect("a directory");
         let mut ledger = Ledger::open(&directory.path().join("ledger")).expect("a ledger");
         let cell = "debian-12/amd64/6.1.0-1-amd64=1/m";
         for (finished, passed) in [
             ("2026-01-02T00:00:00.5Z", true),
+            ("2026-01-02T00:00:00Z", true),
             ("2026-01-02T00:00:00Z", true),
             ("2026-01-03T00:00:00Z", false),
         ] {
@@ -237,10 +224,11 @@ mod tests {
             ledger.add_verification(&record).expect("added");
         }
         let known = ledger.verified_builds().expect("read");
-        let [known] = &known[..] else {
+        let [first, second] = &known[..] else {
             panic!("{known:?}");
         };
-        assert_eq!(known.cell.to_string(), cell);
-        assert_eq!(known.payload, Sha256Digest::of(b"2026-01-02T00:00:00.5Z"));
+        assert_eq!(first.cell.to_string(), cell);
+        assert_eq!(first.known["finished"], "2026-01-02T00:00:00.5Z");
+        assert_eq!(second.known["finished"], "2026-01-02T00:00:00Z");
     }
 }

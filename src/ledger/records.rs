@@ -216,8 +216,6 @@ pub struct VerificationRecord {
 #[serde(rename_all = "camelCase")]
 pub struct VerifiedBuild {
     pub cell: CellId,
-    /// When it was built, as its provenance says.
-    pub finished: Timestamp,
-    /// The module as built.
-    pub payload: Sha256Digest,
+    /// What whoever judges a later build has to know of it, as its verdict says.
+    pub known: serde_json::Value,
 }
