@@ -255,7 +255,7 @@ impl From<StoreError> for Stage {
 }
 
 impl ImportError {
-    fn of(path: &Path, error: ReadError) -> Self {
+    pub(super) fn of(path: &Path, error: ReadError) -> Self {
         match error {
             ReadError::Damage(damage) => Self::Damage(damage),
             ReadError::Read(source) | ReadError::Write(source) => Self::Read {

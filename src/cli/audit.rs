@@ -16,7 +16,7 @@ use crate::bundle::{
 };
 use crate::cli::prepare::Inputs;
 use crate::cli::signing::Signing;
-use crate::cli::trusting::Trusted;
+use crate::cli::trusting::{Trusted, must_be_readable};
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::digest::Sha256Digest;
 use crate::exit::Exit;
@@ -89,6 +89,7 @@ pub(crate) async fn run(
     } else {
         Some(arguments.signing.signer(common).await?)
     };
+    must_be_readable(&arguments.archive)?;
     let inputs = Inputs::open(common, status)?;
     let _claim = inputs.state.claim()?;
     let mut ledger = Ledger::open(&inputs.state.ledger())?;
