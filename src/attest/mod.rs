@@ -35,8 +35,8 @@ pub use scai::{Attribute, AttributeReport, NORMALISED, REPRODUCIBLE};
 pub use scope::{LabelledCell, ScopeStatement};
 pub use statement::{STATEMENT_TYPE, Statement, Subject, SubjectForm};
 pub use summary::{
-    LabelSummary, SummaryPolicy, SummaryVerifier, VerificationResult, VerificationSummary, level,
-    levels,
+    LabelSummary, SummaryException, SummaryPolicy, SummaryVerifier, VerificationResult,
+    VerificationSummary, level, levels,
 };
 pub use uri::{LOCAL_BUILDER, VERIFIER, cell_uri, release_uri, rules_uri, statement_uri};
 

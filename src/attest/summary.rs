@@ -27,6 +27,25 @@ pub struct VerificationSummary {
     /// An extension: a tier never stands without its vector and reasons.
     #[serde(rename = "kmatrix_label")]
     pub label: LabelSummary,
+    /// An extension: the failures that a policy let pass.
+    #[serde(
+        rename = "kmatrix_exceptions",
+        default,
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub exceptions: Vec<SummaryException>,
+}
+
+/// A rule that does not hold and that a policy lets pass for some time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SummaryException {
+    pub rule: String,
+    pub reason: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// From when on it lets nothing pass any more.
+    pub until: Timestamp,
 }
 
 /// Who verified.
@@ -175,6 +194,7 @@ impl VerificationSummary {
             verified_levels: verified.into_iter().map(str::to_owned).collect(),
             slsa_version: "1.2".to_owned(),
             label,
+            exceptions: Vec::new(),
         }
     }
 }

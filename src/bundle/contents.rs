@@ -266,8 +266,12 @@ impl Gathering<'_> {
         for kernel in &kernels {
             self.preparations(kernel, &mut lines, &mut runs)?;
         }
-        for record in self.ledger.attestations_of_run(&run.id)? {
-            self.attestation(&record)?;
+        let attestations = self.ledger.attestations_of_run(&run.id)?;
+        // The newest has the plain name; the numbers of the others count back.
+        for record in attestations.iter().rev() {
+            self.attestation(record)?;
+        }
+        for record in attestations {
             lines.add(&Row::Attestation {
                 record: Box::new(record),
             })?;

@@ -287,7 +287,7 @@ impl ImportError {
         }
     }
 
-    fn of(path: &Path, error: ReadError) -> Self {
+    pub(super) fn of(path: &Path, error: ReadError) -> Self {
         match error {
             ReadError::Damage(damage) => Self::Damage(damage),
             ReadError::Foreign => Self::Foreign {

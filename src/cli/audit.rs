@@ -17,7 +17,7 @@ use crate::bundle::{
 use crate::cli::bundle::not_taken_in;
 use crate::cli::prepare::Inputs;
 use crate::cli::signing::Signing;
-use crate::cli::trusting::Trusted;
+use crate::cli::trusting::{Trusted, must_be_readable};
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::digest::Sha256Digest;
 use crate::exit::Exit;
@@ -97,6 +97,7 @@ pub(crate) async fn run(
     } else {
         Some(arguments.signing.signer(common).await?)
     };
+    must_be_readable(&arguments.archive)?;
     let inputs = Inputs::open(common, status)?;
     let _claim = inputs.state.claim()?;
     let mut ledger = Ledger::open(&inputs.state.ledger())?;

@@ -11,13 +11,16 @@ use crate::bundle::{
     self, Extra, ImportError, IndexSignature, InputKind, Kind, Limits, Request, Trusting,
 };
 use crate::cli::explain::recorded;
+use crate::cli::interrupt::unless_stopped;
+use crate::cli::judging_archive::record;
 use crate::cli::locked_run::{LockedRun, Wanted};
 use crate::cli::prepare::{Inputs, read_matrix};
+use crate::cli::recording::{Circumstances, Recording};
 use crate::cli::signing::Signing;
 use crate::cli::trusting::{self, Trusted};
 use crate::cli::{Common, Format, Refusal, answer, answer_json, report};
 use crate::exit::Exit;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, VerifyingCommand};
 use crate::report::{
     ArchiveDocument, ImportedDocument, ReleaseDocument, Status, print_archive, print_imported,
 };
@@ -112,18 +115,33 @@ pub(crate) async fn run(
             show(&ArchiveDocument::listed(&checked), arguments.format)?;
             Ok(Exit::Success)
         }
-        Command::Verify(arguments) => {
-            let trust = arguments.trusted.trust()?;
-            let authority = Trusting {
-                trust: trust.as_ref(),
-            };
-            let path = &arguments.archive;
-            status.busy("Verifying", &path.display().to_string());
-            let checked = bundle::check(path, &Limits::default(), &authority)?;
-            show(&ArchiveDocument::verified(&checked), arguments.format)?;
-            Ok(Exit::Success)
-        }
+        Command::Verify(arguments) => verify(common, &arguments, status),
     }
+}
+
+/// Checks an archive as such, and records what came of it.
+fn verify(common: &Common, arguments: &Verify, status: &Status) -> Result<Exit, Refusal> {
+    let trust = arguments.trusted.trust()?;
+    let authority = Trusting {
+        trust: trust.as_ref(),
+    };
+    let path = &arguments.archive;
+    trusting::must_be_readable(path)?;
+    let circumstances = Circumstances {
+        command: VerifyingCommand::BundleVerify,
+        at: Timestamp::now(),
+        policy: None,
+        warn_only: false,
+    };
+    let state = State::existing(&common.state)?;
+    let recording = Recording::open(state.as_ref(), circumstances)?;
+    status.busy("Verifying", &path.display().to_string());
+    let checked = bundle::check(path, &Limits::default(), &authority);
+    record(&recording, path, checked.as_ref())?;
+    let checked = checked?;
+    let document = ArchiveDocument::verified(&checked, recording.is_kept());
+    show(&document, arguments.format)?;
+    Ok(Exit::Success)
 }
 
 fn show(document: &ArchiveDocument<'_>, format: Format) -> Result<(), Refusal> {
@@ -135,6 +153,7 @@ fn show(document: &ArchiveDocument<'_>, format: Format) -> Result<(), Refusal> {
 
 fn import(common: &Common, arguments: &Import, status: &Status) -> Result<Exit, Refusal> {
     let trust = arguments.trusted.trust()?;
+    trusting::must_be_readable(&arguments.archive)?;
     let path = &arguments.archive;
     let authority = Trusting {
         trust: trust.as_ref(),

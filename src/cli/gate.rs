@@ -1,5 +1,6 @@
-//! `kmatrix gate`: the decision on a host, before a module is loaded. It needs no network, no state and
-//! nothing beside the policy, the module and its attestations.
+//! `kmatrix gate`: the decision on a host, before a module is loaded. It needs no network and nothing
+//! beside the policy, the module and its attestations. A state directory that is named gets a record of
+//! each decision, and knows the newest build of each cell; without one nothing is let pass by an exception.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,12 +9,17 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::cli::judging::{Evidence, Trusting, judge_module, open_policy, trust};
-use crate::cli::{Format, Refusal, answer, answer_json};
+use crate::cli::recording::{Circumstances, Recording};
+use crate::cli::trusting::must_be_readable;
+use crate::cli::verify::shown;
+use crate::cli::{Common, DEFAULT_STATE, Format, Refusal, answer, answer_json};
 use crate::exit::Exit;
+use crate::ledger::VerifyingCommand;
 use crate::name::{Arch, KernelRelease};
 use crate::report::{Judgement, VerdictsDocument, print_verdicts};
+use crate::state::State;
 use crate::verify::files;
-use crate::verify::policy::{Expectation, Mode};
+use crate::verify::policy::{ExceptionState, Expectation, Mode};
 
 /// Where packages put attestations, by kernel release and the module's name.
 const INSTALLED: &str = "/usr/share/kmatrix/attestations";
@@ -41,11 +47,15 @@ pub(crate) struct Arguments {
     /// The architecture that it is to run on [default: this host's]
     #[arg(long, value_name = "ARCH")]
     arch: Option<Arch>,
+    /// List the rules that hold too
+    #[arg(long, short)]
+    verbose: bool,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Refusal> {
+pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusal> {
+    must_be_readable(&arguments.module)?;
     let policy = open_policy(&arguments.policy)?;
     let trust = trust(&policy, &arguments.trusting)?;
     let kernel = match &arguments.kernel {
@@ -69,7 +79,42 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Refusal> {
         ..Expectation::default()
     };
     let at = Timestamp::now();
-    let judged = judge_module(&arguments.module, &expectation, &[&evidence], &policy, at)?;
+    // Where a host happens to stand when a module is loaded says nothing: only what is named counts.
+    let state = if common.state == Path::new(DEFAULT_STATE) {
+        None
+    } else {
+        State::existing(&common.state)?
+    };
+    let circumstances = Circumstances {
+        command: VerifyingCommand::Gate,
+        at,
+        policy: Some(policy.digest),
+        warn_only: false,
+    };
+    let recording = Recording::open(state.as_ref(), circumstances)?;
+    let module = &arguments.module;
+    let evidence = [&evidence];
+    let judged = judge_module(
+        module,
+        &expectation,
+        &evidence,
+        &policy,
+        at,
+        Some(&recording),
+    )?;
+    recording.finish()?;
+    let mut exceptions = judged.verdict.exceptions.iter();
+    if !recording.is_kept() && exceptions.any(|one| one.state == ExceptionState::Used) {
+        let message = format!(
+            "an exception lets `{}` pass, and there is nowhere to record it",
+            module.display()
+        );
+        let hint =
+            "make a directory for it, such as /var/lib/kmatrix, and name it with `--state` or \
+                    KMATRIX_STATE"
+                .to_owned();
+        return Err(Refusal::new(Exit::VerificationFailed, message).hint(hint));
+    }
     let exit = match policy.mode {
         Mode::Enforce => judged.verdict.exit(),
         Mode::Audit => Exit::Success,
@@ -80,9 +125,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Refusal> {
         warn_only: false,
         modules: &[judged],
         exit,
+        recorded: recording.is_kept(),
+        left_out: &[],
     };
     match arguments.format {
-        Format::Human => answer(|out| print_verdicts(out, &judgement))?,
+        Format::Human => answer(|out| print_verdicts(out, &judgement, shown(arguments.verbose)))?,
         Format::Json => answer_json(&VerdictsDocument::from(&judgement))?,
     }
     Ok(exit)

@@ -13,6 +13,7 @@ mod images;
 mod init;
 mod interrupt;
 mod judging;
+mod judging_archive;
 mod kernels;
 mod keys;
 mod label;
@@ -23,6 +24,7 @@ mod policy;
 mod prepare;
 mod push;
 mod query;
+mod recording;
 mod refusal;
 mod report;
 mod signing;
@@ -30,6 +32,7 @@ mod sources;
 mod store;
 mod trust_root;
 mod trusting;
+mod verifications;
 mod verify;
 
 use std::io::{self, Write};
@@ -62,6 +65,9 @@ rebuild differs, 32 below the required tier, 33 stale, 40 signing failed, 41 ver
 missing, 70 internal error, 130 \
 interrupted. docs/exit-status.md has the order of precedence.";
 
+/// Where the state is if nobody says.
+const DEFAULT_STATE: &str = ".kmatrix";
+
 /// What every command takes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
@@ -71,7 +77,7 @@ struct Common {
         long,
         global = true,
         env = "KMATRIX_STATE",
-        default_value = ".kmatrix",
+        default_value = DEFAULT_STATE,
         value_name = "DIR"
     )]
     state: PathBuf,
@@ -236,7 +242,7 @@ async fn call(cli: Cli, status: &Status) -> Result<Exit, Refusal> {
         Command::Kernels(command) => kernels::run(common, command, status).await,
         Command::Store(command) => store::run(common, &command, status),
         Command::Verify(arguments) => verify::run(common, &arguments, status).await,
-        Command::Gate(arguments) => gate::run(&arguments),
+        Command::Gate(arguments) => gate::run(common, &arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Rego => rego(),
         Command::Push(arguments) => push::run(common, arguments, status).await,

@@ -80,7 +80,8 @@ fn test(arguments: &Test) -> Result<Exit, Refusal> {
         let evidence = Evidence::read(&fixture.attestations, &trust)?;
         let at = fixture.at.unwrap_or_else(Timestamp::now);
         let expectation = &fixture.expectation;
-        let judged = judge_module(&fixture.module, expectation, &[&evidence], &policy, at)?;
+        let evidence = [&evidence];
+        let judged = judge_module(&fixture.module, expectation, &evidence, &policy, at, None)?;
         let surprise = fixture.surprise(&judged.verdict);
         if surprise.is_some() {
             exit = Exit::VerificationFailed;

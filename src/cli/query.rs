@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::cli::explain::recorded;
-use crate::cli::{Common, Refusal, answer, answer_json};
+use crate::cli::{Common, Format, Refusal, answer, answer_json, verifications};
 use crate::digest::Sha256Digest;
 use crate::exit::Exit;
-use crate::ledger::{Ledger, PackageWanted, Question};
+use crate::ledger::{Ledger, PackageWanted, Question, VerificationsWanted};
 use crate::report::{QueryDocument, print_dot, print_query, print_tree};
 
 #[derive(Debug, Args)]
@@ -43,6 +43,13 @@ pub(crate) struct Arguments {
     /// Not after a date or a time
     #[arg(long, value_name = "TIME", value_parser = until)]
     until: Option<Timestamp>,
+    /// Show what was verified here instead, by whom and how it came out; `--module`, `--since` and
+    /// `--until` narrow it down
+    #[arg(
+        long,
+        conflicts_with_all = ["commit", "source_tree", "image", "package", "signer", "kernel"]
+    )]
+    verifications: bool,
     #[arg(long, value_enum, default_value_t = Form::Human)]
     format: Form,
 }
@@ -61,6 +68,22 @@ enum Form {
 pub(crate) fn run(common: &Common, arguments: Arguments) -> Result<Exit, Refusal> {
     let form = arguments.format;
     let ledger = Ledger::open(&recorded(common)?.ledger())?;
+    if arguments.verifications {
+        let wanted = VerificationsWanted {
+            module: arguments.module,
+            since: arguments.since,
+            until: arguments.until,
+        };
+        let format = match form {
+            Form::Human => Format::Human,
+            Form::Json => Format::Json,
+            Form::Tree | Form::Dot => {
+                let message = "verifications are no graph: they are shown as `human` or `json`";
+                return Err(Refusal::new(Exit::Usage, message));
+            }
+        };
+        return verifications::show(&ledger, &wanted, format);
+    }
     let cells = ledger.ask(&Question {
         commit: arguments.commit,
         source_tree: arguments.source_tree,

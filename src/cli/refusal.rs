@@ -274,9 +274,8 @@ impl From<ImageError> for Refusal {
 impl From<LayoutError> for Refusal {
     fn from(error: LayoutError) -> Self {
         let exit = match &error {
-            LayoutError::Io { .. } | LayoutError::TooMany { .. } | LayoutError::TooLarge { .. } => {
-                Exit::Usage
-            }
+            LayoutError::Io { .. } => Exit::InputUnavailable,
+            LayoutError::TooMany { .. } | LayoutError::TooLarge { .. } => Exit::Usage,
             LayoutError::NotABundle { .. } => Exit::VerificationFailed,
             LayoutError::NoModule { .. }
             | LayoutError::SpeaksOfNothing { .. }
@@ -339,7 +338,7 @@ impl From<ImportError> for Refusal {
         match error {
             ImportError::Ledger(error) => error.into(),
             ImportError::Store(error) => error.into(),
-            ImportError::Open { .. } => Self::of(Exit::Usage, &error, None),
+            ImportError::Open { .. } => Self::of(Exit::InputUnavailable, &error, None),
             ImportError::Foreign { .. } => Self::of(
                 Exit::VerificationFailed,
                 &error,

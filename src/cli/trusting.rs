@@ -66,15 +66,23 @@ impl Trusted {
 /// Reads a small file that somebody named.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
-    let refuse = |why: String| {
-        let message = format!("cannot read `{}`: {why}", path.display());
-        Refusal::new(Exit::Usage, message)
-    };
     File::open(path)
         .and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes))
-        .map_err(|error| refuse(error.to_string()))?;
+        .map_err(|error| unreadable(path, &error.to_string()))?;
     if bytes.len() as u64 > MOST {
-        return Err(refuse(format!("it has more than {MOST} bytes")));
+        return Err(unreadable(path, &format!("it has more than {MOST} bytes")));
     }
     Ok(bytes)
+}
+
+/// Says that a file cannot be read that somebody named, before anything is made for it.
+pub(crate) fn must_be_readable(path: &Path) -> Result<(), Refusal> {
+    File::open(path)
+        .map(drop)
+        .map_err(|error| unreadable(path, &error.to_string()))
+}
+
+fn unreadable(path: &Path, why: &str) -> Refusal {
+    let message = format!("cannot read `{}`: {why}", path.display());
+    Refusal::new(Exit::InputUnavailable, message)
 }

@@ -9,25 +9,25 @@ use rayon::prelude::*;
 use crate::cli::judging::{
     Evidence, Expecting, Trusting, judge_module, open_policy, trust, with_path,
 };
+use crate::cli::judging_archive::{is_archive, judge_archive};
+use crate::cli::recording::{Circumstances, Recording};
 use crate::cli::signing::Signing;
+use crate::cli::trusting::must_be_readable;
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, VerificationRecord};
-use crate::report::{Judged, Judgement, Status, VerdictsDocument, print_verdicts};
+use crate::ledger::VerifyingCommand;
+use crate::report::{Judged, Judgement, Shown, Status, VerdictsDocument, print_verdicts};
 use crate::sign::Signer;
 use crate::state::{State, write_atomically};
+use crate::verify::Trust;
 use crate::verify::files;
-use crate::verify::policy::{Expectation, Known, Policy, summary};
-use crate::verify::{Trust, Verdict};
-
-/// How many verifications are written in one transaction.
-const RECORDED_TOGETHER: usize = 500;
+use crate::verify::policy::{Expectation, Mode, Policy, summary};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Modules; or directories as `kmatrix attest --out` makes them, of which every module is verified
-    /// by the attestations beside it
-    #[arg(required = true, value_name = "MODULE|DIR")]
+    /// Modules; or directories as `kmatrix attest --out` makes them, or evidence archives, of which every
+    /// module is verified by the attestations beside it
+    #[arg(required = true, value_name = "MODULE|DIR|ARCHIVE")]
     modules: Vec<PathBuf>,
     /// Attestations, or a directory of them [default: those beside each module]
     #[arg(long, value_name = "FILE|DIR")]
@@ -47,6 +47,9 @@ pub(crate) struct Arguments {
     summary: Option<PathBuf>,
     #[command(flatten)]
     signing: Signing,
+    /// List the rules that hold too
+    #[arg(long, short)]
+    verbose: bool,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -67,43 +70,45 @@ pub(crate) async fn run(
     };
     let trust = trust(&policy, &arguments.trusting)?;
     let at = Timestamp::now();
-    let mut ledger = match State::existing(&common.state)? {
-        Some(state) => Some(Ledger::open(&state.ledger())?),
-        None => None,
-    };
-    let mut expectation = arguments.expecting.expectation();
-    if let Some(ledger) = &ledger {
-        let builds = ledger.verified_builds()?.into_iter();
-        expectation.known = builds
-            .map(|build| {
-                let (finished, payload) = (build.finished, build.payload);
-                (build.cell, Known { finished, payload })
-            })
-            .collect();
+    let only_tells = arguments.warn_only || policy.mode == Mode::Audit;
+    for path in arguments.modules.iter().filter(|path| !path.is_dir()) {
+        must_be_readable(path)?;
     }
-    let modules = judge_all(arguments, &expectation, &policy, &trust, at)?;
+    // What is let pass is recorded in any case; otherwise nothing is made for a question.
+    let state = if only_tells || policy.exceptions.iter().any(|one| at < one.until) {
+        Some(State::open(&common.state)?)
+    } else {
+        State::existing(&common.state)?
+    };
+    let circumstances = Circumstances {
+        command: VerifyingCommand::Verify,
+        at,
+        policy: Some(policy.digest),
+        warn_only: arguments.warn_only,
+    };
+    let recording = Recording::open(state.as_ref(), circumstances)?;
+    let expectation = arguments.expecting.expectation();
+    let modules = judge_all(arguments, &expectation, &policy, &trust, at, &recording);
+    recording.finish()?;
+    let modules = modules?;
+    let left_out = links(&arguments.modules)?;
     let exit = modules
         .iter()
         .fold(Exit::Success, |exit, module| exit.or(module.verdict.exit()));
-    let only_tells = arguments.warn_only || policy.mode == crate::verify::policy::Mode::Audit;
     let judgement = Judgement {
         at,
         policy: policy.digest,
         warn_only: arguments.warn_only,
         modules: &modules,
         exit: if only_tells { Exit::Success } else { exit },
+        recorded: recording.is_kept(),
+        left_out: &left_out,
     };
-    if let Some(ledger) = &mut ledger {
-        // A release has many modules, and records of all at once would take more memory than judging.
-        for modules in judgement.modules.chunks(RECORDED_TOGETHER) {
-            ledger.add_verifications(&records(&judgement, modules)?)?;
-        }
-    }
     if let (Some(folder), Some(signer)) = (&arguments.summary, &signer) {
         write_summaries(folder, signer, &judgement, &policy, status).await?;
     }
     match arguments.format {
-        Format::Human => answer(|out| print_verdicts(out, &judgement))?,
+        Format::Human => answer(|out| print_verdicts(out, &judgement, shown(arguments.verbose)))?,
         Format::Json => answer_json(&VerdictsDocument::from(&judgement))?,
     }
     if only_tells && exit != Exit::Success {
@@ -168,6 +173,7 @@ fn judge_all(
     policy: &Policy,
     trust: &Trust,
     at: Timestamp,
+    recording: &Recording,
 ) -> Result<Vec<Judged>, Refusal> {
     let mut given = Vec::new();
     for path in &arguments.bundle {
@@ -184,6 +190,19 @@ fn judge_all(
                 policy,
                 trust,
                 at,
+                recording,
+            )?);
+            continue;
+        }
+        if is_archive(path)? {
+            judged.extend(judge_archive(
+                path,
+                &given,
+                expectation,
+                policy,
+                trust,
+                at,
+                recording,
             )?);
             continue;
         }
@@ -198,6 +217,7 @@ fn judge_all(
             &[&given, &own],
             policy,
             at,
+            Some(recording),
         )?);
     }
     Ok(judged)
@@ -211,6 +231,7 @@ fn judge_directory(
     policy: &Policy,
     trust: &Trust,
     at: Timestamp,
+    recording: &Recording,
 ) -> Result<Vec<Judged>, Refusal> {
     let modules = files::modules_under(folder)?;
     if modules.is_empty() {
@@ -228,30 +249,22 @@ fn judge_directory(
                 Evidence::read(&files::beside(path)?, trust)?
             };
             let expectation = with_path(expectation, path);
-            judge_module(path, &expectation, &[given, &top, &own], policy, at)
+            let evidence = [given, &top, &own];
+            judge_module(path, &expectation, &evidence, policy, at, Some(recording))
         })
         .collect()
 }
 
-fn records(
-    judgement: &Judgement<'_>,
-    modules: &[Judged],
-) -> Result<Vec<VerificationRecord>, Refusal> {
-    let by = format!("uid {}", rustix::process::getuid().as_raw());
-    let record = |module: &Judged| {
-        let verdict: &Verdict = &module.verdict;
-        Ok(VerificationRecord {
-            at: judgement.at,
-            by: by.clone(),
-            artifact: verdict.artifact,
-            policy: verdict.policy,
-            passed: verdict.passes() && !judgement.warn_only,
-            warn_only: judgement.warn_only,
-            attestations: verdict.statements.clone(),
-            verdict: serde_json::to_value(verdict)?,
-        })
-    };
-    let records: Result<Vec<_>, serde_json::Error> = modules.iter().map(record).collect();
-    records
-        .map_err(|error| Refusal::new(Exit::Internal, "cannot record a verdict").caused_by(&error))
+/// Returns where modules may be that nobody looked at.
+fn links(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Refusal> {
+    let mut links = Vec::new();
+    for folder in paths.iter().filter(|path| path.is_dir()) {
+        links.extend(files::links_under(folder)?);
+    }
+    Ok(links)
+}
+
+/// Returns which rules people are shown.
+pub(super) fn shown(verbose: bool) -> Shown {
+    if verbose { Shown::All } else { Shown::Broken }
 }

@@ -1,12 +1,9 @@
-//! What was signed, and what was verified.
-
-use std::collections::BTreeMap;
+//! What was signed.
 
 use rusqlite::params;
 
 use crate::digest::Sha256Digest;
-use crate::ledger::{AttestationRecord, Ledger, LedgerError, VerificationRecord, VerifiedBuild};
-use crate::name::CellId;
+use crate::ledger::{AttestationRecord, Ledger, LedgerError};
 
 impl Ledger {
     /// Adds statements that were signed, all or none.
@@ -78,64 +75,6 @@ impl Ledger {
     pub fn all_attestations(&self) -> Result<Vec<AttestationRecord>, LedgerError> {
         self.records("SELECT record FROM attestation ORDER BY rowid", [])
     }
-
-    /// Adds one verification.
-    pub fn add_verification(&mut self, record: &VerificationRecord) -> Result<(), LedgerError> {
-        self.add_verifications(std::slice::from_ref(record))
-    }
-
-    /// Adds verifications, all or none.
-    pub fn add_verifications(&mut self, records: &[VerificationRecord]) -> Result<(), LedgerError> {
-        let rows = records
-            .iter()
-            .map(|record| Ok((record, self.write(record)?)))
-            .collect::<Result<Vec<_>, LedgerError>>()?;
-        self.transaction(|transaction| {
-            for (record, text) in &rows {
-                transaction.execute(
-                    "INSERT INTO verification (at, artifact, policy, passed, record)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![
-                        record.at.to_string(),
-                        record.artifact.to_string(),
-                        record.policy.to_string(),
-                        record.passed,
-                        text
-                    ],
-                )?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Returns the newest build of each cell whose verification passed.
-    pub fn verified_builds(&self) -> Result<Vec<VerifiedBuild>, LedgerError> {
-        let rows = self.texts(
-            "SELECT json_object('cell', json_extract(record, '$.verdict.cell'),
-                 'finished', json_extract(record, '$.verdict.known.finished'),
-                 'payload', json_extract(record, '$.verdict.known.payload'))
-             FROM verification WHERE passed
-                 AND json_extract(record, '$.verdict.cell') IS NOT NULL
-                 AND json_extract(record, '$.verdict.known') IS NOT NULL",
-            [],
-        )?;
-        let mut newest: BTreeMap<CellId, VerifiedBuild> = BTreeMap::new();
-        for text in &rows {
-            let build: VerifiedBuild = self.read(text)?;
-            let known = newest
-                .entry(build.cell.clone())
-                .or_insert_with(|| build.clone());
-            if known.finished < build.finished {
-                *known = build;
-            }
-        }
-        Ok(newest.into_values().collect())
-    }
-
-    /// Returns every verification, in the order in which they were made.
-    pub fn verifications(&self) -> Result<Vec<VerificationRecord>, LedgerError> {
-        self.records("SELECT record FROM verification ORDER BY rowid", [])
-    }
 }
 
 #[cfg(test)]
@@ -183,64 +122,5 @@ mod tests {
         let evidence = ledger.evidence().expect("read");
         let kept = serde_json::to_value(&records[0]).expect("JSON");
         assert!(evidence.contains(&kept), "a store keeps what was signed");
-    }
-
-    #[test]
-    fn every_verification_is_kept() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let mut ledger = Ledger::open(&directory.path().join("ledger")).expect("a ledger");
-        for passed in [true, false] {
-            let record = VerificationRecord {
-                at: jiff::Timestamp::UNIX_EPOCH,
-                by: "somebody".to_owned(),
-                artifact: Sha256Digest::of(b"module"),
-                policy: Sha256Digest::of(b"policy"),
-                passed,
-                warn_only: false,
-                attestations: Vec::new(),
-                verdict: serde_json::json!({}),
-            };
-            ledger.add_verification(&record).expect("added");
-        }
-        let kept = ledger.verifications().expect("read");
-        assert_eq!(
-            kept.iter().map(|one| one.passed).collect::<Vec<_>>(),
-            [true, false]
-        );
-        assert!(ledger.verified_builds().expect("read").is_empty());
-    }
-
-    #[test]
-    fn the_newest_build_that_passed_is_known_of_each_cell() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let mut ledger = Ledger::open(&directory.path().join("ledger")).expect("a ledger");
-        let cell = "debian-12/amd64/6.1.0-1-amd64=1/m";
-        for (finished, passed) in [
-            ("2026-01-02T00:00:00.5Z", true),
-            ("2026-01-02T00:00:00Z", true),
-            ("2026-01-03T00:00:00Z", false),
-        ] {
-            let payload = Sha256Digest::of(finished.as_bytes());
-            let record = VerificationRecord {
-                at: jiff::Timestamp::UNIX_EPOCH,
-                by: "somebody".to_owned(),
-                artifact: payload,
-                policy: Sha256Digest::of(b"policy"),
-                passed,
-                warn_only: false,
-                attestations: Vec::new(),
-                verdict: serde_json::json!({
-                    "cell": cell,
-                    "known": { "finished": finished, "payload": payload },
-                }),
-            };
-            ledger.add_verification(&record).expect("added");
-        }
-        let known = ledger.verified_builds().expect("read");
-        let [known] = &known[..] else {
-            panic!("{known:?}");
-        };
-        assert_eq!(known.cell.to_string(), cell);
-        assert_eq!(known.payload, Sha256Digest::of(b"2026-01-02T00:00:00.5Z"));
     }
 }

@@ -18,6 +18,7 @@ mod rows;
 mod schema;
 #[cfg(test)]
 pub(crate) mod testing;
+mod verifications;
 
 use std::path::{Path, PathBuf};
 
@@ -35,8 +36,9 @@ pub use history::{CellHistory, CellRun};
 pub use question::{PackageWanted, Question};
 pub use records::{
     AttemptRecord, AttestationRecord, CellRecord, PreparationRecord, RunRecord, RunStatus,
-    VerificationRecord, VerifiedBuild,
+    VerificationRecord, VerifiedBuild, VerifyingCommand,
 };
+pub use verifications::VerificationsWanted;
 
 /// Says why the ledger cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -199,12 +199,15 @@ pub struct AttestationRecord {
 #[serde(rename_all = "camelCase")]
 pub struct VerificationRecord {
     pub at: Timestamp,
-    /// The user that asked, as the system names it.
+    /// The user that asked and the machine, as the system names them.
     pub by: String,
-    /// The file that was verified.
+    #[serde(default)]
+    pub command: VerifyingCommand,
+    /// The file that was verified; of an archive its index, where that could be read.
     pub artifact: Sha256Digest,
-    /// The digest of the policy.
-    pub policy: Sha256Digest,
+    /// The digest of the policy; `None` if only an archive as such was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Sha256Digest>,
     pub passed: bool,
     /// True if a failure was only to be warned of.
     #[serde(default)]
@@ -215,13 +218,32 @@ pub struct VerificationRecord {
     pub verdict: serde_json::Value,
 }
 
+/// Which command verified.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerifyingCommand {
+    #[default]
+    Verify,
+    Gate,
+    BundleVerify,
+}
+
+impl VerifyingCommand {
+    /// Returns the words that call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::Gate => "gate",
+            Self::BundleVerify => "bundle verify",
+        }
+    }
+}
+
 /// A build whose verification passed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VerifiedBuild {
     pub cell: CellId,
-    /// When it was built, as its provenance says.
-    pub finished: Timestamp,
-    /// The module as built.
-    pub payload: Sha256Digest,
+    /// What whoever judges another build of the cell has to know of it, as its verdict says.
+    pub known: serde_json::Value,
 }

@@ -121,12 +121,46 @@ const MIGRATIONS: &[&str] = &[
     "
     ALTER TABLE foreign_origin ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
     ",
+    // An archive is verified without a policy; and what passed is asked for of one cell, however many
+    // verifications there were.
+    "
+    CREATE TABLE verified (
+        at TEXT NOT NULL,
+        artifact TEXT NOT NULL,
+        policy TEXT,
+        passed INTEGER NOT NULL,
+        record TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO verified SELECT at, artifact, policy, passed, record FROM verification ORDER BY rowid;
+    DROP TABLE verification;
+    ALTER TABLE verified RENAME TO verification;
+    CREATE INDEX verification_by_artifact ON verification (artifact);
+    CREATE TABLE verified_build (
+        cell TEXT NOT NULL,
+        record TEXT NOT NULL,
+        PRIMARY KEY (cell, record)
+    ) STRICT, WITHOUT ROWID;
+    INSERT OR IGNORE INTO verified_build
+        SELECT json_extract(record, '$.verdict.cell'), json_object(
+            'cell', json_extract(record, '$.verdict.cell'),
+            'known', json_extract(record, '$.verdict.known'))
+        FROM verification WHERE passed
+            AND json_extract(record, '$.verdict.cell') IS NOT NULL
+            AND json_extract(record, '$.verdict.known') IS NOT NULL;
+    ",
 ];
 
 /// Returns what makes a file of the first version.
 #[cfg(test)]
 pub(super) fn version_1() -> &'static str {
     MIGRATIONS[0]
+}
+
+/// Returns what makes a file of before the entry that has a text.
+#[cfg(test)]
+pub(super) fn before(text: &str) -> &'static [&'static str] {
+    let found = MIGRATIONS.iter().position(|entry| entry.contains(text));
+    &MIGRATIONS[..found.expect("there is one")]
 }
 
 /// The version that this program writes.

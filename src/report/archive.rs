@@ -23,6 +23,9 @@ pub struct ArchiveDocument<'a> {
     signer: Option<String>,
     /// True if every byte and every record was checked.
     verified: bool,
+    /// True if what `verify` found is in a ledger; `None` if nothing was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<bool>,
     inputs: Vec<&'static str>,
     absent: usize,
     kinds: BTreeMap<&'static str, Sum>,
@@ -42,8 +45,12 @@ impl<'a> ArchiveDocument<'a> {
     }
 
     /// Says what was checked.
-    pub fn verified(checked: &'a Checked) -> Self {
-        Self::new(&checked.index, checked.digest, checked.signer.clone(), true)
+    pub fn verified(checked: &'a Checked, recorded: bool) -> Self {
+        let signer = checked.signer.clone();
+        Self {
+            recorded: Some(recorded),
+            ..Self::new(&checked.index, checked.digest, signer, true)
+        }
     }
 
     /// Says what was written.
@@ -66,6 +73,7 @@ impl<'a> ArchiveDocument<'a> {
             signed: index.signed,
             signer,
             verified,
+            recorded: None,
             inputs: index.inputs.iter().map(|kind| kind.word()).collect(),
             absent: index.absent.len(),
             kinds,
@@ -109,6 +117,12 @@ pub fn print_archive(out: &mut impl Write, archive: &ArchiveDocument<'_>) -> io:
             out,
             "  {} logs and specs of attempts that no longer count are not kept",
             archive.absent
+        )?;
+    }
+    if archive.recorded == Some(false) {
+        writeln!(
+            out,
+            "note: nothing is recorded, because there is no state directory (`--state`)"
         )?;
     }
     Ok(())

@@ -27,6 +27,7 @@ mod status;
 mod store;
 mod table;
 mod verdict;
+mod verifications;
 
 pub use archive::{ArchiveDocument, ImportedDocument, print_archive, print_imported};
 pub use attested::{AttestedDocument, print_attested};
@@ -56,4 +57,5 @@ pub use store::{
     print_verified, size,
 };
 pub use table::{class_of, log_name, print_table};
-pub use verdict::{Judged, Judgement, VerdictsDocument, print_verdicts};
+pub use verdict::{Judged, Judgement, Shown, VerdictsDocument, print_verdicts};
+pub use verifications::{Verification, VerificationsDocument, print_verifications};

@@ -1,4 +1,4 @@
-//! Verdicts: as people read them, and as a document. Every rule is named in both.
+//! Verdicts: as people read them, and as a document, which names every rule.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ pub struct Judged {
     pub verdict: Verdict,
     /// The attestations that were handed in for it and refused.
     pub refused: Vec<(PathBuf, Refused)>,
+    /// The attestations beside it that their signers have signed again since.
+    pub replaced: Vec<PathBuf>,
 }
 
 /// Everything that one command judged.
@@ -30,6 +32,10 @@ pub struct Judgement<'a> {
     pub warn_only: bool,
     pub modules: &'a [Judged],
     pub exit: Exit,
+    /// True if there is a ledger, which has a record of this, and of which builds were verified before.
+    pub recorded: bool,
+    /// Where modules may be that nobody looked at.
+    pub left_out: &'a [PathBuf],
 }
 
 /// What `verify --format json` prints.
@@ -42,6 +48,11 @@ pub struct VerdictsDocument<'a> {
     warn_only: bool,
     passed: bool,
     exit: u8,
+    /// False if there is no ledger to record it in.
+    recorded: bool,
+    /// False if there is no ledger that would have them, so that an older build cannot be told.
+    earlier_builds_known: bool,
+    left_out: &'a [PathBuf],
     modules: Vec<ModuleDocument<'a>>,
     /// Exceptions of the policy that have run out, or that no module needed.
     idle_exceptions: Vec<ExceptionUse>,
@@ -54,6 +65,7 @@ struct ModuleDocument<'a> {
     passed: bool,
     verdict: &'a Verdict,
     refused: Vec<RefusedDocument<'a>>,
+    replaced: &'a [PathBuf],
 }
 
 #[derive(Debug, Serialize)]
@@ -106,6 +118,7 @@ impl<'a> From<&Judgement<'a>> for VerdictsDocument<'a> {
                 .iter()
                 .map(|(path, refused)| RefusedDocument { path, refused })
                 .collect(),
+            replaced: &module.replaced,
         };
         Self {
             schema_version: 1,
@@ -114,18 +127,46 @@ impl<'a> From<&Judgement<'a>> for VerdictsDocument<'a> {
             warn_only: judgement.warn_only,
             passed: judgement.passed(),
             exit: judgement.exit.code(),
+            recorded: judgement.recorded,
+            earlier_builds_known: judgement.recorded,
+            left_out: judgement.left_out,
             modules: judgement.modules.iter().map(module).collect(),
             idle_exceptions: judgement.idle_exceptions(),
         }
     }
 }
 
-/// Prints every module with its rules: all of them for one module, and of several those that do not
-/// hold as they are.
-pub fn print_verdicts(to: &mut impl Write, judgement: &Judgement<'_>) -> io::Result<()> {
-    let is_alone = judgement.modules.len() == 1;
+/// Which rules people are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Those that do not hold as they are; the others are counted.
+    Broken,
+    /// All.
+    All,
+}
+
+/// Prints every module with its rules.
+pub fn print_verdicts(
+    to: &mut impl Write,
+    judgement: &Judgement<'_>,
+    shown: Shown,
+) -> io::Result<()> {
     for module in judgement.modules {
-        print_verdict(to, module, is_alone)?;
+        print_verdict(to, module, shown)?;
+    }
+    for path in judgement.left_out {
+        let path = path.display();
+        writeln!(
+            to,
+            "note: `{path}` is a link to a directory, and nobody looked into it"
+        )?;
+    }
+    if !judgement.recorded {
+        writeln!(
+            to,
+            "note: nothing is recorded, and nothing is known of earlier builds, because there is no \
+             state directory (`--state`): an older build would pass too"
+        )?;
     }
     for exception in judgement.idle_exceptions() {
         let ExceptionUse {
@@ -168,7 +209,7 @@ pub fn print_verdicts(to: &mut impl Write, judgement: &Judgement<'_>) -> io::Res
     )
 }
 
-fn print_verdict(to: &mut impl Write, module: &Judged, with_all: bool) -> io::Result<()> {
+fn print_verdict(to: &mut impl Write, module: &Judged, shown: Shown) -> io::Result<()> {
     let Verdict {
         artifact,
         policy: _,
@@ -191,11 +232,17 @@ fn print_verdict(to: &mut impl Write, module: &Judged, with_all: bool) -> io::Re
     let tier = tier.map_or_else(String::new, |tier| format!(" {tier}"));
     let count = statements.len();
     let path = module.path.display();
+    let hold = |rule: &&RuleResult| rule.outcome == Outcome::Holds;
+    let (held, all) = (rules.iter().filter(hold).count(), rules.len());
     writeln!(
         to,
-        "{word}: {path} ({}){cell}{tier}, {count} statements",
+        "{word}: {path} ({}){cell}{tier}, {count} statements, {held} of {all} rules hold",
         artifact.short()
     )?;
+    for path in &module.replaced {
+        let path = path.display();
+        writeln!(to, "  replaced {path}: its signer has signed another since")?;
+    }
     for (path, refused) in &module.refused {
         writeln!(
             to,
@@ -211,7 +258,7 @@ fn print_verdict(to: &mut impl Write, module: &Judged, with_all: bool) -> io::Re
     } in rules
     {
         let word = match outcome {
-            Outcome::Holds if !with_all => continue,
+            Outcome::Holds if shown == Shown::Broken => continue,
             Outcome::Holds => "holds",
             Outcome::Fails => "FAILS",
             Outcome::Excepted => "excepted",

@@ -2,7 +2,8 @@
 //!
 //! Files are known by their names, as `kmatrix attest` writes them: `<kind>.sigstore.json` is a Sigstore
 //! bundle, `<kind>.dsse.json` the same statement as raw DSSE, which is read where there is no bundle of
-//! that name. `.sigstore.jsonl` and `.intoto.jsonl` have one on each line.
+//! that name. `.sigstore.jsonl` and `.intoto.jsonl` have one on each line. Where a statement was signed
+//! again, `<kind>.2.*` is the one before `<kind>.*`, `<kind>.3.*` the one before that.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -44,6 +45,8 @@ pub enum FilesError {
     TooLarge { path: PathBuf },
     #[error("`{}` has more than {MOST_ENTRIES} files", path.display())]
     TooMany { path: PathBuf },
+    #[error("`{}` lies more than {MOST_DEPTH} directories deep", path.display())]
+    TooDeep { path: PathBuf },
 }
 
 /// Returns true if a file is a kernel module by its name.
@@ -68,9 +71,15 @@ pub fn name_of(module: &Path) -> &str {
 fn module_stem(name: &str) -> Option<&str> {
     let unpacked = [".xz", ".zst", ".gz"]
         .into_iter()
-        .find_map(|ending| name.strip_suffix(ending))
+        .find_map(|ending| without(name, ending))
         .unwrap_or(name);
-    unpacked.strip_suffix(".ko").filter(|stem| !stem.is_empty())
+    without(unpacked, ".ko").filter(|stem| !stem.is_empty())
+}
+
+/// Cuts an ending off, in whichever case: `M.KO` is left out of nothing.
+fn without<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
+    let (stem, found) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
+    found.eq_ignore_ascii_case(ending).then_some(stem)
 }
 
 /// Lists the attestations that lie beside a module: those that have its name, and those that have none
@@ -80,60 +89,100 @@ pub fn beside(module: &Path) -> Result<Vec<PathBuf>, FilesError> {
         Some(folder) if folder != Path::new("") => folder,
         Some(_) | None => Path::new("."),
     };
+    Ok(of_module(directly(folder)?, module))
+}
+
+/// Returns, of the files beside a module, the attestations that [`beside`] lists.
+pub fn of_module(files: Vec<PathBuf>, module: &Path) -> Vec<PathBuf> {
     let name = module
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default();
     let stem = name_of(module);
-    let is_its_own = |base: &str| {
+    preferred_of(files, |base| {
         let after = |text: &str| {
             base.strip_prefix(text)
                 .is_some_and(|r| r.is_empty() || r.starts_with('.'))
         };
-        base.parse::<PredicateType>().is_ok() || after(name) || after(stem)
-    };
-    Ok(preferred(entries(folder, 1)?, is_its_own))
+        let (kind, _) = counted(base);
+        kind.parse::<PredicateType>().is_ok() || after(name) || after(stem)
+    })
+}
+
+/// Returns, of files, the attestations; of two forms of one the bundle.
+pub fn preferred(files: Vec<PathBuf>) -> Vec<PathBuf> {
+    preferred_of(files, |_| true)
 }
 
 /// Lists the attestations of a file, which is one, or of a directory with all that is below it.
 pub fn under(path: &Path) -> Result<Vec<PathBuf>, FilesError> {
     if path.is_dir() {
-        return Ok(preferred(entries(path, MOST_DEPTH)?, |_| true));
+        return Ok(preferred(entries(path)?));
     }
     Ok(vec![path.to_owned()])
 }
 
 /// Lists the attestations of a directory alone.
 pub fn directly_in(folder: &Path) -> Result<Vec<PathBuf>, FilesError> {
-    Ok(preferred(entries(folder, 1)?, |_| true))
+    Ok(preferred(directly(folder)?))
 }
 
 /// Lists the modules below a directory, in order.
 pub fn modules_under(folder: &Path) -> Result<Vec<PathBuf>, FilesError> {
-    let mut modules = entries(folder, MOST_DEPTH)?;
-    modules.retain(|path| is_module(path));
+    let mut modules = entries(folder)?;
+    modules.retain(|path| is_module(path) && !is_link_to_directory(path));
     Ok(modules)
 }
 
-/// Reads files, each with one attestation or one on each line.
-pub fn read(paths: &[PathBuf]) -> Result<Vec<AttestationFile>, FilesError> {
-    let mut files = Vec::with_capacity(paths.len());
-    for path in paths {
-        let bytes = read_within_limit(path)?;
-        if !path.to_string_lossy().ends_with(".jsonl") {
-            let path = path.clone();
-            files.push(AttestationFile { path, bytes });
-            continue;
-        }
-        let lines = bytes.split(|byte| *byte == b'\n').enumerate();
-        for (number, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
-            files.push(AttestationFile {
-                path: PathBuf::from(format!("{}:{}", path.display(), number + 1)),
-                bytes: line.to_vec(),
-            });
-        }
+/// Lists the links to directories below a directory: what is behind them is not looked at.
+pub fn links_under(folder: &Path) -> Result<Vec<PathBuf>, FilesError> {
+    let mut links = entries(folder)?;
+    links.retain(|path| is_link_to_directory(path));
+    Ok(links)
+}
+
+fn is_link_to_directory(path: &Path) -> bool {
+    path.is_symlink() && path.is_dir()
+}
+
+/// Returns which statement a file has, and which of those that were signed one after the other: 1 is
+/// the newest.
+pub fn place_of(path: &Path) -> (PathBuf, u32) {
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let base = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending));
+    let (base, number) = counted(base.unwrap_or(name));
+    (path.with_file_name(base), number)
+}
+
+/// Splits `comparison.2` into the kind's name and the number; what has none is the first.
+fn counted(base: &str) -> (&str, u32) {
+    let split = || {
+        let (before, number) = base.rsplit_once('.')?;
+        let kind = before.rsplit('.').next()?;
+        kind.parse::<PredicateType>().ok()?;
+        let number = number.parse().ok().filter(|number| *number >= 2)?;
+        Some((before, number))
+    };
+    split().unwrap_or((base, 1))
+}
+
+/// Reads a file with one attestation, or with one on each line.
+pub fn read(path: &Path) -> Result<Vec<AttestationFile>, FilesError> {
+    let bytes = read_within_limit(path)?;
+    if !path.to_string_lossy().ends_with(".jsonl") {
+        let path = path.to_owned();
+        return Ok(vec![AttestationFile { path, bytes }]);
     }
-    Ok(files)
+    let lines = bytes.split(|byte| *byte == b'\n').enumerate();
+    let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
+    let file = |(number, line): (usize, &[u8])| AttestationFile {
+        path: PathBuf::from(format!("{}:{}", path.display(), number + 1)),
+        bytes: line.to_vec(),
+    };
+    Ok(lines.map(file).collect())
 }
 
 fn read_within_limit(path: &Path) -> Result<Vec<u8>, FilesError> {
@@ -151,8 +200,22 @@ fn read_within_limit(path: &Path) -> Result<Vec<u8>, FilesError> {
     }
 }
 
-/// Lists the files below a directory in order; links are not followed.
-fn entries(folder: &Path, depth: usize) -> Result<Vec<PathBuf>, FilesError> {
+/// Lists what is below a directory and is none itself, in order. Links are not followed; a directory that
+/// lies too deep is an error, so that nothing in it is left out.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, FilesError> {
+    listed(folder, MOST_DEPTH, |path| Err(FilesError::TooDeep { path }))
+}
+
+/// Lists what is in a directory and is none itself, in order.
+fn directly(folder: &Path) -> Result<Vec<PathBuf>, FilesError> {
+    listed(folder, 1, |_| Ok(()))
+}
+
+fn listed(
+    folder: &Path,
+    depth: usize,
+    deeper: impl Fn(PathBuf) -> Result<(), FilesError>,
+) -> Result<Vec<PathBuf>, FilesError> {
     let mut files = Vec::new();
     let walk = WalkDir::new(folder).max_depth(depth).sort_by_file_name();
     for (count, entry) in walk.into_iter().enumerate() {
@@ -167,13 +230,15 @@ fn entries(folder: &Path, depth: usize) -> Result<Vec<PathBuf>, FilesError> {
         })?;
         if !entry.file_type().is_dir() {
             files.push(entry.into_path());
+        } else if entry.depth() == depth {
+            deeper(entry.into_path())?;
         }
     }
     Ok(files)
 }
 
 /// Keeps attestations whose names, without the ending, are wanted; of two forms of one, the bundle.
-fn preferred(files: Vec<PathBuf>, is_wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+fn preferred_of(files: Vec<PathBuf>, is_wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let base = |path: &Path, ending: &str| -> Option<PathBuf> {
         let name = path.file_name()?.to_str()?.strip_suffix(ending)?;
         is_wanted(name).then(|| path.with_file_name(name))
@@ -219,6 +284,10 @@ mod tests {
             "provenance.sigstore.json",
             "provenance.dsse.json",
             "summary.dsse.json",
+            "summary.2.sigstore.json",
+            "m.ko.xz.scai.2.dsse.json",
+            "summary.1.sigstore.json",
+            "summary.x.sigstore.json",
             "other.ko.sigstore.json",
             "readme.json",
             "below/m.sigstore.json",
@@ -227,10 +296,12 @@ mod tests {
         assert_eq!(
             names(folder.path(), &found),
             [
+                "m.ko.xz.scai.2.dsse.json",
                 "m.ko.xz.scai.sigstore.json",
                 "m.ko.xz.sigstore.json",
                 "m.sigstore.jsonl",
                 "provenance.sigstore.json",
+                "summary.2.sigstore.json",
                 "summary.dsse.json",
             ]
         );
@@ -253,14 +324,49 @@ mod tests {
         assert_eq!(under(&file).expect("itself"), std::slice::from_ref(&file));
         let modules = modules_under(folder.path()).expect("listed");
         assert_eq!(names(folder.path(), &modules), ["a/m.ko"]);
-        assert!(under(&folder.path().join("none")).is_ok_and(|found| read(&found).is_err()));
+        let none = under(&folder.path().join("none")).expect("itself");
+        assert!(matches!(&none[..], [none] if read(none).is_err()));
+    }
+
+    #[test]
+    fn no_module_is_left_out_without_a_word() {
+        let deep = (0..MOST_DEPTH).map(|_| "d/").collect::<String>();
+        let folder = folder(&["a/M.KO", "away/n.ko", "top/x"]);
+        let link = folder.path().join("top/link");
+        std::os::unix::fs::symlink(folder.path().join("away"), &link).expect("a link");
+        std::os::unix::fs::symlink("nowhere", folder.path().join("top/l.ko")).expect("a link");
+        let found = modules_under(folder.path()).expect("listed");
+        assert_eq!(
+            names(folder.path(), &found),
+            ["a/M.KO", "away/n.ko", "top/l.ko"]
+        );
+        assert_eq!(links_under(folder.path()).expect("listed"), [link]);
+        let path = folder.path().join(deep);
+        std::fs::create_dir_all(path).expect("directories");
+        let refused = modules_under(folder.path()).expect_err("too deep");
+        assert!(matches!(refused, FilesError::TooDeep { .. }), "{refused}");
+    }
+
+    #[test]
+    fn statements_that_were_signed_again_count_back_from_the_newest() {
+        for (name, base, number) in [
+            ("a/summary.sigstore.json", "a/summary", 1),
+            ("a/summary.2.sigstore.json", "a/summary", 2),
+            ("a/release.scope.12.dsse.json", "a/release.scope", 12),
+            ("a/m.ko.2.sigstore.json", "a/m.ko.2", 1),
+            ("a/summary.1.dsse.json", "a/summary.1", 1),
+            ("a/x", "a/x", 1),
+        ] {
+            let expected = (PathBuf::from(base), number);
+            assert_eq!(place_of(Path::new(name)), expected, "{name}");
+        }
     }
 
     #[test]
     fn lines_are_read_one_by_one() {
         let folder = folder(&["m.sigstore.jsonl"]);
         let path = folder.path().join("m.sigstore.jsonl");
-        let files = read(std::slice::from_ref(&path)).expect("read");
+        let files = read(&path).expect("read");
         let shown: Vec<String> = files
             .iter()
             .map(|file| file.path.display().to_string())
@@ -275,7 +381,9 @@ mod tests {
             ("m.ko", true),
             ("m.ko.xz", true),
             ("m.ko.zst", true),
+            ("M.KO.XZ", true),
             (".ko", false),
+            ("é", false),
             ("m.ko.sigstore.json", false),
             ("m.o", false),
         ] {

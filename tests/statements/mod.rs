@@ -94,7 +94,10 @@ pub fn provenance() -> Provenance {
     source
         .annotations
         .insert("role".to_owned(), json!("source"));
-    let image = ResourceDescriptor::named("image", Sha256Digest::of(b"image"));
+    let mut image = ResourceDescriptor::named("image", Sha256Digest::of(b"image"));
+    image
+        .annotations
+        .insert("role".to_owned(), json!("builder-image"));
     let parameters = json!({
         "cell": CELL,
         "module": { "name": "m", "make": ["CONFIG_M=y"] },
@@ -150,6 +153,7 @@ pub fn summary(label: &Label) -> VerificationSummary {
             because: None,
             rules: label.rules.clone(),
         },
+        exceptions: Vec::new(),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct ArtifactModule {
     /// Of the module, unpacked and without the signature behind it.
     pub payload: Sha256Digest,
     pub facts: ModuleFacts,
+    /// The `version` field of `.modinfo` (`MODULE_VERSION`).
+    pub version: Option<String>,
 }
 
 impl Artifact {
@@ -38,9 +40,13 @@ impl Artifact {
 fn module(bytes: &[u8]) -> Result<ArtifactModule, ko::ModuleError> {
     let expanded = ko::expand(bytes)?;
     let payload = ko::cut_signature(&expanded.bytes)?.module;
+    let module = ko::Module::parse(payload)?;
+    let fields = ko::modinfo(&module)?;
+    let version = fields.iter().find(|(name, _)| *name == "version");
     Ok(ArtifactModule {
         payload: Sha256Digest::of(payload),
-        facts: ko::facts(payload)?,
+        facts: ModuleFacts::of(&module)?,
+        version: version.map(|(_, version)| (*version).to_owned()),
     })
 }
 

@@ -3,7 +3,6 @@
 //! Relative paths in it begin at its folder. The files that it names are read with it, within the same
 //! limit, so that a policy is a value from then on.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -15,15 +14,17 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::demands::{
+    build_types, class, default_build_types, default_requirement, least_version, parameter,
+    require, source,
+};
 use super::model::{
-    AllowedParameter, AllowedSource, Class, Denial, Denied, Exception, Expected, Mode, Policy,
-    PolicySigner, RegoFile, Requirement, Scoped, TrustRootFile, Window,
+    Denial, Denied, Exception, Mode, Policy, PolicySigner, RegoFile, Scoped, TrustRootFile, Window,
 };
 use super::{Rule, signers};
-use crate::attest::{BUILD_TYPE, PredicateType};
+use crate::attest::PredicateType;
 use crate::digest::Sha256Digest;
 use crate::document::{Document, MOST_BYTES, ProblemCode, Problems, Read, Table, Value};
-use crate::label::Tier;
 use crate::verify::rego::Evaluator;
 
 /// The format that this program reads.
@@ -47,8 +48,14 @@ impl Policy {
             let mode = table.or("mode", Mode::Enforce, Value::parse);
             let require = table.optional("require", |value| value.table(require));
             let build = table.optional("build", |value| value.table(build_types));
-            let parameters = table.or("parameter", Vec::new(), |v| v.tables(parameter));
+            let build_types = build.map(|types| types.unwrap_or_else(default_build_types));
+            let parameters = table.or("parameter", Vec::new(), |value| {
+                value.tables(|table| parameter(table, build_types.as_ref().ok()))
+            });
             let sources = table.required("source", |v| v.one_or_more_tables(source));
+            let least_versions = table.or("least-version", Vec::new(), |value| {
+                value.one_or_more_tables(least_version)
+            });
             let classes = table.or("class", Vec::new(), |value| value.tables(class));
             let mut known: Vec<PolicySigner> = Vec::new();
             let signers = table.required("signer", |value| {
@@ -74,9 +81,10 @@ impl Policy {
                 mode: mode?,
                 requirement,
                 expects,
-                build_types: build?.unwrap_or_else(|| BTreeSet::from([BUILD_TYPE.to_owned()])),
+                build_types: build_types?,
                 parameters: parameters?,
                 sources: sources?,
+                least_versions: least_versions?,
                 classes: classes?,
                 signers: signers?,
                 denials: denials?,
@@ -87,124 +95,6 @@ impl Policy {
             })
         })
     }
-}
-
-fn default_requirement() -> (Requirement, BTreeSet<Expected>) {
-    let requirement = Requirement {
-        tier: Tier::Constrained,
-        independent_rebuilders: 0,
-        maximum_age: None,
-        fresh_image: false,
-        statements: default_statements(),
-    };
-    (requirement, default_expects())
-}
-
-fn default_statements() -> BTreeSet<PredicateType> {
-    BTreeSet::from([
-        PredicateType::Provenance,
-        PredicateType::RebuildComparison,
-        PredicateType::Summary,
-    ])
-}
-
-fn default_expects() -> BTreeSet<Expected> {
-    BTreeSet::from([Expected::Kernel, Expected::Arch])
-}
-
-fn require(table: &Table<'_>) -> Read<(Requirement, BTreeSet<Expected>)> {
-    let tier = table.or("tier", Tier::Constrained, Value::parse);
-    let independent = table.or("independent-rebuilders", 0, Value::count);
-    let maximum_age = table.optional("max-age", Value::duration);
-    let fresh_image = table.or("fresh-image", false, Value::boolean);
-    let statements = table.or("statements", default_statements(), |value| {
-        let kinds: BTreeSet<PredicateType> = value.one_or_list(Value::parse)?.into_iter().collect();
-        if kinds.contains(&PredicateType::Provenance) {
-            return Ok(kinds);
-        }
-        let message = "`statements` must have `provenance`";
-        let hint = "without provenance, nothing leads from a module to who built it from what";
-        Err(value.refuse(ProblemCode::BadValue, message, Some(hint.to_owned())))
-    });
-    let expects = table.or("expect", default_expects(), |value| {
-        if value.is_empty_list() {
-            return Ok(BTreeSet::new());
-        }
-        Ok(value.one_or_list(Value::parse)?.into_iter().collect())
-    });
-    let requirement = Requirement {
-        tier: tier?,
-        independent_rebuilders: independent?,
-        maximum_age: maximum_age?,
-        fresh_image: fresh_image?,
-        statements: statements?,
-    };
-    Ok((requirement, expects?))
-}
-
-fn build_types(table: &Table<'_>) -> Read<BTreeSet<String>> {
-    let types = table.required("types", |value| value.one_or_list(Value::text))?;
-    Ok(types.into_iter().collect())
-}
-
-fn parameter(table: &Table<'_>) -> Read<AllowedParameter> {
-    let name = table.required("name", matcher);
-    let values = table.required("values", |value| value.list(matcher));
-    Ok(AllowedParameter {
-        name: name?,
-        values: values?,
-    })
-}
-
-fn source(table: &Table<'_>) -> Read<AllowedSource> {
-    let uri = table.optional("uri", matcher);
-    let commits = table.or("commits", Vec::new(), |value| value.one_or_list(commit));
-    let trees = table.or("trees", Vec::new(), |v| v.one_or_list(Value::parse));
-    let (uri, commits, trees) = (uri?, commits?, trees?);
-    if uri.is_none() && commits.is_empty() && trees.is_empty() {
-        let hint = "give `uri`, `commits` or `trees`; `uri = \"**\"` accepts any source";
-        let message = "this `[[source]]` names no source";
-        return Err(table.refuse(ProblemCode::Empty, message, Some(hint.to_owned())));
-    }
-    Ok(AllowedSource {
-        uri,
-        commits: commits.into_iter().collect(),
-        trees: trees.into_iter().collect(),
-    })
-}
-
-/// Reads a whole commit id: SHA-1 or SHA-256, in lower-case hexadecimal (git, `gitglossary`,
-/// "object name").
-fn commit(value: Value<'_>) -> Read<String> {
-    let text = value.string()?;
-    let is_hex = text
-        .bytes()
-        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    if is_hex && matches!(text.len(), 40 | 64) {
-        return Ok(text.to_owned());
-    }
-    let message = format!(
-        "`{}` is no commit id of 40 or 64 digits",
-        text.escape_debug()
-    );
-    Err(value.refuse(ProblemCode::BadValue, message, None))
-}
-
-fn class(table: &Table<'_>) -> Read<Class> {
-    let name = table.required("name", Value::text);
-    let modules = table.required("modules", |value| value.list(matcher));
-    let tier = table.optional("tier", Value::parse);
-    let independent = table.optional("independent-rebuilders", Value::count);
-    let maximum_age = table.optional("max-age", Value::duration);
-    let fresh_image = table.optional("fresh-image", Value::boolean);
-    Ok(Class {
-        name: name?,
-        modules: modules?,
-        tier: tier?,
-        independent_rebuilders: independent?,
-        maximum_age: maximum_age?,
-        fresh_image: fresh_image?,
-    })
 }
 
 fn denial(table: &Table<'_>) -> Read<Denial> {
@@ -358,7 +248,7 @@ fn after(day: Date) -> Timestamp {
     day.tomorrow().map_or(Timestamp::MAX, beginning)
 }
 
-fn matcher(value: Value<'_>) -> Read<GlobMatcher> {
+pub(super) fn matcher(value: Value<'_>) -> Read<GlobMatcher> {
     Ok(value.glob()?.compile_matcher())
 }
 
@@ -438,6 +328,7 @@ mod tests {
             policy.rego.len(),
             policy.trust_roots.len(),
             policy.parameters.len(),
+            policy.least_versions.len(),
         ] {
             assert!(list > 0);
         }
@@ -447,6 +338,9 @@ mod tests {
             "independent-rebuilders",
             "max-age",
             "fresh-image",
+            "history",
+            "kernel",
+            "module",
             "statements",
             "expect",
             "types",
@@ -540,6 +434,18 @@ mod tests {
             (
                 "[[trust-root]]\nfile = 'none.json'".to_owned(),
                 "cannot read",
+            ),
+            (
+                "[[parameter]]\nname = 'recipe.make.*'\nvalues = ['x']".to_owned(),
+                "`recipe.make.*` is no parameter",
+            ),
+            (
+                "[[parameter]]\nname = 'module.nonsense'\nvalues = ['x']".to_owned(),
+                "`module.nonsense` is no parameter",
+            ),
+            (
+                "[[least-version]]\ncells = '**'".to_owned(),
+                "names no version",
             ),
             (
                 "[[parameter]]\nname = 'x'\nvalues = []".to_owned(),

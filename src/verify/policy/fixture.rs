@@ -163,6 +163,9 @@ fn expectation(table: &Table<'_>) -> Read<Expectation> {
     let arch = table.optional("arch", Value::parse);
     let module = table.optional("module", Value::parse);
     let release = table.optional("release", Value::text);
+    let cell = table.optional("cell", Value::parse);
+    let kernel_version = table.optional("kernel-version", Value::parse);
+    let version = table.optional("version", Value::text);
     Ok(Expectation {
         source: source?,
         commit: commit?,
@@ -170,6 +173,9 @@ fn expectation(table: &Table<'_>) -> Read<Expectation> {
         arch: arch?,
         module: module?,
         release: release?,
+        cell: cell?,
+        kernel_version: kernel_version?,
+        version: version?,
         ..Expectation::default()
     })
 }

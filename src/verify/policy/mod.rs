@@ -9,12 +9,13 @@
 //! show is taken from verified times and from the policy, never from a statement.
 
 mod artifact;
+mod demands;
 mod exception;
 mod file;
 mod fixture;
-
 mod judge;
 mod model;
+mod parameters;
 mod recompute;
 mod rego_rule;
 mod rule;
@@ -29,8 +30,8 @@ pub use exception::{ExceptionState, ExceptionUse};
 pub use fixture::{Fixture, FixtureError, Wanted, fixtures};
 pub use judge::{Expectation, Known, judge};
 pub use model::{
-    AllowedParameter, AllowedSource, Class, Denial, Denied, Exception, Expected, Mode, Policy,
-    PolicySigner, RegoFile, Requirement, Scoped, TrustRootFile, Window,
+    AllowedParameter, AllowedSource, Class, Denial, Denied, Exception, Expected, LeastVersion,
+    Mode, Policy, PolicySigner, RegoFile, Requirement, Scoped, TrustRootFile, Window,
 };
 pub use rule::Rule;
 pub use summary::summary;

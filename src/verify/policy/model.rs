@@ -13,6 +13,7 @@ use super::Rule;
 use crate::attest::PredicateType;
 use crate::digest::Sha256Digest;
 use crate::label::Tier;
+use crate::name::PackageVersion;
 use crate::verify::SignedBy;
 use crate::verify::rego::Evaluator;
 
@@ -29,6 +30,7 @@ pub struct Policy {
     pub build_types: BTreeSet<String>,
     pub parameters: Vec<AllowedParameter>,
     pub sources: Vec<AllowedSource>,
+    pub least_versions: Vec<LeastVersion>,
     pub classes: Vec<Class>,
     pub signers: Vec<PolicySigner>,
     pub denials: Vec<Denial>,
@@ -59,8 +61,21 @@ pub struct Requirement {
     pub maximum_age: Option<Duration>,
     /// True if the builder image must not have been stale, or of unknown age.
     pub fresh_image: bool,
+    /// True if it must be known what was verified here before.
+    pub history: bool,
     /// The kinds of statements that must be there.
     pub statements: BTreeSet<PredicateType>,
+}
+
+/// The least versions of some cells: of an older kernel or module, nothing is accepted.
+#[derive(Debug, Clone)]
+pub struct LeastVersion {
+    /// A glob of cell ids.
+    pub cells: GlobMatcher,
+    /// Of the kernel's package.
+    pub kernel: Option<PackageVersion>,
+    /// Of the module: that of its source's package, or else the one in its `.modinfo`.
+    pub module: Option<PackageVersion>,
 }
 
 /// Modules that matter more or less than others. What is not set is as for every module.
@@ -111,7 +126,7 @@ pub struct AllowedSource {
 /// Values that a parameter may have.
 #[derive(Debug, Clone)]
 pub struct AllowedParameter {
-    /// A glob of the parameter's path, such as `recipe.make.*`.
+    /// A glob of the parameter's path, such as `module.make`.
     pub name: GlobMatcher,
     pub values: Vec<GlobMatcher>,
 }
@@ -187,17 +202,23 @@ pub enum Expected {
     Arch,
     Module,
     Release,
+    Cell,
+    KernelVersion,
+    Version,
 }
 
 impl Expected {
     /// Everything that can be expected.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Source,
         Self::Commit,
         Self::Kernel,
         Self::Arch,
         Self::Module,
         Self::Release,
+        Self::Cell,
+        Self::KernelVersion,
+        Self::Version,
     ];
 
     /// Returns the word in the file, which is that of the flag behind `--expect-`.
@@ -209,6 +230,9 @@ impl Expected {
             Self::Arch => "arch",
             Self::Module => "module",
             Self::Release => "release",
+            Self::Cell => "cell",
+            Self::KernelVersion => "kernel-version",
+            Self::Version => "version",
         }
     }
 }
@@ -296,6 +320,7 @@ impl Requirement {
                 .unwrap_or(self.independent_rebuilders),
             maximum_age: class.maximum_age.or(self.maximum_age),
             fresh_image: class.fresh_image.unwrap_or(self.fresh_image),
+            history: self.history,
             statements: self.statements.clone(),
         }
     }

@@ -122,6 +122,15 @@ rules! {
     ExpectedRelease, "expected-release", never,
         "a scope statement of the release that the caller expects lists the module",
         "asked if the caller expects one";
+    ExpectedCell, "expected-cell", never,
+        "the module's cell is the one that the caller expects, such as by where it lies in a release",
+        "asked if the caller expects one";
+    ExpectedKernelVersion, "expected-kernel-version", never,
+        "the kernel's package has the version that the caller expects",
+        "asked if the caller expects one";
+    ExpectedVersion, "expected-version", never,
+        "the module, or its source's package, has the version that the caller expects",
+        "asked if the caller expects one";
     Vermagic, "vermagic", never,
         "the module itself says the kernel release and has the machine that its cell names",
         "always asked";
@@ -149,6 +158,15 @@ rules! {
     SummaryInputs, "summary-inputs", may,
         "the summary rests on the very statements that are there",
         "always asked";
+    Scai, "scai", may,
+        "a SCAI report is there, and says no more than the comparisons show",
+        "asked if `statements` has it";
+    Scope, "scope", may,
+        "a scope statement lists the module for its cell, with the provenance that is there",
+        "asked if `statements` has it";
+    Sbom, "sbom", may,
+        "it is told what is in the builder image that the provenance names",
+        "asked if `statements` has it";
     MaximumAge, "maximum-age", may,
         "no statement was signed longer ago than the policy accepts, nor after now",
         "any age";
@@ -156,8 +174,12 @@ rules! {
         "the builder image was not stale, and its age was known",
         "not asked";
     NotOlder, "not-older", may,
-        "the build is not older than one of the same cell that was verified here before",
-        "asked where a ledger is at hand";
+        "the build is not older than one of the same cell that was verified here before: by version, then by \
+         verified times, then by claims",
+        "asked where a ledger is at hand, which `history` demands";
+    LeastVersion, "least-version", may,
+        "module and kernel have at least the versions that the policy accepts",
+        "no least version";
     Rego, "rego", never,
         "no Rego file of the policy denies a statement about the module",
         "no Rego file";

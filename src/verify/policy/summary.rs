@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Artifact, Policy};
+use super::{Artifact, ExceptionState, ExceptionUse, Policy};
 use crate::attest::{
-    LabelSummary, PredicateType, ResourceDescriptor, Statement, Subject, SummaryPolicy,
-    SummaryVerifier, VerificationResult, VerificationSummary, levels, sha256,
+    LabelSummary, PredicateType, ResourceDescriptor, Statement, Subject, SummaryException,
+    SummaryPolicy, SummaryVerifier, VerificationResult, VerificationSummary, levels, sha256,
 };
 use crate::label::{RulesUsed, Tier};
-use crate::verify::Verdict;
+use crate::verify::{RuleResult, Verdict};
 
 /// Who says so: this program, by somebody's policy.
 const VERIFIER: &str = "urn:kmatrix:verifier:policy:v1";
@@ -38,16 +38,8 @@ pub fn summary(
     } else {
         (VerificationResult::Failed, vec![FAILED])
     };
-    let failed = verdict
-        .rules
-        .iter()
-        .filter(|rule| !rule.outcome.lets_pass())
-        .count();
-    let because = match (passed, failed) {
-        (true, _) => format!("all {} rules of the policy hold", verdict.rules.len()),
-        (false, 0) => "what fails by this policy is only told, not enforced".to_owned(),
-        (false, count) => format!("{count} rules of the policy do not hold"),
-    };
+    let exceptions = used_exceptions(verdict);
+    let because = because(verdict, passed, &exceptions);
     let digest = artifact.digest;
     let mut subjects = vec![Subject::plain(name, digest)];
     if let Some(payload) = artifact.payload().filter(|payload| *payload != digest) {
@@ -78,6 +70,40 @@ pub fn summary(
             because: Some(because),
             rules: RulesUsed::current(),
         },
+        exceptions,
     };
     Some(Statement::new(PredicateType::Summary, subjects, predicate))
+}
+
+/// Returns the exceptions that let something pass.
+fn used_exceptions(verdict: &Verdict) -> Vec<SummaryException> {
+    let used = |one: &&ExceptionUse| one.state == ExceptionState::Used;
+    let named = |one: &ExceptionUse| SummaryException {
+        rule: one.rule.clone(),
+        reason: one.reason.clone(),
+        ticket: one.ticket.clone(),
+        until: one.until,
+    };
+    verdict.exceptions.iter().filter(used).map(named).collect()
+}
+
+fn because(verdict: &Verdict, passed: bool, exceptions: &[SummaryException]) -> String {
+    let all = verdict.rules.len();
+    let let_pass = |rule: &&RuleResult| rule.outcome.lets_pass();
+    let failed = all - verdict.rules.iter().filter(let_pass).count();
+    match (passed, failed, exceptions) {
+        (true, _, []) => format!("all {all} rules of the policy hold"),
+        (true, _, exceptions) => {
+            let named: Vec<String> = exceptions
+                .iter()
+                .map(|one| format!("{} (before {})", one.rule, one.until))
+                .collect();
+            let (count, held) = (named.len(), all - named.len());
+            let are = if count == 1 { "is" } else { "are" };
+            let named = named.join(", ");
+            format!("{held} rules of the policy hold, and {count} {are} excepted: {named}")
+        }
+        (false, 0, _) => "what fails by this policy is only told, not enforced".to_owned(),
+        (false, count, _) => format!("{count} rules of the policy do not hold"),
+    }
 }

@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::Value;
 
+use super::claim::{Claim, Says, ScopeClaim, Signed, is_shipped, says, sha256_of};
+use super::version;
 use super::{Expectation, Found, Known};
 use crate::attest::{
-    DigestSet, LabelledCell, PredicateType, Provenance, RebuildComparison, Subject, SubjectForm,
+    AttributeReport, PredicateType, Provenance, RebuildComparison, VerificationResult,
     VerificationSummary,
 };
 use crate::digest::Sha256Digest;
 use crate::label::Tier;
 use crate::name::CellId;
-use crate::verify::policy::recompute::{Recomputed, recompute};
-use crate::verify::policy::{Artifact, Policy, PolicySigner, Requirement};
-use crate::verify::{Authenticated, Refused};
+use crate::verify::policy::recompute::Recomputed;
+use crate::verify::policy::{Artifact, Policy, Requirement};
+use crate::verify::{Authenticated, Refused, SignedBy};
+
+/// What a dependency's annotation `role` says of the image that a module was built in.
+const BUILDER_IMAGE: &str = "builder-image";
 
 /// Everything that a rule may look at.
 pub(super) struct Case<'a> {
@@ -31,36 +34,6 @@ pub(super) struct Case<'a> {
     /// How many statements of each kind are about something else.
     pub elsewhere: BTreeMap<PredicateType, usize>,
     cell: Option<CellId>,
-}
-
-/// One statement about the module.
-pub(in crate::verify::policy) struct Claim<'a> {
-    pub attestation: &'a Authenticated,
-    /// `None` if the policy does not name who signed.
-    pub signer: Option<&'a PolicySigner>,
-    pub kind: Option<PredicateType>,
-    pub says: Says,
-}
-
-/// What a statement says.
-pub(in crate::verify::policy) enum Says {
-    Provenance(Box<Provenance>),
-    Comparison(Box<RebuildComparison>, Box<Recomputed>),
-    Summary(Box<VerificationSummary>),
-    Scope(ScopeClaim),
-    /// Nothing that a rule asks about.
-    Other,
-    /// It is about something else than this module.
-    OfOthers,
-    /// It is not of the form that its type has.
-    Unreadable(String),
-}
-
-/// What a scope statement says of the module: a release has many cells, and only these are read.
-pub(in crate::verify::policy) struct ScopeClaim {
-    pub release: String,
-    /// The cells that list the module.
-    pub cells: Vec<LabelledCell>,
 }
 
 impl<'a> Case<'a> {
@@ -82,56 +55,76 @@ impl<'a> Case<'a> {
             elsewhere: BTreeMap::new(),
             cell: None,
         };
+        let mut sboms = Vec::new();
         for attestation in attestations {
             let kind = PredicateType::from_uri(&attestation.statement().predicate_type);
+            if kind == Some(PredicateType::Sbom) {
+                sboms.push(attestation);
+                continue;
+            }
             let is_scope = kind == Some(PredicateType::Scope);
             let says = if is_scope || case.is_about_it(attestation) {
                 says(attestation, kind, artifact)
             } else {
                 Says::OfOthers
             };
-            let is_elsewhere = match &says {
-                Says::Scope(scope) => scope.cells.is_empty(),
-                Says::OfOthers => true,
-                Says::Provenance(_)
-                | Says::Comparison(..)
-                | Says::Summary(_)
-                | Says::Other
-                | Says::Unreadable(_) => false,
-            };
-            if is_elsewhere {
-                if let Some(kind) = kind {
-                    *case.elsewhere.entry(kind).or_default() += 1;
-                }
-                continue;
-            }
-            case.claims.push(Claim {
-                attestation,
-                signer: policy.signer(attestation.signed_by()),
-                kind,
-                says,
-            });
+            case.take(attestation, kind, says);
         }
         case.keep_one_cell();
+        // What is said of an image belongs to the modules whose provenance names it.
+        let images: Vec<Sha256Digest> = case.images().into_iter().flatten().collect();
+        for attestation in sboms {
+            let mut subjects = attestation.statement().subject.iter();
+            let is_its = |digest| images.contains(&digest);
+            let kind = Some(PredicateType::Sbom);
+            let says = if subjects.any(|s| sha256_of(&s.digest).is_some_and(is_its)) {
+                says(attestation, kind, artifact)
+            } else {
+                Says::OfOthers
+            };
+            case.take(attestation, kind, says);
+        }
         let mut provenances = case.claims.iter().filter(|claim| claim.is_provenance());
         case.cell = provenances.find_map(|claim| claim.cell().ok().flatten());
         case
     }
 
+    /// Keeps what a statement says, or counts it if it is about something else.
+    fn take(&mut self, attestation: &'a Authenticated, kind: Option<PredicateType>, says: Says) {
+        let is_elsewhere = match &says {
+            Says::Scope(scope) => scope.cells.is_empty(),
+            Says::OfOthers => true,
+            Says::Provenance(_)
+            | Says::Comparison(..)
+            | Says::Summary(_)
+            | Says::Scai(_)
+            | Says::Sbom
+            | Says::Other
+            | Says::Unreadable(_) => false,
+        };
+        if !is_elsewhere {
+            self.claims.push(Claim::new(attestation, self.policy, says));
+        } else if let Some(kind) = kind {
+            *self.elsewhere.entry(kind).or_default() += 1;
+        }
+    }
+
     /// Sets the statements about other cells aside that have the very same module, such as two uploads
     /// of one kernel: each cell has its own provenance, and the one counts that is expected, or else
-    /// the one that was built last. What is of a cell without provenance stays, and contradicts.
+    /// the one that was built last by its own claim, since the module is the same. What is of a cell without provenance stays, and contradicts.
     fn keep_one_cell(&mut self) {
         let mut cells: Vec<(bool, Timestamp, CellId)> = Vec::new();
         for claim in &self.claims {
             if let (Says::Provenance(provenance), Ok(Some(cell))) = (&claim.says, claim.cell()) {
                 let Expectation {
+                    cell: whole,
                     kernel,
                     arch,
                     module,
                     ..
                 } = self.expectation;
-                let is_expected = kernel.as_ref().is_none_or(|k| *k == cell.kernel_release)
+                let is_expected = whole.as_ref().is_none_or(|whole| *whole == cell)
+                    && kernel.as_ref().is_none_or(|k| *k == cell.kernel_release)
                     && arch.is_none_or(|arch| arch == cell.arch)
                     && module.as_ref().is_none_or(|module| *module == cell.module);
                 let finished = provenance.run_details.metadata.finished_on;
@@ -181,26 +174,18 @@ impl<'a> Case<'a> {
 
     /// Returns the newest summary of the cell by every signer.
     pub fn summaries(&self) -> Vec<(&Claim<'a>, &VerificationSummary)> {
-        let mut newest: Vec<(&Claim<'a>, &VerificationSummary)> = Vec::new();
-        for claim in &self.claims {
-            let Says::Summary(summary) = &claim.says else {
-                continue;
+        // One of a whole release says nothing of this module alone.
+        let of_cells = self.claims.iter().filter(|claim| claim.cell() != Ok(None));
+        newest_summaries(of_cells)
+    }
+
+    pub fn reports(&self) -> impl Iterator<Item = (&Claim<'a>, &AttributeReport)> {
+        self.claims.iter().filter_map(|claim| {
+            let Says::Scai(report) = &claim.says else {
+                return None;
             };
-            // One of a whole release says nothing of this module alone.
-            if matches!(claim.cell(), Ok(None)) {
-                continue;
-            }
-            let by = claim.attestation.signed_by();
-            let mut all = newest.iter_mut();
-            match all.find(|(known, _)| known.attestation.signed_by() == by) {
-                Some(slot) if slot.1.time_verified < summary.time_verified => {
-                    *slot = (claim, summary);
-                }
-                Some(_) => {}
-                None => newest.push((claim, summary)),
-            }
-        }
-        newest
+            Some((claim, report))
+        })
     }
 
     pub fn scopes(&self) -> impl Iterator<Item = (&Claim<'a>, &ScopeClaim)> {
@@ -224,6 +209,31 @@ impl<'a> Case<'a> {
             return Err(Found::missing("there is no provenance to ask"));
         }
         Ok(all)
+    }
+
+    /// Returns the images that the provenances say it was built in; `None` stands for one without a
+    /// digest.
+    pub fn images(&self) -> Vec<Option<Sha256Digest>> {
+        let dependencies = self
+            .provenances()
+            .flat_map(|(_, provenance)| &provenance.build_definition.resolved_dependencies);
+        dependencies
+            .filter(|one| {
+                one.annotations.get("role").and_then(|r| r.as_str()) == Some(BUILDER_IMAGE)
+            })
+            .map(|one| sha256_of(&one.digest))
+            .collect()
+    }
+
+    /// Returns the statements with who signed them.
+    pub fn signed(&self) -> Signed<'_, 'a> {
+        Signed {
+            claims: &self.claims,
+            policy: self.policy,
+            maximum_age: self.requirement().maximum_age,
+            at: self.at,
+            about: "module",
+        }
     }
 
     /// Returns what is required of this module.
@@ -317,101 +327,46 @@ impl<'a> Case<'a> {
     /// Returns what a later verification has to know of this build.
     pub fn as_known(&self) -> Option<Known> {
         let payload = self.artifact.payload()?;
-        let finished = self
-            .provenances()
-            .map(|(_, provenance)| provenance.run_details.metadata.finished_on)
-            .min()?;
-        Some(Known { finished, payload })
+        let all: Vec<_> = self.provenances().collect();
+        let finished = |(_, one): &(_, &Provenance)| one.run_details.metadata.finished_on;
+        let mut signers: Vec<SignedBy> = Vec::new();
+        signers.extend(
+            all.iter()
+                .map(|(claim, _)| claim.attestation.signed_by().clone()),
+        );
+        signers.sort();
+        signers.dedup();
+        Some(Known {
+            payload,
+            version: version::of_module(self).map(|found| found.version),
+            verified: all.iter().filter_map(|(claim, _)| claim.verified()).min(),
+            // A claim from the future would shut every later build of the cell out.
+            finished: all.iter().map(finished).min()?.min(self.at),
+            signers,
+        })
     }
 }
 
-fn says(attestation: &Authenticated, kind: Option<PredicateType>, artifact: &Artifact) -> Says {
-    let predicate = &attestation.statement().predicate;
-    let unreadable = |error: serde_json::Error| Says::Unreadable(error.to_string());
-    match kind {
-        Some(PredicateType::Provenance) => Provenance::deserialize(predicate)
-            .map_or_else(unreadable, |found| Says::Provenance(Box::new(found))),
-        Some(PredicateType::RebuildComparison) => RebuildComparison::deserialize(predicate)
-            .map_or_else(unreadable, |found| {
-                let again = recompute(&found);
-                Says::Comparison(Box::new(found), Box::new(again))
-            }),
-        Some(PredicateType::Summary) => VerificationSummary::deserialize(predicate)
-            .map_or_else(unreadable, |found| Says::Summary(Box::new(found))),
-        Some(PredicateType::Scope) => {
-            scope_of(predicate, artifact).map_or_else(Says::Unreadable, Says::Scope)
-        }
-        Some(PredicateType::Scai | PredicateType::Sbom) | None => Says::Other,
-    }
-}
-
-/// Reads of a scope statement what it says of a module.
-fn scope_of(predicate: &Value, artifact: &Artifact) -> Result<ScopeClaim, String> {
-    let release = predicate["release"].as_str().ok_or("it names no release")?;
-    let cells = predicate["cells"]
-        .as_array()
-        .ok_or("it has no list of cells")?;
-    let payload = artifact.payload().map(|payload| payload.to_string());
-    let lists_it = |cell: &&Value| {
-        let mut modules = cell["modules"].as_array().into_iter().flatten();
-        payload.is_some() && modules.any(|module| module.as_str() == payload.as_deref())
-    };
-    let of_it = cells.iter().filter(lists_it).map(LabelledCell::deserialize);
-    Ok(ScopeClaim {
-        release: release.to_owned(),
-        cells: of_it
-            .collect::<Result<_, _>>()
-            .map_err(|error| error.to_string())?,
-    })
-}
-
-/// Returns the SHA-256 digest of a set, if it has one.
-pub(super) fn sha256_of(digests: &DigestSet) -> Option<Sha256Digest> {
-    Sha256Digest::from_hex(digests.get("sha256")?).ok()
-}
-
-/// Returns true if a subject is another form of a module than the one that was built.
-pub(super) fn is_shipped(subject: &Subject) -> bool {
-    let form = subject.annotations.get("form");
-    form.is_some_and(|form| form != SubjectForm::Payload.as_str())
-}
-
-impl Claim<'_> {
-    fn is_provenance(&self) -> bool {
-        matches!(self.says, Says::Provenance(_))
-    }
-
-    /// Returns the kind's word, or the type as it stands there.
-    pub fn word(&self) -> String {
-        let of_type = || self.attestation.statement().predicate_type.clone();
-        self.kind
-            .map_or_else(of_type, |kind| kind.word().to_owned())
-    }
-
-    /// Returns the cell that the statement speaks of; `None` if it speaks of none, and the text if it
-    /// is no cell's id.
-    pub fn cell(&self) -> Result<Option<CellId>, String> {
-        const CELL: &str = "urn:kmatrix:cell:";
-        let parse = |text: &str| text.parse::<CellId>().map(Some).map_err(|e| e.to_string());
-        match &self.says {
-            Says::Provenance(provenance) => {
-                let parameters = &provenance.build_definition.external_parameters;
-                match parameters.get("cell").map(|cell| cell.as_str()) {
-                    Some(Some(text)) => parse(text),
-                    Some(None) => Err("its cell is no text".to_owned()),
-                    None => Err("its parameters name no cell".to_owned()),
-                }
-            }
-            Says::Comparison(comparison, _) => Ok(Some(comparison.cell.clone())),
-            Says::Summary(summary) => match summary.resource_uri.strip_prefix(CELL) {
-                Some(text) => parse(text),
-                None if summary.resource_uri.starts_with("urn:kmatrix:release:") => Ok(None),
-                None => Err(format!(
-                    "it is about `{}`, which is no cell",
-                    summary.resource_uri
-                )),
-            },
-            Says::Scope(_) | Says::Other | Says::OfOthers | Says::Unreadable(_) => Ok(None),
+/// Returns the newest summary of every signer: by verified times where all of one signer's have them, or
+/// else by when that signer says that it verified. Of two of one time, the one that failed counts.
+pub(super) fn newest_summaries<'c, 'a: 'c>(
+    claims: impl IntoIterator<Item = &'c Claim<'a>>,
+) -> Vec<(&'c Claim<'a>, &'c VerificationSummary)> {
+    let mut by_signer: BTreeMap<&SignedBy, Vec<(&Claim<'a>, &VerificationSummary)>> =
+        BTreeMap::new();
+    for claim in claims {
+        if let Says::Summary(summary) = &claim.says {
+            let of_signer = by_signer.entry(claim.attestation.signed_by());
+            of_signer.or_default().push((claim, summary));
         }
     }
+    let newest = by_signer.into_values().filter_map(|all| {
+        let is_verified = all.iter().all(|(claim, _)| claim.verified().is_some());
+        all.into_iter().max_by_key(|(claim, summary)| {
+            let verified = claim.verified().filter(|_| is_verified);
+            let failed = summary.verification_result == VerificationResult::Failed;
+            (verified.unwrap_or(summary.time_verified), failed)
+        })
+    });
+    newest.collect()
 }

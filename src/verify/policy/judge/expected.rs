@@ -2,6 +2,8 @@
 
 use super::case::Case;
 use super::found::Found;
+use super::others::listed;
+use super::version;
 use super::what::{every, source_of};
 use crate::name::CellId;
 
@@ -105,6 +107,40 @@ fn of_cell<T: PartialEq + std::fmt::Display>(
     ))
 }
 
+/// The cell as a whole: where a module lies in a release says it, its distribution and the version of its
+/// kernel's package included.
+pub(super) fn cell(case: &Case<'_>) -> Found {
+    of_cell(case, "cell", case.expectation.cell.as_ref(), CellId::clone)
+}
+
+pub(super) fn kernel_version(case: &Case<'_>) -> Found {
+    let wanted = case.expectation.kernel_version.as_ref();
+    of_cell(case, "version of the kernel's package", wanted, |cell| {
+        cell.package_version.clone()
+    })
+}
+
+pub(super) fn version(case: &Case<'_>) -> Found {
+    let Some(wanted) = &case.expectation.version else {
+        return Found::holds(NOTHING);
+    };
+    let found = version::all_of_module(case);
+    if let Some(same) = found.iter().find(|one| one.version == *wanted) {
+        return Found::holds(format!("it is {wanted} by {}", same.said_by));
+    }
+    let said: Vec<String> = found
+        .iter()
+        .map(|one| format!("{} by {}", one.version.escape_debug(), one.said_by))
+        .collect();
+    if said.is_empty() {
+        return Found::missing("neither the module nor its source says a version");
+    }
+    let said = said.join(" and ");
+    Found::fails(format!(
+        "the caller expects version {wanted}, and it is {said}"
+    ))
+}
+
 pub(super) fn release(case: &Case<'_>) -> Found {
     let Some(wanted) = &case.expectation.release else {
         return Found::holds(NOTHING);
@@ -118,25 +154,8 @@ pub(super) fn release(case: &Case<'_>) -> Found {
             others.push(scope.release.as_str());
             continue;
         }
-        let listed = scope
-            .cells
-            .iter()
-            .find(|cell| Some(&cell.cell) == case.cell());
-        let Some(listed) = listed else {
-            return Found::fails(format!(
-                "the scope of `{wanted}` lists the module for another cell"
-            ));
-        };
-        // The statements that are there must be those that the release was made of.
-        let provenance = listed.attestations.get("provenance");
-        let is_its_own = case
-            .provenances()
-            .any(|(claim, _)| Some(&claim.attestation.payload()) == provenance);
-        if provenance.is_some() && !is_its_own {
-            return Found::fails(format!(
-                "the scope of `{wanted}` names another provenance of {}",
-                listed.cell
-            ));
+        if let Err(why) = listed(case, scope) {
+            return Found::fails(why);
         }
         return Found::holds(format!("the scope of `{wanted}` lists it"));
     }

@@ -1,10 +1,14 @@
 //! Judging: every rule asked of one module, none left out because another failed. Pure.
 
 mod case;
+mod claim;
 mod expected;
 mod found;
+mod older;
+mod others;
 mod proof;
 mod summaries;
+mod version;
 mod what;
 mod when;
 mod who;
@@ -16,10 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Artifact, Expected, Mode, Policy, Rule, exception, rego_rule};
 use crate::digest::Sha256Digest;
-use crate::name::{Arch, CellId, KernelRelease, ModuleName};
-use crate::verify::{Authenticated, Refused, RuleResult, Verdict};
+use crate::name::{Arch, CellId, KernelRelease, ModuleName, PackageVersion};
+use crate::verify::{Authenticated, Refused, RuleResult, SignedBy, Verdict};
 use case::Case;
-pub(super) use case::Claim;
+pub(super) use claim::Claim;
 pub(super) use found::Found;
 
 /// What a caller expects of a module, whatever is claimed of it. What is not set is not expected.
@@ -33,17 +37,33 @@ pub struct Expectation {
     /// The module's name: that of its cell, or the one that it has for the kernel.
     pub module: Option<ModuleName>,
     pub release: Option<String>,
-    /// The newest build of each cell that was verified before.
-    pub known: BTreeMap<CellId, Known>,
+    /// The whole cell, such as where a module lies in a release says it.
+    pub cell: Option<CellId>,
+    /// The version of the kernel's package.
+    pub kernel_version: Option<PackageVersion>,
+    /// The version of the module: that of its source's package, or the one in its `.modinfo`.
+    pub version: Option<String>,
+    /// The builds of each cell that were verified before; `None` if nobody keeps them here.
+    pub known: Option<BTreeMap<CellId, Vec<Known>>>,
 }
 
 /// A build that was verified before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Known {
-    pub finished: Timestamp,
     /// The module as built.
     pub payload: Sha256Digest,
+    /// The version of the module, if something says one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// When its provenance was signed at the latest, by a verified time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Timestamp>,
+    /// When it was built, as its provenance claims.
+    pub finished: Timestamp,
+    /// Who signed its provenance.
+    #[serde(default)]
+    pub signers: Vec<SignedBy>,
 }
 
 impl Expectation {
@@ -56,6 +76,9 @@ impl Expectation {
             Expected::Arch => self.arch.is_some(),
             Expected::Module => self.module.is_some(),
             Expected::Release => self.release.is_some(),
+            Expected::Cell => self.cell.is_some(),
+            Expected::KernelVersion => self.kernel_version.is_some(),
+            Expected::Version => self.version.is_some(),
         }
     }
 }
@@ -105,15 +128,15 @@ pub fn judge<'a>(
 fn ask(rule: Rule, case: &Case<'_>) -> Found {
     match rule {
         Rule::Readable => who::readable(case),
-        Rule::Signer => who::signer(case),
-        Rule::SignerStatements => who::signer_statements(case),
-        Rule::SignerWindow => who::signer_window(case),
-        Rule::SignerLevel => who::signer_level(case),
-        Rule::DeniedKey => who::denied_key(case),
-        Rule::DeniedIdentity => who::denied_identity(case),
+        Rule::Signer => who::signer(&case.signed()),
+        Rule::SignerStatements => who::signer_statements(&case.signed()),
+        Rule::SignerWindow => who::signer_window(&case.signed()),
+        Rule::SignerLevel => who::signer_level(&case.signed()),
+        Rule::DeniedKey => who::denied_key(&case.signed()),
+        Rule::DeniedIdentity => who::denied_identity(&case.signed()),
         Rule::DeniedArtifact => who::denied_artifact(case),
-        Rule::DeniedStatement => who::denied_statement(case),
-        Rule::DeniedWindow => who::denied_window(case),
+        Rule::DeniedStatement => who::denied_statement(&case.signed()),
+        Rule::DeniedWindow => who::denied_window(&case.signed()),
         Rule::Provenance => what::provenance(case),
         Rule::Payload => what::payload(case),
         Rule::SameCell => what::same_cell(case),
@@ -129,6 +152,9 @@ fn ask(rule: Rule, case: &Case<'_>) -> Found {
         Rule::ExpectedArch => expected::arch(case),
         Rule::ExpectedModule => expected::module(case),
         Rule::ExpectedRelease => expected::release(case),
+        Rule::ExpectedCell => expected::cell(case),
+        Rule::ExpectedKernelVersion => expected::kernel_version(case),
+        Rule::ExpectedVersion => expected::version(case),
         Rule::Vermagic => expected::vermagic(case),
         Rule::Comparison => proof::comparison(case),
         Rule::Label => proof::label(case),
@@ -138,9 +164,13 @@ fn ask(rule: Rule, case: &Case<'_>) -> Found {
         Rule::Summary => summaries::summary(case),
         Rule::SummaryLevels => summaries::levels(case),
         Rule::SummaryInputs => summaries::inputs(case),
-        Rule::MaximumAge => when::maximum_age(case),
+        Rule::Scai => others::scai(case),
+        Rule::Scope => others::scope(case),
+        Rule::Sbom => others::sbom(case),
+        Rule::MaximumAge => when::maximum_age(&case.signed()),
         Rule::ImageFreshness => when::image_freshness(case),
-        Rule::NotOlder => when::not_older(case),
+        Rule::NotOlder => older::not_older(case),
+        Rule::LeastVersion => older::least_version(case),
         Rule::Rego => rego_rule::rego(&case.policy.rego, &case.policy.evaluator, &case.claims),
     }
 }

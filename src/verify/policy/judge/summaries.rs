@@ -1,6 +1,7 @@
 //! Verification summaries: what they say, and whether what is there bears it out.
 
-use super::case::{Case, Says, sha256_of};
+use super::case::Case;
+use super::claim::{Says, sha256_of};
 use super::found::Found;
 use super::what::present;
 use crate::attest::{PredicateType, VerificationResult, levels as levels_of};

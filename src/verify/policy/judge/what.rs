@@ -1,22 +1,15 @@
 //! What was built, by what and from what: the rules over provenance.
 
+use globset::GlobMatcher;
 use serde_json::Value;
 
-use super::case::{Case, Claim, Says, is_shipped, sha256_of};
+use super::case::Case;
+use super::claim::{Claim, Says, is_shipped, sha256_of};
 use super::found::Found;
 use crate::attest::{PredicateType, Provenance, ResourceDescriptor};
 use crate::digest::Sha256Digest;
 use crate::verify::policy::AllowedSource;
-
-/// The external parameters of this program's build type (`docs/attestations.md`).
-const KNOWN_PARAMETERS: [&str; 6] = [
-    "cell",
-    "module",
-    "needs",
-    "preparation",
-    "rebuilds",
-    "target",
-];
+use crate::verify::policy::parameters::{self, flatten};
 
 /// What a dependency's annotation `role` says of the module's own source.
 const SOURCE: &str = "source";
@@ -136,9 +129,9 @@ pub(super) fn build_type(case: &Case<'_>) -> Found {
 
 pub(super) fn parameters(case: &Case<'_>) -> Found {
     every(case, |_, provenance| {
-        let parameters = &provenance.build_definition.external_parameters;
+        let external = &provenance.build_definition.external_parameters;
         let mut leaves = Vec::new();
-        for (name, value) in parameters {
+        for (name, value) in external {
             flatten(name, value, &mut leaves);
         }
         for (path, value) in &leaves {
@@ -147,9 +140,8 @@ pub(super) fn parameters(case: &Case<'_>) -> Found {
                 .by_ref()
                 .filter(|entry| entry.name.is_match(path))
                 .peekable();
-            let top = path.split('.').next().unwrap_or(path);
             if allowed.peek().is_none() {
-                if KNOWN_PARAMETERS.contains(&top) {
+                if parameters::is_own(path) {
                     continue;
                 }
                 return Err(Found::fails(format!("nobody knows the parameter `{path}`")));
@@ -161,23 +153,21 @@ pub(super) fn parameters(case: &Case<'_>) -> Found {
                 )));
             }
         }
-        Ok(format!("{} parameters", leaves.len()))
+        let is_idle = |name: &&GlobMatcher| !leaves.iter().any(|(path, _)| name.is_match(path));
+        let names = case.policy.parameters.iter().map(|entry| &entry.name);
+        let idle: Vec<&str> = names
+            .filter(is_idle)
+            .map(|name| name.glob().glob())
+            .collect();
+        Ok(match idle.as_slice() {
+            [] => format!("{} parameters", leaves.len()),
+            idle => format!(
+                "{} parameters; none here is called `{}`, which the policy holds to values",
+                leaves.len(),
+                idle.join("`, `")
+            ),
+        })
     })
-}
-
-/// Lists the values of an object or a list by their paths; the members of a list have the path of it.
-fn flatten(path: &str, value: &Value, leaves: &mut Vec<(String, String)>) {
-    match value {
-        Value::Null => {}
-        Value::Bool(_) | Value::Number(_) => leaves.push((path.to_owned(), value.to_string())),
-        Value::String(text) => leaves.push((path.to_owned(), text.clone())),
-        Value::Array(list) => list.iter().for_each(|value| flatten(path, value, leaves)),
-        Value::Object(object) => {
-            for (name, value) in object {
-                flatten(&format!("{path}.{name}"), value, leaves);
-            }
-        }
-    }
 }
 
 pub(super) fn inputs(case: &Case<'_>) -> Found {

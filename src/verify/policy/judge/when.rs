@@ -1,18 +1,19 @@
-//! When: ages by verified times, the age of the builder image, and what was verified before.
+//! When: ages by verified times, and the age of the builder image.
 
 use jiff::SignedDuration;
 
 use super::case::Case;
+use super::claim::Signed;
 use super::found::Found;
 
 /// How far two clocks may be apart.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-pub(super) fn maximum_age(case: &Case<'_>) -> Found {
-    let limit = case.requirement().maximum_age;
+pub(super) fn maximum_age(signed: &Signed<'_, '_>) -> Found {
+    let limit = signed.maximum_age;
     let mut missing = None;
     let mut oldest = SignedDuration::ZERO;
-    for claim in &case.claims {
+    for claim in signed.claims {
         let word = claim.word();
         let times = claim.attestation.times();
         if times.is_empty() && limit.is_some() {
@@ -21,7 +22,7 @@ pub(super) fn maximum_age(case: &Case<'_>) -> Found {
             });
         }
         for time in times {
-            let age = case.at.duration_since(time.at);
+            let age = signed.at.duration_since(time.at);
             if age < -SKEW {
                 return Found::fails(format!("the {word} was signed at {}, after now", time.at));
             }
@@ -65,28 +66,5 @@ pub(super) fn image_freshness(case: &Case<'_>) -> Found {
     match found {
         Some(freshness) => Found::holds(format!("the builder image was {freshness}")),
         None => Found::missing("no comparison says how old the builder image was"),
-    }
-}
-
-pub(super) fn not_older(case: &Case<'_>) -> Found {
-    let Some(cell) = case.cell() else {
-        return Found::missing("no provenance says which cell it is of");
-    };
-    let Some(known) = case.expectation.known.get(cell) else {
-        return Found::holds("no build of this cell was verified here before");
-    };
-    match case.as_known() {
-        Some(own) if own.payload == known.payload => {
-            Found::holds("this very module was verified here before")
-        }
-        Some(own) if own.finished >= known.finished => Found::holds(format!(
-            "one of {} was verified here before",
-            known.finished
-        )),
-        Some(own) => Found::fails(format!(
-            "it was built at {}, and one of {} was verified here before",
-            own.finished, known.finished
-        )),
-        None => Found::missing("no provenance says when it was built"),
     }
 }

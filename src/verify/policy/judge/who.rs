@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::case::{Case, Claim, Says};
+use super::case::Case;
+use super::claim::{Claim, Says, Signed};
 use super::found::Found;
 use crate::verify::SignedBy;
 use crate::verify::policy::{Denial, Denied, Window};
@@ -23,11 +24,11 @@ pub(super) fn readable(case: &Case<'_>) -> Found {
     }
 }
 
-pub(super) fn signer(case: &Case<'_>) -> Found {
-    if case.claims.is_empty() {
-        return Found::missing("no statement is about this module");
+pub(super) fn signer(signed: &Signed<'_, '_>) -> Found {
+    if signed.claims.is_empty() {
+        return Found::missing(format!("no statement is about this {}", signed.about));
     }
-    each(case, |claim| match claim.signer {
+    each(signed, |claim| match claim.signer {
         Some(_) => Ok(()),
         None => Err(Found::fails(format!(
             "{} signed the {}, and the policy does not name that signer",
@@ -38,7 +39,7 @@ pub(super) fn signer(case: &Case<'_>) -> Found {
     .map_or_else(
         |found| found,
         |()| {
-            let signers = case.claims.iter().filter_map(|claim| claim.signer);
+            let signers = signed.claims.iter().filter_map(|claim| claim.signer);
             let mut names: Vec<&str> = signers.map(|signer| signer.name.as_str()).collect();
             names.sort_unstable();
             names.dedup();
@@ -47,9 +48,9 @@ pub(super) fn signer(case: &Case<'_>) -> Found {
     )
 }
 
-pub(super) fn signer_statements(case: &Case<'_>) -> Found {
+pub(super) fn signer_statements(signed: &Signed<'_, '_>) -> Found {
     held(
-        each(case, |claim| {
+        each(signed, |claim| {
             let Some(signer) = claim.signer else {
                 return Ok(());
             };
@@ -65,9 +66,9 @@ pub(super) fn signer_statements(case: &Case<'_>) -> Found {
     )
 }
 
-pub(super) fn signer_window(case: &Case<'_>) -> Found {
+pub(super) fn signer_window(signed: &Signed<'_, '_>) -> Found {
     held(
-        each(case, |claim| {
+        each(signed, |claim| {
             let Some(signer) = claim.signer else {
                 return Ok(());
             };
@@ -93,9 +94,9 @@ pub(super) fn signer_window(case: &Case<'_>) -> Found {
     )
 }
 
-pub(super) fn signer_level(case: &Case<'_>) -> Found {
+pub(super) fn signer_level(signed: &Signed<'_, '_>) -> Found {
     held(
-        each(case, |claim| {
+        each(signed, |claim| {
             let Some(signer) = claim.signer else {
                 return Ok(());
             };
@@ -104,6 +105,8 @@ pub(super) fn signer_level(case: &Case<'_>) -> Found {
                 Says::Summary(summary) => Some(summary.label.tier),
                 Says::Provenance(_)
                 | Says::Scope(_)
+                | Says::Scai(_)
+                | Says::Sbom
                 | Says::Other
                 | Says::OfOthers
                 | Says::Unreadable(_) => None,
@@ -146,9 +149,9 @@ fn is_within(level: &str, most: u32) -> bool {
     }
 }
 
-pub(super) fn denied_key(case: &Case<'_>) -> Found {
+pub(super) fn denied_key(signed: &Signed<'_, '_>) -> Found {
     denied(
-        case,
+        signed,
         "no key is denied that signed anything here",
         |denied, claim| {
             let SignedBy::Key { spki: by } = claim.attestation.signed_by() else {
@@ -166,9 +169,9 @@ pub(super) fn denied_key(case: &Case<'_>) -> Found {
     )
 }
 
-pub(super) fn denied_identity(case: &Case<'_>) -> Found {
+pub(super) fn denied_identity(signed: &Signed<'_, '_>) -> Found {
     denied(
-        case,
+        signed,
         "no identity is denied that signed anything here",
         |denied, claim| {
             let SignedBy::Identity {
@@ -215,9 +218,9 @@ pub(super) fn denied_artifact(case: &Case<'_>) -> Found {
     }
 }
 
-pub(super) fn denied_statement(case: &Case<'_>) -> Found {
+pub(super) fn denied_statement(signed: &Signed<'_, '_>) -> Found {
     denied(
-        case,
+        signed,
         "no statement here is denied",
         |denied, claim| match denied {
             Denied::Statement(digest) if *digest == claim.attestation.payload() => {
@@ -232,9 +235,9 @@ pub(super) fn denied_statement(case: &Case<'_>) -> Found {
     )
 }
 
-pub(super) fn denied_window(case: &Case<'_>) -> Found {
+pub(super) fn denied_window(signed: &Signed<'_, '_>) -> Found {
     denied(
-        case,
+        signed,
         "nothing was signed in a denied time",
         |denied, _| match denied {
             Denied::Window(window) => Some(*window),
@@ -248,13 +251,13 @@ pub(super) fn denied_window(case: &Case<'_>) -> Found {
 
 /// Asks of every statement whether a denial meets it, and in which window.
 fn denied(
-    case: &Case<'_>,
+    signed: &Signed<'_, '_>,
     holds: &str,
     meets: impl Fn(&Denied, &Claim<'_>) -> Option<Window>,
 ) -> Found {
     let mut missing = None;
-    for claim in &case.claims {
-        for Denial { denied, reason } in &case.policy.denials {
+    for claim in signed.claims {
+        for Denial { denied, reason } in &signed.policy.denials {
             let Some(window) = meets(denied, claim) else {
                 continue;
             };
@@ -282,10 +285,13 @@ fn times<'a>(claim: &'a Claim<'_>) -> impl Iterator<Item = Timestamp> + 'a {
     claim.attestation.times().iter().map(|time| time.at)
 }
 
-fn each(case: &Case<'_>, ask: impl Fn(&Claim<'_>) -> Result<(), Found>) -> Result<(), Found> {
+fn each(
+    signed: &Signed<'_, '_>,
+    ask: impl Fn(&Claim<'_>) -> Result<(), Found>,
+) -> Result<(), Found> {
     // What fails is told before what is missing.
     let mut missing = Ok(());
-    for claim in &case.claims {
+    for claim in signed.claims {
         match ask(claim) {
             Ok(()) => {}
             Err(found) if found.outcome == crate::verify::Outcome::Fails => return Err(found),

@@ -1,6 +1,7 @@
 //! The judge, held against a sound module and everything that could be wrong with what is shown of it.
 
 mod adversaries;
+mod holding;
 #[path = "../../../../tests/statements/mod.rs"]
 mod statements;
 mod world;

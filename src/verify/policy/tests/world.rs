@@ -118,6 +118,7 @@ impl World {
             expectation: Expectation {
                 kernel: Some("6.12.1-x".parse().expect("a release")),
                 arch: Some("amd64".parse().expect("an architecture")),
+                known: Some(BTreeMap::new()),
                 ..Expectation::default()
             },
             policy: String::new(),
