@@ -254,6 +254,140 @@ fn each_cause_is_named_and_goes_away_by_its_fix() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// Compiles one source as the kernel build system does, in a directory of its own, and leaves what it
+/// would beside the module: composed of objects, in the way of Linux 6.1, or of one object alone.
+fn kept(place: &Path, name: &str, compiler: &str, has_parts: bool) -> PathBuf {
+    let directory = place.join(name);
+    fs::create_dir_all(&directory).expect("a directory");
+    fs::write(directory.join("main.c"), MAIN).expect("a file");
+    let at = directory.display();
+    let object = if has_parts { "main" } else { "out" };
+    let compile = format!("{compiler} -Wp,-MMD,{at}/.x.d -c -o {at}/{object}.o {at}/main.c");
+    let link = format!("ld -r -o {at}/out.ko {at}/out.o");
+    let mut commands = vec![(format!("{object}.o"), compile)];
+    if has_parts {
+        fs::write(directory.join("out.mod"), format!("{at}/main.o\n")).expect("a file");
+        let join = format!("ld -r -o {at}/out.o @{at}/out.mod");
+        commands.push(("out.o".to_owned(), join));
+    }
+    commands.push(("out.ko".to_owned(), link));
+    for (made, command) in commands {
+        let ran = Command::new("sh").args(["-e", "-c", &command]).status();
+        assert!(ran.expect("a shell").success(), "{command}");
+        let kept = format!("savedcmd_{at}/{made} := {command}\n\nsource_{at}/{made} := x\n");
+        fs::write(directory.join(format!(".{made}.cmd")), kept).expect("a file");
+    }
+    directory.join("out.ko")
+}
+
+#[test]
+fn commands_that_stand_beside_modules_name_what_bytes_do_not() {
+    for (compilers, cause, values, has_parts) in [
+        (
+            ["cc -O1", "cc -O3"],
+            "compiler-flags",
+            ["-O1", "-O3"],
+            false,
+        ),
+        (["cc -O1", "cc -O3"], "compiler-flags", ["-O1", "-O3"], true),
+        (
+            ["cc -O2 -DTEXT='\"first\"'", "cc -O2 -DTEXT='\"second\"'"],
+            "compiler-flags",
+            ["-DTEXT=\"first\"", "-DTEXT=\"second\""],
+            true,
+        ),
+        (
+            ["cc -O2 -DNUMBER=7", "cc -O2 -DNUMBER=8"],
+            "compiler-flags",
+            ["-DNUMBER=7", "-DNUMBER=8"],
+            true,
+        ),
+    ] {
+        let place = tempfile::tempdir().expect("a directory");
+        let pair = [("one", compilers[0]), ("another/one", compilers[1])]
+            .map(|(name, compiler)| kept(place.path(), name, compiler, has_parts));
+        let paths = [&pair[0], &pair[1]].map(|path| path.to_str().expect("UTF-8"));
+        let answer = json(&explain(&[paths[0], paths[1], "--format", "json"]));
+        let named = answer["causes"].as_array().expect("causes");
+        assert_eq!(named.len(), 1, "{answer:#}");
+        assert_eq!(named[0]["cause"], cause, "{answer:#}");
+        let shows = |evidence: &Value| {
+            evidence["place"]
+                .as_str()
+                .is_some_and(|place| place.starts_with("command of "))
+                && evidence["first"] == values[0]
+                && evidence["second"] == values[1]
+        };
+        let evidence = named[0]["evidence"].as_array().expect("evidence");
+        assert!(evidence.iter().any(shows), "{answer:#}");
+        let kinds = answer["commands"].as_array().expect("commands");
+        assert!(
+            kinds.iter().any(|changed| changed["first"] == values[0]),
+            "{answer:#}"
+        );
+
+        // A tree that was moved is still the same tree.
+        let moved = place.path().join("moved");
+        fs::rename(place.path().join("one"), &moved).expect("a move");
+        let first = moved.join("out.ko");
+        let again = json(&explain(&[
+            first.to_str().expect("UTF-8"),
+            paths[1],
+            "--format",
+            "json",
+        ]));
+        assert_eq!(again["causes"], answer["causes"]);
+
+        // Without them nothing is guessed.
+        for entry in fs::read_dir(&moved).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.extension().is_some_and(|extension| extension == "cmd") {
+                fs::remove_file(path).expect("a file");
+            }
+        }
+        let bare = json(&explain(&[
+            first.to_str().expect("UTF-8"),
+            paths[1],
+            "--format",
+            "json",
+        ]));
+        assert_eq!(bare["commands"], Value::Null);
+        assert_eq!(bare["causes"][0]["cause"], "unexplained", "{bare:#}");
+    }
+}
+
+#[test]
+fn commands_of_another_kind_of_file_or_place_are_left_alone() {
+    let place = tempfile::tempdir().expect("a directory");
+    let pair = [("one", "cc -O1"), ("two", "cc -O3")]
+        .map(|(name, compiler)| kept(place.path(), name, compiler, true));
+    let paths = [&pair[0], &pair[1]].map(|path| path.to_str().expect("UTF-8"));
+    let command = place.path().join("one/.out.ko.cmd");
+    let outside = place.path().join("two/main.o");
+    for text in [
+        format!(
+            "savedcmd_out.ko := ld -r -o out.ko ../two/main.o {}\n",
+            outside.display()
+        ),
+        "savedcmd_".to_owned() + &"x".repeat(2 << 20),
+        "no command".to_owned(),
+    ] {
+        fs::write(&command, &text).expect("a file");
+        for part in [".out.o.cmd", ".main.o.cmd"] {
+            // What is left of the module says nothing of its parts.
+            let _ = fs::remove_file(place.path().join("one").join(part));
+        }
+        let answer = json(&explain(&[paths[0], paths[1], "--format", "json"]));
+        assert_eq!(answer["causes"][0]["cause"], "unexplained", "{answer:#}");
+    }
+    // A pipe that nobody writes to is not waited for.
+    fs::remove_file(&command).expect("a file");
+    let made = Command::new("mkfifo").arg(&command).status();
+    assert!(made.expect("mkfifo runs").success());
+    let answer = json(&explain(&[paths[0], paths[1], "--format", "json"]));
+    assert_eq!(answer["commands"], Value::Null);
+}
+
 #[test]
 fn the_catalogue_says_which_fixes_are_tried_here() {
     let listed = json(&explain(&["--causes", "--format", "json"]));

@@ -11,7 +11,6 @@ use crate::bundle::{
     self, Extra, ImportError, IndexSignature, InputKind, Kind, Limits, Request, Trusting,
 };
 use crate::cli::explain::recorded;
-use crate::cli::interrupt::unless_stopped;
 use crate::cli::judging_archive::record;
 use crate::cli::locked_run::{LockedRun, Wanted};
 use crate::cli::prepare::{Inputs, read_matrix};

@@ -1,18 +1,23 @@
 //! `kmatrix explain`.
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::cli::diffoscope::hand_over;
+use crate::cli::explain_beside::Beside;
 use crate::cli::find::{ambiguous, meant};
 use crate::cli::{Common, Format, Refusal, answer, answer_json, explain_pair};
 use crate::exit::Exit;
 use crate::image::ImageReproduction;
-use crate::ledger::Ledger;
+use crate::ledger::{AttemptRecord, Ledger};
 use crate::name::CellId;
-use crate::recipe::{BuildSpec, MAX_SPEC};
+use crate::outcome::MOST_OF_COMMANDS;
+use crate::recipe::{BuildSpec, MAX_SPEC, built_at};
 use crate::report::{CausesDocument, CellDocument, explain, print_catalogue, print_history};
-use crate::run::assess_cell;
+use crate::run::{Assessment, assess_cell};
 use crate::state::{self, State};
 use crate::store::Store;
 
@@ -25,8 +30,9 @@ pub(crate) struct Arguments {
     /// A second module: the two are held against each other, wherever they are from
     #[arg(value_name = "FILE")]
     with: Option<PathBuf>,
-    /// Hand the two modules to diffoscope as well
-    #[arg(long, requires = "with")]
+    /// Hand the two modules to diffoscope as well: of a cell, the reference and the first rebuild that
+    /// differs
+    #[arg(long, requires = "cell")]
     diffoscope: bool,
     /// List every cause of a difference that is known, with what it looks like and what helps
     #[arg(long, conflicts_with_all = ["cell", "with"])]
@@ -43,16 +49,17 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
         }
         return Ok(Exit::Success);
     };
+    if arguments.diffoscope && arguments.format == Format::Json {
+        return Err(Refusal::new(
+            Exit::Usage,
+            "`--diffoscope` prints for people, and `--format json` for programs",
+        )
+        .hint("leave one of them out".to_owned()));
+    }
     if let Some(second) = &arguments.with {
-        if arguments.diffoscope && arguments.format == Format::Json {
-            return Err(Refusal::new(
-                Exit::Usage,
-                "`--diffoscope` prints for people, and `--format json` for programs",
-            )
-            .hint("leave one of them out".to_owned()));
-        }
-        let first = Path::new(cell);
-        return explain_pair::run(first, second, arguments.format, arguments.diffoscope);
+        let commands = |module: &Path| recorded_commands(common, module);
+        let (format, diffoscope) = (arguments.format, arguments.diffoscope);
+        return explain_pair::run(Path::new(cell), second, commands, format, diffoscope);
     }
     let state = recorded(common)?;
     let ledger = Ledger::open(&state.ledger())?;
@@ -84,9 +91,85 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
                 explain(out, &assessment, found.as_ref(), &history, place, spec)?;
                 print_history(out, &over_time)
             })?;
+            if arguments.diffoscope {
+                hand_over_pairs(&assessment, &store)?;
+            }
         }
     }
     Ok(Exit::Success)
+}
+
+/// Hands each module that differs to diffoscope: the reference's and the one of the first rebuild that
+/// has another.
+fn hand_over_pairs(assessment: &Assessment, store: &Store) -> Result<(), Refusal> {
+    let mut pairs = BTreeMap::new();
+    for (number, comparison) in &assessment.comparisons {
+        for found in &comparison.differences {
+            if let (Some(reference), Some(rebuild)) = (found.reference, found.rebuild) {
+                let first = pairs.entry(&found.path);
+                first.or_insert((*number, reference, rebuild));
+            }
+        }
+    }
+    if pairs.is_empty() {
+        return answer(|out| {
+            writeln!(
+                out,
+                "no rebuild has another module: there is no pair for diffoscope"
+            )
+        });
+    }
+    for (path, (number, reference, rebuild)) in pairs {
+        let [one, two] = [reference, rebuild].map(|digest| {
+            store.blob_path(&digest).ok_or_else(|| {
+                let refused = format!("the store no longer has `{path}` ({digest})");
+                Refusal::new(Exit::InputUnavailable, refused)
+                    .hint("`kmatrix build` makes it again".to_owned())
+            })
+        });
+        answer(|out| writeln!(out, "{path}: the reference, and rebuild {number}"))?;
+        hand_over(&one?, &two?)?;
+    }
+    Ok(())
+}
+
+/// Returns the commands that were recorded of a module in the state's `out` directory; `None` for any
+/// other file.
+fn recorded_commands(common: &Common, module: &Path) -> Result<Option<Beside>, Refusal> {
+    let Some(state) = State::existing(&common.state)?.filter(|state| state.ledger().is_file())
+    else {
+        return Ok(None);
+    };
+    let text = module.to_string_lossy();
+    let id = below_out(&state, &text);
+    if id == text {
+        return Ok(None);
+    }
+    let ledger = Ledger::open(&state.ledger())?;
+    let Some(id) = ledger
+        .cell_ids()?
+        .into_iter()
+        .find(|known| known.to_string() == id)
+    else {
+        return Ok(None);
+    };
+    let Some(cell) = ledger.cell(&id)? else {
+        return Ok(None);
+    };
+    let assessment = assess_cell(&ledger, &cell)?;
+    let reference = assessment
+        .attempts
+        .iter()
+        .find(|attempt| attempt.number == 0);
+    let store = Store::open(&state.store())?;
+    let read = |attempt: &AttemptRecord| -> Option<Beside> {
+        let text = attempt.commands.as_ref()?.text;
+        let text = store.read_blob(&text, MOST_OF_COMMANDS).ok()?;
+        let variation = &attempt.variation;
+        let directories = vec![built_at(variation), variation.header_root.clone()];
+        Some(Beside::recorded(text, directories))
+    };
+    Ok(reference.and_then(read))
 }
 
 /// Opens the state directory, if something was ever built there.

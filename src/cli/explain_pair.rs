@@ -3,19 +3,23 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::process::Command;
 
+use crate::cli::diffoscope::hand_over;
+use crate::cli::explain_beside::Beside;
 use crate::cli::{Format, Refusal, answer, answer_json};
 use crate::compare::cause::{Context, causes};
 use crate::compare::{Basis, Layer, Which, differences};
 use crate::exit::Exit;
 use crate::ko;
+use crate::outcome::changed;
 use crate::report::{PairDocument, explain_pair};
 
-/// Holds two files against each other.
+/// Holds two files against each other, and their commands where both have them: `recorded` returns
+/// those that a run recorded, and else they stand beside the modules.
 pub(crate) fn run(
     first: &Path,
     second: &Path,
+    recorded: impl Fn(&Path) -> Result<Option<Beside>, Refusal>,
     format: Format,
     diffoscope: bool,
 ) -> Result<Exit, Refusal> {
@@ -32,11 +36,27 @@ pub(crate) fn run(
         .caused_by(&error)
         .hint("a module is a `.ko`, or one as `.ko.gz`, `.ko.xz` or `.ko.zst`".to_owned())
     })?;
-    let named = causes(&found, &Context::default());
+    let commands = |path: &Path| -> Result<Option<Beside>, Refusal> {
+        Ok(recorded(path)?.or_else(|| Beside::read(path)))
+    };
+    let commands = match (commands(first)?, commands(second)?) {
+        (Some(one), Some(two)) => Some(changed(&one.as_text(), &two.as_text())),
+        (Some(_), None) | (None, Some(_)) | (None, None) => None,
+    };
+    let context = Context {
+        commands: commands.as_deref().unwrap_or_default(),
+        ..Context::default()
+    };
+    let named = causes(&found, &context);
     let (first_name, second_name) = (first.display().to_string(), second.display().to_string());
     let names = [first_name.as_str(), second_name.as_str()];
     match format {
-        Format::Json => answer_json(&PairDocument::new(names, &found, &named))?,
+        Format::Json => answer_json(&PairDocument::new(
+            names,
+            &found,
+            &named,
+            commands.as_deref(),
+        ))?,
         Format::Human => answer(|out| explain_pair(out, names, &found, &named))?,
     }
     if diffoscope {
@@ -69,31 +89,4 @@ fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
         return Err(refused().hint(format!("it has more than {limit} bytes")));
     }
     Ok(bytes)
-}
-
-/// Runs diffoscope over the pair, with its output behind ours.
-fn hand_over(first: &Path, second: &Path) -> Result<(), Refusal> {
-    let refused = || {
-        Refusal::new(
-            Exit::InputUnavailable,
-            "cannot hand the modules to diffoscope",
-        )
-    };
-    // What begins with a dash would be an option to it.
-    let status = Command::new("diffoscope")
-        .arg("--")
-        .args([first, second])
-        .status()
-        .map_err(|error| {
-            refused().caused_by(&error).hint(
-                "install it (`apt install diffoscope-minimal`, `pip install diffoscope`), or leave \
-                 `--diffoscope` out"
-                    .to_owned(),
-            )
-        })?;
-    // 0 is the same, 1 is different (diffoscope(1), "EXIT STATUS").
-    match status.code() {
-        Some(0 | 1) => Ok(()),
-        Some(_) | None => Err(refused().hint(format!("it ended with {status}"))),
-    }
 }

@@ -191,6 +191,7 @@ pub(super) fn record(
         }
         Err(
             error @ (ImportError::Damage(_)
+            | ImportError::Foreign { .. }
             | ImportError::Signature(_)
             | ImportError::Record { .. }
             | ImportError::Member { .. }),

@@ -14,7 +14,10 @@ use crate::engine::{End, EngineFailure, Execution};
 use crate::ko::ModuleFacts;
 use crate::recipe::BuildSpec;
 
-pub use commands::{Commands, SIGNS, Sign, SignRule};
+pub use commands::{
+    Changed, CommandText, Commands, MOST_OF_COMMANDS, SIGNS, Sign, SignRule, WordKind, changed,
+    parts_of,
+};
 use modules::Handed;
 pub use modules::ModuleFile;
 pub use preparation::{PreparationFailure, PreparationOutcome, PreparedKernel, read_preparation};

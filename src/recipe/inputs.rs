@@ -77,6 +77,16 @@ impl CellInputs {
         }
     }
 
+    /// Returns what the matrix gives the build beside its source: variables of make, and the words of a
+    /// command.
+    pub fn given(&self) -> Vec<String> {
+        let words = match &self.built_by {
+            BuiltBy::Command { words, .. } => words.as_slice(),
+            BuiltBy::Kbuild | BuiltBy::Dkms => &[],
+        };
+        self.make.iter().chain(words).cloned().collect()
+    }
+
     /// Returns the digest of the canonical form: this value as JSON without white space, the fields
     /// in the order of their declaration.
     pub fn digest(&self) -> Sha256Digest {

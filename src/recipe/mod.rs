@@ -19,3 +19,4 @@ pub use spec::{
     BuildSpec, COMMANDS, EXPORTS, Expected, Input, Limits, MAX_SPEC, Mount, NEEDS_AT, SOURCE_AT,
     WORK_AT, build_spec,
 };
+pub use steps::built_at;

@@ -121,7 +121,7 @@ impl BuildSpec {
 
     /// Returns where the module is built.
     pub fn built_at(&self) -> String {
-        steps::build_path(&self.variation)
+        steps::built_at(&self.variation)
     }
 
     /// Returns the steps that the script runs, one per line, as a shell reads them.
@@ -162,7 +162,7 @@ pub fn build_spec(inputs: &CellInputs, mounts: &[Mount], variation: Variation) -
     }
     trees.sort();
 
-    let build_path = steps::build_path(&variation);
+    let build_path = steps::built_at(&variation);
     let mut command: Vec<String> = [
         "/bin/sh",
         "-c",

@@ -17,7 +17,7 @@ struct Part<'a> {
 }
 
 /// Returns where the sources of the cell's own module are built.
-pub(super) fn build_path(variation: &Variation) -> String {
+pub fn built_at(variation: &Variation) -> String {
     format!("{WORK_AT}/{}", variation.build_path)
 }
 
@@ -71,7 +71,7 @@ pub(super) fn steps(inputs: &CellInputs, mounts: &[Mount], variation: &Variation
     line(&mut text, "watch pahole");
     line(
         &mut text,
-        &format!("probe {} {kernel}", quoted(&build_path(variation))),
+        &format!("probe {} {kernel}", quoted(&built_at(variation))),
     );
     for (index, needed) in inputs.needed.iter().enumerate() {
         let part = Part {
@@ -94,13 +94,13 @@ pub(super) fn steps(inputs: &CellInputs, mounts: &[Mount], variation: &Variation
     }
     let part = Part {
         source: SOURCE_AT.to_owned(),
-        path: build_path(variation),
+        path: built_at(variation),
         built_by: &inputs.built_by,
         make: &inputs.make,
         needs: &inputs.needs,
     };
     build(&mut text, inputs, &kernel, &part);
-    let mut places = vec![build_path(variation)];
+    let mut places = vec![built_at(variation)];
     if !inputs.needed.is_empty() {
         places.push(needs_path(variation));
     }

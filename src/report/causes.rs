@@ -137,6 +137,9 @@ pub(super) fn print_causes(to: &mut impl Write, causes: &[Named], indent: &str) 
                 line.path, line.line, line.text
             )?;
         }
+        if let Some(given) = &named.given {
+            writeln!(to, "{indent}  from the matrix: {}", given.escape_debug())?;
+        }
         let options = textwrap::Options::new(WIDE).word_splitter(WordSplitter::NoHyphenation);
         let fix = format!("fix: {}", named.fix);
         for line in textwrap::wrap(&fix, options) {

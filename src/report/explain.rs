@@ -222,7 +222,8 @@ fn print_origin(to: &mut impl Write, source: &SourceRecord) -> io::Result<()> {
         Revision::Archived => writeln!(to, "    from an archive")?,
         Revision::Dirty { reason } => writeln!(to, "    not committed: {reason}")?,
     }
-    for suspicion in &source.suspicions {
+    let doubtful = source.suspicions.iter().filter(|line| !line.only_points());
+    for suspicion in doubtful {
         let takes = suspicion.rule().map_or("something", |rule| rule.takes);
         let (path, line) = (&suspicion.path, suspicion.line);
         writeln!(to, "    {path}:{line} takes in {takes}: {}", suspicion.text)?;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::causes::print_causes;
 use crate::compare::cause::Named;
 use crate::compare::{Agreement, Difference, Differences, Excerpt, Layer};
+use crate::outcome::Changed;
 
 /// How many sections and places are printed.
 const MOST_SECTIONS: usize = 12;
@@ -23,17 +24,25 @@ pub struct PairDocument<'a> {
     #[serde(flatten)]
     differences: &'a Differences,
     causes: &'a [Named],
+    /// In what the commands differ; `None` where those of one are not known.
+    commands: Option<&'a [Changed]>,
 }
 
 impl<'a> PairDocument<'a> {
     /// Puts the document together.
-    pub fn new(files: [&'a str; 2], differences: &'a Differences, causes: &'a [Named]) -> Self {
+    pub fn new(
+        files: [&'a str; 2],
+        differences: &'a Differences,
+        causes: &'a [Named],
+        commands: Option<&'a [Changed]>,
+    ) -> Self {
         Self {
             schema_version: 1,
             files,
             same: is_same(differences),
             differences,
             causes,
+            commands,
         }
     }
 }

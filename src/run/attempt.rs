@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, maybe_done};
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
-use crate::compare::cause::{Context, Surroundings};
+use crate::compare::cause::{Context, Lines, Surroundings};
 use crate::compare::{self, Basis, Comparison, ModuleLayers, Opened};
 use crate::digest::Sha256Digest;
 use crate::engine::{End, EngineFailure, Execution, Locations, Observed};
@@ -20,6 +20,7 @@ use crate::ledger::{AttemptRecord, CellRecord};
 
 use crate::outcome::{self, BuiltModule, Failure, Left, ModuleFile, Outcome, Reached};
 use crate::recipe::{BuildSpec, build_spec};
+use crate::run::commands::commands_apart;
 use crate::run::kernels::{KernelTrees, Kernels};
 use crate::run::metadata::is_metadata_equal;
 use crate::run::prepare::{PrepareError, Prepared, Unpacked, blocking, prepare};
@@ -355,6 +356,7 @@ impl CellTask {
             return Ok(Vec::new());
         };
         let mut new: Vec<(u32, Comparison)> = Vec::new();
+        let given = self.cell.inputs.given();
         for (rebuild, of_rebuild) in built() {
             let number = rebuild.number;
             let is_known = |(known, _): &(u32, Comparison)| *known == number;
@@ -367,14 +369,20 @@ impl CellTask {
                 attempt.observed.as_ref().is_some_and(Observed::is_sealed)
             };
             let (one, two) = (surroundings(reference), surroundings(rebuild));
+            let store = &self.workshop.store;
+            let commands = commands_apart(store, reference, rebuild)?;
             let context = Context {
                 surroundings: Some((&one, &two)),
-                suspicions: &self.cell.source.suspicions,
+                lines: Lines {
+                    source: &self.cell.source.suspicions,
+                    given: &given,
+                },
+                commands: &commands,
                 same_source: true,
                 open: !(sealed(reference) && sealed(rebuild)),
                 answer: None,
             };
-            let (store, of) = (&self.workshop.store, (&of_reference[..], &of_rebuild[..]));
+            let of = (&of_reference[..], &of_rebuild[..]);
             let differences = differences(store, of, base, &context)?;
             let agreed = compare::as_agreed(&of_reference, &of_rebuild, &differences);
             let comparison = Comparison {

@@ -1,11 +1,12 @@
 //! A build that was made here held against one that somebody else recorded.
 
-use crate::compare::cause::{Context, Surroundings};
+use crate::compare::cause::{Context, Lines, Surroundings};
 use crate::compare::{self, Comparison};
 use crate::engine::Observed;
 use crate::ledger::{AttemptRecord, CellRecord};
 use crate::outcome::{BuiltModule, Outcome};
 use crate::run::attempt::differences;
+use crate::run::commands::commands_apart;
 use crate::run::metadata::is_metadata_equal;
 use crate::store::{Store, StoreError};
 
@@ -25,7 +26,11 @@ pub fn compare_beside(
         [theirs, ours].map(|attempt| Surroundings::of(&attempt.variation, &attempt.reached));
     let context = Context {
         surroundings: Some((&surroundings[0], &surroundings[1])),
-        suspicions: &cell.source.suspicions,
+        lines: Lines {
+            source: &cell.source.suspicions,
+            given: &cell.inputs.given(),
+        },
+        commands: &commands_apart(store, theirs, ours)?,
         same_source: true,
         open: sealed(theirs) != Some(true) || sealed(ours) != Some(true),
         answer: None,

@@ -7,6 +7,7 @@
 mod assess;
 mod attempt;
 mod beside;
+mod commands;
 mod exports;
 mod kernel_trees;
 mod kernels;

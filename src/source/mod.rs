@@ -37,7 +37,7 @@ pub use dsc::DscError;
 pub use error::{Refused, SourceError};
 pub use origin::{Origin, PinnedFile};
 pub use patch::PatchError;
-pub use suspicion::{SUSPICIONS, SettledBy, Suspicion, SuspicionRule};
+pub use suspicion::{SUSPICIONS, SettledBy, Suspicion, SuspicionRule, has_word, rules_of};
 pub use wanted::{ParseSourcePathError, ResolveError, SourcePath, WantedSource};
 
 const RULES: WalkRules<'static> = WalkRules {
@@ -151,13 +151,12 @@ impl Found {
             looks.insert(name, look);
             suspicions.extend(found);
         }
-        suspicions.truncate(suspicion::MOST_OF_A_SOURCE);
         let record = SourceRecord {
             tree: tree::digest(&entries),
             origin,
             revision: revision.unwrap_or_else(|| git::revision(&directory, &entries)),
             closed_inputs: closed::find(&entries, &looks),
-            suspicions,
+            suspicions: suspicion::bounded(suspicions),
         };
         Ok(Source {
             module: module.clone(),

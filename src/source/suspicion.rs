@@ -1,8 +1,11 @@
 //! Suspicions: lines of the source that take in what differs between builds.
 //!
 //! None of them is a difference. They say where a difference comes from when there is one, and what
-//! rebuilds have to have varied before their agreement means something. What is looked for is the one
-//! table [`SUSPICIONS`]; it goes by words, so that a comment counts as well.
+//! rebuilds have to have varied before their agreement means something. Lines that sound sources have
+//! as often ([`SettledBy::Agreement`]) only say where. What is looked for is the one table
+//! [`SUSPICIONS`]; it goes by words, so that a comment counts as well.
+
+mod rules;
 
 use std::io::{self, Read};
 
@@ -10,10 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::variation::Axis;
 
+use rules::Place;
+pub use rules::{SUSPICIONS, SuspicionRule};
+
 /// The most of a file that is looked through, and the most that is said of a whole source.
 const MOST_BYTES: u64 = 1 << 20;
+/// Each of these holds for lines that raise doubts, and once more for those that only say where.
 const MOST_OF_A_FILE: usize = 20;
-pub(super) const MOST_OF_A_SOURCE: usize = 200;
+const MOST_OF_A_SOURCE: usize = 200;
 /// How much of a line is kept.
 const MOST_OF_A_LINE: usize = 160;
 
@@ -35,6 +42,34 @@ impl Suspicion {
     pub fn rule(&self) -> Option<&'static SuspicionRule> {
         SUSPICIONS.iter().find(|rule| rule.id == self.rule)
     }
+
+    /// Returns true if it only says where a difference comes from once there is one.
+    pub fn only_points(&self) -> bool {
+        self.rule()
+            .is_some_and(|rule| rule.settled_by == SettledBy::Agreement)
+    }
+}
+
+/// Returns the rules that a text of a makefile or a shell shows, such as a variable that make is given.
+pub fn rules_of(text: &str) -> impl Iterator<Item = &'static str> {
+    let rules = SUSPICIONS.iter().filter(|rule| rule.place == Place::Script);
+    rules
+        .filter(|rule| rule.words.iter().any(|word| has_word(text, word)))
+        .map(|rule| rule.id)
+}
+
+/// Returns as many of a whole source as are kept.
+pub(super) fn bounded(found: Vec<Suspicion>) -> Vec<Suspicion> {
+    let (mut doubts, mut pointers) = (0, 0);
+    let mut keep = |suspicion: &Suspicion| {
+        let count = match suspicion.only_points() {
+            true => &mut pointers,
+            false => &mut doubts,
+        };
+        *count += 1;
+        *count <= MOST_OF_A_SOURCE
+    };
+    found.into_iter().filter(|each| keep(each)).collect()
 }
 
 /// What shows that a suspicion has no effect on the bits.
@@ -50,132 +85,10 @@ pub enum SettledBy {
     Inputs,
     /// Nothing outside of a sealed build reaches it.
     Isolation,
+    /// Builds that agree: sound sources have it as often, and it only says where a difference comes
+    /// from once there is one.
+    Agreement,
 }
-
-/// One thing that is looked for.
-#[derive(Debug)]
-pub struct SuspicionRule {
-    pub id: &'static str,
-    /// What it takes in, after "it takes in".
-    pub takes: &'static str,
-    pub settled_by: SettledBy,
-    /// Where it is looked for.
-    place: Place,
-    /// Any of these.
-    words: &'static [&'static str],
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// Files that a compiler reads.
-    Code,
-    /// Files that make or a shell reads.
-    Script,
-}
-
-/// Every rule.
-pub static SUSPICIONS: [SuspicionRule; 11] = [
-    SuspicionRule {
-        id: "clock-in-code",
-        takes: "the time of the build, by the compiler",
-        settled_by: SettledBy::Axis(Axis::Clock),
-        place: Place::Code,
-        words: &["__DATE__", "__TIME__", "__TIMESTAMP__"],
-    },
-    SuspicionRule {
-        id: "clock-in-script",
-        takes: "the time of the build",
-        settled_by: SettledBy::Axis(Axis::Clock),
-        place: Place::Script,
-        words: &["date", "EPOCHSECONDS"],
-    },
-    SuspicionRule {
-        id: "host-name",
-        takes: "the name of the host",
-        settled_by: SettledBy::Axis(Axis::HostName),
-        place: Place::Script,
-        words: &["hostname", "uname -n", "uname -a", "HOSTNAME"],
-    },
-    SuspicionRule {
-        id: "user",
-        takes: "who builds",
-        settled_by: SettledBy::Axis(Axis::User),
-        place: Place::Script,
-        words: &["whoami", "id -u", "id -un", "$USER", "$(USER)", "LOGNAME"],
-    },
-    SuspicionRule {
-        id: "home",
-        takes: "the home directory",
-        settled_by: SettledBy::Axis(Axis::Home),
-        place: Place::Script,
-        words: &["$HOME", "$(HOME)", "${HOME}"],
-    },
-    SuspicionRule {
-        id: "kernel-of-the-machine",
-        takes: "the kernel that the machine runs",
-        settled_by: SettledBy::Axis(Axis::Kernel),
-        place: Place::Script,
-        words: &["uname -r", "uname -v"],
-    },
-    SuspicionRule {
-        id: "file-order",
-        takes: "the order in which directories list their files",
-        settled_by: SettledBy::Axis(Axis::FileOrder),
-        place: Place::Script,
-        words: &["wildcard", "$(shell find", "$(shell ls", "os.listdir"],
-    },
-    SuspicionRule {
-        id: "build-path",
-        takes: "where it is built",
-        settled_by: SettledBy::Axis(Axis::BuildPath),
-        place: Place::Script,
-        words: &["$(shell pwd)", "$(CURDIR)", "$(PWD)", "$PWD", "realpath"],
-    },
-    SuspicionRule {
-        id: "random",
-        takes: "random bytes",
-        settled_by: SettledBy::Rebuild,
-        place: Place::Script,
-        words: &[
-            "/dev/urandom",
-            "/dev/random",
-            "$RANDOM",
-            "$$RANDOM",
-            "uuidgen",
-            "random/uuid",
-            "openssl rand",
-            "mktemp",
-        ],
-    },
-    SuspicionRule {
-        id: "repository",
-        takes: "the state of a repository",
-        settled_by: SettledBy::Isolation,
-        place: Place::Script,
-        words: &[
-            "git describe",
-            "git rev-parse",
-            "git log",
-            "git status",
-            "git diff",
-            "setlocalversion",
-        ],
-    },
-    SuspicionRule {
-        id: "network",
-        takes: "something of the network",
-        settled_by: SettledBy::Isolation,
-        place: Place::Script,
-        words: &[
-            "curl",
-            "wget",
-            "git clone",
-            "git fetch",
-            "git pull",
-            "pip install",
-        ],
-    },
-];
 
 /// Reads what `bytes` gives, and keeps a copy of its beginning if the file is one that is looked through.
 pub(super) struct Copying<'a> {
@@ -234,14 +147,17 @@ fn place_of(path: &str) -> Option<Place> {
 fn look_through(path: &str, place: Place, bytes: &[u8]) -> Vec<Suspicion> {
     let text = String::from_utf8_lossy(bytes);
     let mut found = Vec::new();
+    let mut counts = [0; 2];
     for (number, line) in text.lines().enumerate() {
         if line.trim_start().starts_with('#') && place == Place::Script {
             continue;
         }
         let rules = SUSPICIONS.iter().filter(|rule| rule.place == place);
         for rule in rules.filter(|rule| rule.words.iter().any(|word| has_word(line, word))) {
-            if found.len() == MOST_OF_A_FILE {
-                return found;
+            let count = &mut counts[usize::from(rule.settled_by == SettledBy::Agreement)];
+            *count += 1;
+            if *count > MOST_OF_A_FILE {
+                continue;
             }
             found.push(Suspicion {
                 rule: rule.id.to_owned(),
@@ -254,8 +170,9 @@ fn look_through(path: &str, place: Place, bytes: &[u8]) -> Vec<Suspicion> {
     found
 }
 
-/// Returns true if a line has a word, and not only as part of a longer one.
-fn has_word(line: &str, word: &str) -> bool {
+/// Returns true if a line has a word, and not only as part of a longer one; one that ends with `_` begins
+/// longer ones.
+pub fn has_word(line: &str, word: &str) -> bool {
     let is_inner = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();
@@ -263,12 +180,15 @@ fn has_word(line: &str, word: &str) -> bool {
         let joins = |inside: Option<char>, outside: Option<char>| {
             inside.is_some_and(is_inner) && outside.is_some_and(is_inner)
         };
-        !joins(word.chars().next(), before) && !joins(word.chars().next_back(), after)
+        let ends = word.ends_with('_') || !joins(word.chars().next_back(), after);
+        !joins(word.chars().next(), before) && ends
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn found(path: &str, text: &str) -> Vec<(String, u32)> {
@@ -281,7 +201,7 @@ mod tests {
 
     #[test]
     fn each_rule_has_a_line_that_it_finds() {
-        for (path, line, rule) in [
+        let lines = [
             ("a.c", "char *t = __DATE__;", "clock-in-code"),
             ("Kbuild", "T := $(shell date +%s)", "clock-in-script"),
             ("Makefile", "H := $(shell uname -n)", "host-name"),
@@ -297,11 +217,34 @@ mod tests {
             ("gen.sh", "head -c4 /dev/urandom", "random"),
             ("dkms.conf", "V=$(git describe)", "repository"),
             ("Makefile", "\tcurl -O there", "network"),
-        ] {
-            assert_eq!(found(path, line), [(rule.to_owned(), 1)], "{line}");
+            ("Kbuild", "Z := $(shell date +%z)", "time-zone"),
+            ("Kbuild", "D := $(shell locale day)", "locale"),
+            ("Kbuild", "N := $(BUILD_NUMBER)", "environment"),
+            ("gen.sh", "umask >mode", "umask"),
+            ("Makefile", "J := $(shell nproc)", "cpus"),
+            ("Makefile", "T := $(shell command -v tar)", "path-order"),
+            ("Makefile", "T := $(shell test -t 0 && echo x)", "terminal"),
+            ("Makefile", "S := $(shell ulimit -s)", "memory"),
+            ("a.c", "char *file = __FILE__;", "file-macro"),
+            ("Makefile", "\ttar -cf blob.tar blob", "archive"),
+            ("Kbuild", "P := $(src)", "own-directory"),
+            ("Kbuild", "P := $(srctree)", "kernel-directory"),
+            ("Kbuild", "L := $(shell cd x && find .)", "listing"),
+            ("gen.sh", "sort names", "sorting"),
+            ("rows.c", "fwrite(&row, sizeof(row), 1, out);", "own-tool"),
+            ("order.mk", "\techo $@ >>order", "appending"),
+            ("Kbuild", "X += --build-id=uuid", "build-id"),
+            ("Kbuild", "ccflags-y += -O3", "options"),
+            ("Kbuild", "CFLAGS_main.o := -O3", "options"),
+        ];
+        let mut seen = BTreeSet::new();
+        for (path, line, rule) in lines {
+            let found = found(path, line);
+            assert!(found.contains(&(rule.to_owned(), 1)), "{line}: {found:?}");
+            seen.insert(rule);
         }
-        let seen: Vec<&str> = SUSPICIONS.iter().map(|rule| rule.id).collect();
-        assert_eq!(seen.len(), 11, "{seen:?}");
+        let all: BTreeSet<&str> = SUSPICIONS.iter().map(|rule| rule.id).collect();
+        assert_eq!(seen, all);
     }
 
     #[test]
@@ -321,6 +264,21 @@ mod tests {
     fn what_is_said_of_a_file_is_bounded() {
         let many = "x := $(shell date)\n".repeat(10_000);
         assert_eq!(found("Makefile", &many).len(), MOST_OF_A_FILE);
+        // Lines that only say where leave room for those that raise doubts, in a file and in a source.
+        let mixed = "ccflags-y += -DX\n".repeat(10_000) + "x := $(shell uuidgen)\n";
+        let mixed = found("Makefile", &mixed);
+        assert!(mixed.contains(&("random".to_owned(), 10_001)), "{mixed:?}");
+        let line = |rule: &str| Suspicion {
+            rule: rule.to_owned(),
+            path: "Makefile".to_owned(),
+            line: 1,
+            text: String::new(),
+        };
+        let mut all = vec![line("options"); 1_000];
+        all.push(line("random"));
+        let kept = bounded(all);
+        assert_eq!(kept.len(), MOST_OF_A_SOURCE + 1);
+        assert_eq!(kept.last(), Some(&line("random")));
         let long = format!("{}$(shell date)", "x".repeat(100_000));
         assert!(found("Makefile", &long).len() <= 1);
     }

@@ -1,17 +1,21 @@
 //! From what differs to causes.
 
 use super::named::Found;
-use super::{Cause, Confidence, Evidence, Named, Surroundings, blame, open, order, texts};
+use super::{
+    Cause, Confidence, Evidence, Lines, Named, Surroundings, blame, commands, open, order, texts,
+};
 use crate::compare::{Answer, Difference, Differences, Layer, ModuleView, Normalisation};
 use crate::ko::AppendedSignature;
-use crate::source::Suspicion;
+use crate::outcome::Changed;
 
 /// What is known of two builds beside what they made; nothing of it has to be.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Context<'a> {
     pub surroundings: Option<(&'a Surroundings, &'a Surroundings)>,
-    /// The lines of the source that take in what differs.
-    pub suspicions: &'a [Suspicion],
+    /// Where what they take in may stand.
+    pub lines: Lines<'a>,
+    /// In what their commands differ.
+    pub commands: &'a [Changed],
     /// True if both are from one source tree, by digest.
     pub same_source: bool,
     /// True if the builds could reach a network.
@@ -29,9 +33,9 @@ pub fn causes(pair: &Differences, context: &Context<'_>) -> Vec<Named> {
     if layer.is_none_or(|layer| layer > Layer::Unsigned) {
         inside(pair, context, &mut found);
     }
-    let named = found.in_order(context.suspicions);
+    let named = found.in_order(&context.lines);
     match context.answer {
-        Some(answer) => blame(named, answer, context.suspicions),
+        Some(answer) => blame(named, answer, &context.lines),
         None => named,
     }
 }
@@ -111,6 +115,7 @@ fn signature_shown(signature: &AppendedSignature) -> String {
 /// Finds what differs in the module itself.
 fn inside(pair: &Differences, context: &Context<'_>, found: &mut Found) {
     tools(pair, found);
+    commands::options(pair, context, found);
     types(pair, found);
     let mut left: Vec<Difference> = Vec::new();
     for place in &pair.places {
@@ -121,7 +126,7 @@ fn inside(pair: &Differences, context: &Context<'_>, found: &mut Found) {
         }
     }
     if let Some(evidence) = order::reordered(pair) {
-        let cause = open::order_of(context.suspicions);
+        let cause = open::order_of(&context.lines);
         for evidence in evidence {
             found.add(cause, Confidence::Likely, evidence);
         }
@@ -131,6 +136,7 @@ fn inside(pair: &Differences, context: &Context<'_>, found: &mut Found) {
     if found.0.is_empty() {
         alone(pair, found);
     }
+    commands::bear_out(context, found);
 }
 
 /// Finds tools that name themselves.

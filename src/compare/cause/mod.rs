@@ -7,8 +7,10 @@
 
 mod blame;
 mod catalogue;
+mod commands;
 mod find;
 mod kind;
+mod lines;
 mod named;
 mod open;
 mod order;
@@ -22,5 +24,6 @@ pub use blame::{OfRebuild, blame, blame_each};
 pub use catalogue::{CATALOGUE, Entry, Tried};
 pub use find::{Context, causes};
 pub use kind::Cause;
+pub use lines::Lines;
 pub use named::{Confidence, Evidence, Named, together};
 pub use surroundings::Surroundings;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Cause;
+use super::{Cause, Lines};
 use crate::compare::{Difference, Excerpt};
 use crate::source::Suspicion;
 
@@ -26,6 +26,10 @@ pub struct Named {
     /// The line of the source that takes it in, where one is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Suspicion>,
+    /// What the matrix gives the build that takes it in, such as the variable of make
+    /// `LDFLAGS_MODULE=--build-id=uuid`, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<String>,
 }
 
 /// How sure a cause is.
@@ -183,12 +187,12 @@ fn excerpt(excerpt: &Excerpt) -> String {
 }
 
 /// Returns each cause of several comparisons once, the most certain first.
-pub fn together(all: impl IntoIterator<Item = Named>, suspicions: &[Suspicion]) -> Vec<Named> {
+pub fn together(all: impl IntoIterator<Item = Named>, lines: &Lines<'_>) -> Vec<Named> {
     let mut found = Found::default();
     for named in all {
         found.add_all(named.cause, named.confidence, named);
     }
-    found.in_order(suspicions)
+    found.in_order(lines)
 }
 
 /// The causes that were found so far, each once.
@@ -207,6 +211,7 @@ impl Found {
                 places: 1,
                 fix: cause.entry().fix.to_owned(),
                 source: None,
+                given: None,
             });
             return;
         };
@@ -230,7 +235,22 @@ impl Found {
         let added = self.0.iter_mut().find(|named| named.cause == cause);
         if let Some(named) = added {
             named.places += of.places.saturating_sub(shown);
-            named.source = named.source.take().or(of.source);
+            // Of what is called by another name now, the line is another's.
+            if of.cause == cause {
+                named.source = named.source.take().or(of.source);
+                named.given = named.given.take().or(of.given);
+            }
+        }
+    }
+
+    /// Adds a place to a cause that was found elsewhere; it does nothing if it was not.
+    pub fn bear_out(&mut self, cause: Cause, evidence: Evidence) {
+        let known = self.0.iter_mut().find(|named| named.cause == cause);
+        if let Some(named) = known.filter(|named| !named.evidence.contains(&evidence)) {
+            named.places += 1;
+            // What a command says is worth more than one more place of the same.
+            named.evidence.truncate(MOST_EVIDENCE - 1);
+            named.evidence.push(evidence);
         }
     }
 
@@ -238,16 +258,16 @@ impl Found {
         self.0.iter().any(|named| is(named.cause))
     }
 
-    /// Returns them, certain ones first and what is unexplained last, each with the first line of the
-    /// source that takes it in.
-    pub fn in_order(self, suspicions: &[Suspicion]) -> Vec<Named> {
+    /// Returns them, certain ones first and what is unexplained last, each with the line of the source
+    /// and what of the matrix takes it in.
+    pub fn in_order(self, lines: &Lines<'_>) -> Vec<Named> {
         let mut all = self.0;
         for named in &mut all {
-            let rules = named.cause.entry().rules;
-            let line = suspicions
-                .iter()
-                .find(|line| rules.contains(&line.rule.as_str()));
-            named.source = named.source.take().or_else(|| line.cloned());
+            let (cause, evidence) = (named.cause, &named.evidence);
+            let source = named.source.take();
+            named.source = source.or_else(|| lines.line_of(cause, evidence));
+            let given = named.given.take();
+            named.given = given.or_else(|| lines.given_for(cause, evidence));
         }
         all.sort_by_key(|named| {
             let is_last = named.cause == Cause::Unexplained;

@@ -3,9 +3,8 @@
 
 use super::find::{Context, is_debug, is_table};
 use super::named::Found;
-use super::{Cause, Confidence, Evidence, order, texts};
+use super::{Cause, Confidence, Evidence, Lines, commands, order, texts};
 use crate::compare::{Difference, Differences, Excerpt};
-use crate::source::Suspicion;
 
 /// How many bytes of no meaning a random constant has; fewer may as well count something.
 const RANDOM: std::ops::RangeInclusive<u64> = 4..=64;
@@ -13,8 +12,8 @@ const RANDOM: std::ops::RangeInclusive<u64> = 4..=64;
 const MOST_RANDOM: usize = 4;
 
 /// Returns the cause of another order, by the lines of the source that list files.
-pub(super) fn order_of(suspicions: &[Suspicion]) -> Cause {
-    let mut lines = suspicions.iter().filter(|line| line.rule == "file-order");
+pub(super) fn order_of(lines: &Lines<'_>) -> Cause {
+    let mut lines = lines.source.iter().filter(|line| line.rule == "file-order");
     match lines.next() {
         Some(line) if line.text.contains("wildcard") => Cause::LinkOrderWildcard,
         Some(_) => Cause::LinkOrderReaddir,
@@ -58,8 +57,21 @@ pub(super) fn name(
     } else {
         Confidence::Likely
     };
-    for place in &main {
-        found.add(cause, confidence, Evidence::of(place));
+    let behind = if cause == Cause::Unexplained {
+        commands::definitions(context)
+    } else {
+        Vec::new()
+    };
+    if behind.is_empty() {
+        for place in &main {
+            found.add(cause, confidence, Evidence::of(place));
+        }
+    }
+    for (cause, confidence, evidence) in behind {
+        for place in &main {
+            found.add(cause, confidence, Evidence::of(place));
+        }
+        found.bear_out(cause, evidence);
     }
 }
 
@@ -77,7 +89,11 @@ fn sources(pair: &Differences, context: &Context<'_>, left: &[Difference], found
     // A generated file that takes in the surroundings counts as a source too.
     let is_taken_in = found.has(|cause| {
         let entry = cause.entry();
-        entry.axis.is_some() || !entry.rules.is_empty()
+        entry.axis.is_some()
+            || matches!(
+                cause,
+                Cause::RandomBytes | Cause::RepositoryState | Cause::NetworkContent
+            )
     });
     if is_versioned && one != two && !is_taken_in {
         let evidence = Evidence::values("srcversion", one, two);
@@ -261,7 +277,7 @@ fn guess(pair: &Differences, context: &Context<'_>, places: &[Difference]) -> Ca
     if pair.first.latent_entropy && pair.second.latent_entropy && places.iter().all(is_code) {
         return Cause::LatentEntropySeed;
     }
-    let network = context.suspicions.iter().any(|line| line.rule == "network");
+    let network = context.lines.has("network");
     if context.open && network {
         return Cause::NetworkContent;
     }
@@ -290,10 +306,12 @@ fn guess(pair: &Differences, context: &Context<'_>, places: &[Difference]) -> Ca
     }
     // A line of the source that takes in something else may be what did it.
     let other = context
-        .suspicions
+        .lines
+        .source
         .iter()
+        .filter(|line| !line.only_points())
         .any(|line| !matches!(line.rule.as_str(), "random" | "file-order" | "repository"));
-    let random = context.suspicions.iter().any(|line| line.rule == "random");
+    let random = context.lines.has("random");
     if other && !random {
         return Cause::Unexplained;
     }

@@ -52,6 +52,10 @@ fn line(rule: &str, text: &str) -> Suspicion {
     }
 }
 
+fn of_source(source: &[Suspicion]) -> Lines<'_> {
+    Lines { source, given: &[] }
+}
+
 fn surroundings(attempt: u32, lines: &str) -> Surroundings {
     let axes = if attempt == 0 {
         BTreeSet::new()
@@ -411,7 +415,7 @@ fn what_is_not_accounted_for_stays_unexplained() {
         Answer::Unsteady { axes: Axis::all() },
     ] {
         assert_eq!(
-            blame(before.clone(), &answer, &[])[0].cause,
+            blame(before.clone(), &answer, &Lines::default())[0].cause,
             Cause::Unexplained
         );
     }
@@ -453,7 +457,10 @@ fn lines_of_the_source_tell_causes_apart() {
     ] {
         let lines = [line];
         let context = Context {
-            suspicions: &lines,
+            lines: Lines {
+                source: &lines,
+                given: &[],
+            },
             same_source: true,
             open: true,
             answer,
@@ -491,7 +498,11 @@ fn what_differs_now_and_then_is_what_the_source_throws() {
         let lines: Vec<Suspicion> = rules.iter().map(|rule| line(rule, "x")).collect();
         for (pair, expected) in [&order, &text].into_iter().zip(expected) {
             for answer in &answers {
-                let named = blame(causes(pair, &Context::default()), answer, &lines);
+                let named = blame(
+                    causes(pair, &Context::default()),
+                    answer,
+                    &of_source(&lines),
+                );
                 let is_raced = rules != ["random"] && matches!(answer, Answer::Noise { .. });
                 let expected = match expected {
                     Cause::LinkOrder if is_raced => Cause::LinkOrderParallel,
@@ -517,7 +528,10 @@ fn a_clock_that_only_code_takes_in_is_the_compilers() {
         (vec![code, script], Cause::ClockGenerated),
         (vec![], Cause::ClockGenerated),
     ] {
-        assert_eq!(blame(before.clone(), &answer, &lines)[0].cause, expected);
+        assert_eq!(
+            blame(before.clone(), &answer, &of_source(&lines))[0].cause,
+            expected
+        );
     }
 }
 
@@ -543,7 +557,7 @@ fn each_set_of_axes_is_blamed_for_what_it_shows_by_itself() {
         agreeing: 3,
     };
     let found = |rebuilds: &[OfRebuild<'_>]| -> BTreeSet<Cause> {
-        let named = blame_each(rebuilds, &answer, &[]);
+        let named = blame_each(rebuilds, &answer, &Lines::default());
         named.into_iter().map(|named| named.cause).collect()
     };
     assert_eq!(

@@ -95,7 +95,7 @@ pub(super) fn of_texts(
 }
 
 /// Returns the cause that an axis stands for in a text.
-fn of_axis(axis: Axis, section: &str, text: &str) -> Cause {
+pub(super) fn of_axis(axis: Axis, section: &str, text: &str) -> Cause {
     let is_debug = section.starts_with(".debug");
     if axis == Axis::BuildPath && is_debug {
         Cause::BuildPathDebug

@@ -1,5 +1,7 @@
 //! One command, as make keeps it or a watched program was called.
 
+use std::slice::from_ref;
+
 /// One command line: what it makes, and the simple commands that it is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Command {
@@ -55,16 +57,31 @@ impl Command {
         self.parts().any(|words| program_of(words) == program)
     }
 
+    /// Returns the words of the part that compiles or links what it makes.
+    pub(super) fn compiles_or_links(&self) -> Option<&[String]> {
+        let compiles = |words: &[String]| {
+            // A cache may stand before it (`ccache gcc`).
+            let mut begin = words.iter().take(2).map(|word| program_of(from_ref(word)));
+            begin.any(|name| {
+                ["cc", "gcc", "clang"]
+                    .iter()
+                    .any(|compiler| name.split('-').any(|part| part == *compiler))
+            }) && words.iter().any(|word| word == "-c")
+        };
+        self.parts().find(|words| compiles(words) || links(words))
+    }
+
     /// Returns true if it links a module.
     pub(super) fn is_link(&self) -> bool {
-        self.object.ends_with(".ko")
-            && self.parts().any(|words| {
-                let program = program_of(words);
-                program.ends_with("ld")
-                    || program.ends_with("ld.lld")
-                    || program.ends_with("ld.bfd")
-            })
+        self.object.ends_with(".ko") && self.parts().any(links)
     }
+}
+
+fn links(words: &[String]) -> bool {
+    let program = program_of(words);
+    ["ld", "ld.lld", "ld.bfd"]
+        .iter()
+        .any(|linker| program.ends_with(linker))
 }
 
 /// Returns the name of the program that a simple command calls.

@@ -4,6 +4,7 @@
 //! `scripts/Kbuild.include`), `build.sh` those that it does not. Rebuilds that agree can agree by
 //! luck; a command that lets chance or a clock in is one however often they did.
 
+mod changed;
 mod line;
 mod rules;
 
@@ -13,10 +14,13 @@ use crate::digest::Sha256Digest;
 
 use line::Command;
 
+pub use changed::{Changed, CommandText, WordKind, changed, parts_of};
 pub use rules::{SIGNS, SignRule};
 
 /// The most bytes that `build.sh` hands out, and that are read.
 pub(super) const MOST_BYTES: usize = 4 << 20;
+/// The same, for what reads them.
+pub const MOST_OF_COMMANDS: u64 = MOST_BYTES as u64;
 /// The most bytes of one command.
 const MOST_OF_A_LINE: usize = 256 << 10;
 /// The most commands that are looked at, the most signs that are kept, and how much of a word is.

@@ -36,7 +36,7 @@ impl Agreed<'_> {
                 self.rebuilds > 0 && rate_not_excluded(self.rebuilds) <= MOST_FLIPS
             }
             SettledBy::Isolation => self.sealed,
-            SettledBy::Inputs => true,
+            SettledBy::Inputs | SettledBy::Agreement => true,
         }
     }
 }
@@ -209,6 +209,7 @@ fn excluded_by(by: SettledBy) -> String {
         }
         SettledBy::Isolation => "excluded where every attempt is sealed".to_owned(),
         SettledBy::Inputs => "excluded by its digest".to_owned(),
+        SettledBy::Agreement => "excluded by agreement".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::doubts::{Agreed, Shown};
 use super::evidence::{built, isolation};
-use crate::compare::cause::{Named, OfRebuild, blame_each, together};
+use crate::compare::cause::{Lines, Named, OfRebuild, blame_each, together};
 use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire};
 use crate::label::Rebuilds;
 use crate::ledger::{AttemptRecord, CellRecord};
@@ -77,7 +77,10 @@ fn named_causes(
     trials: &[Trial],
     finding: Option<&Answer>,
 ) -> Vec<Named> {
-    let suspicions = &cell.source.suspicions;
+    let lines = Lines {
+        source: &cell.source.suspicions,
+        given: &cell.inputs.given(),
+    };
     let causes = comparisons.iter().map(|(_, found)| {
         let each = found.differences.iter();
         each.flat_map(|found| found.causes.clone()).collect()
@@ -91,9 +94,9 @@ fn named_causes(
                 .iter()
                 .map(|(axes, named)| (*axes, named.as_slice()))
                 .collect();
-            blame_each(&named, answer, suspicions)
+            blame_each(&named, answer, &lines)
         }
-        None => together(named.into_iter().flat_map(|(_, named)| named), suspicions),
+        None => together(named.into_iter().flat_map(|(_, named)| named), &lines),
     }
 }
 

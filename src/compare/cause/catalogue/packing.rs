@@ -66,7 +66,7 @@ pub(super) const ENTRIES: [Entry; 7] = [
         bytes: "nothing but `.note.gnu.build-id` differs",
         build: "`--build-id` covers debug sections that were stripped afterwards, or is `--build-id=uuid`",
         axis: None,
-        rules: &[],
+        rules: &["build-id"],
         fix: "map paths away before linking (`-ffile-prefix-map`), or `ldflags-y += --build-id=none`",
         tried: Tried::ByCompiler,
     },
