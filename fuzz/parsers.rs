@@ -245,6 +245,7 @@ pub fn evidence_archive(bytes: &[u8]) {
         member: 64 << 10,
         total: 256 << 10,
         members: 64,
+        rows: 64,
     };
     let Ok(mut archive) = ArchiveReader::open(Cursor::new(bytes), &limits) else {
         return;

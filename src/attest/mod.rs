@@ -20,7 +20,7 @@ mod summary;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod uri;
 
 pub use cell::cell_statements;

@@ -425,7 +425,7 @@ fn every_kind_of_statement_is_read_back_as_it_was_written() {
 /// Holds a value against the words of its schema that say what stands there: every field that is required
 /// is there, every field that is there is described, and has one of the values that it may have. Whole
 /// validation is that of `tests/interop/schemas.py`.
-fn described(value: &Value, schema: &Value, root: &Value, at: &str) {
+pub(crate) fn described(value: &Value, schema: &Value, root: &Value, at: &str) {
     if let Some(name) = schema["$ref"].as_str() {
         let name = name.strip_prefix("#/$defs/").expect("a definition");
         return described(value, &root["$defs"][name], root, at);

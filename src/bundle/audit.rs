@@ -1,6 +1,7 @@
 //! What a sample of a release showed when it was built again by somebody else. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::Serialize;
 
@@ -40,11 +41,41 @@ pub enum Finding {
     /// Every module has the bytes that are claimed.
     Same { modules: Vec<Sha256Digest> },
     /// Some module has others.
-    Differs { modules: Vec<ModuleDifference> },
+    Differs {
+        modules: Vec<ModuleDifference>,
+        again: Again,
+    },
     /// It makes no module here, for a reason that is the build's own.
     NoModule { reason: String },
     /// It could not be built again: nothing was found out.
     Missing { reason: String },
+}
+
+/// What a second build of a cell that differs came to, in the same surroundings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "came")]
+pub enum Again {
+    /// To what the first one made: here it is something else than is claimed.
+    Alike,
+    /// To what is claimed: it does not make the same every time.
+    AsClaimed,
+    /// To something else again: it does not make the same every time.
+    Different,
+    /// Nothing was found out.
+    Unknown { reason: String },
+}
+
+impl fmt::Display for Again {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alike => f.write_str("a second build here made what the first did"),
+            Self::AsClaimed => {
+                f.write_str("flaky: a second build here made what is claimed, the first did not")
+            }
+            Self::Different => f.write_str("flaky: a second build here made something else again"),
+            Self::Unknown { reason } => write!(f, "it was not built a second time: {reason}"),
+        }
+    }
 }
 
 impl Finding {
@@ -313,6 +344,7 @@ mod tests {
         let differs = || {
             Some(Finding::Differs {
                 modules: Vec::new(),
+                again: Again::Alike,
             })
         };
         let reason = || "gone".to_owned();
@@ -327,6 +359,61 @@ mod tests {
             assert_eq!(audit.bound.at_most, 38, "{:?}", found[3]);
             assert_eq!(audit.sum(|sum| sum.same), 9);
             assert_eq!(audit.sum(|sum| sum.differing + sum.missing), 1);
+        }
+    }
+
+    #[test]
+    fn the_predicate_is_as_its_schema_describes_it() {
+        let schema = include_str!("../../docs/schemas/audit-v1.schema.json");
+        let schema: serde_json::Value = serde_json::from_str(schema).expect("JSON");
+        let digest = Sha256Digest::of(b"module");
+        let difference = || ModuleDifference {
+            path: "m.ko".to_owned(),
+            reference: Some(digest),
+            rebuild: None,
+            sections: Vec::new(),
+            note: Some("only the reference made it".to_owned()),
+            layers: None,
+            agreement: None,
+            places: Vec::new(),
+            left_out: 0,
+            causes: Vec::new(),
+        };
+        let reason = || "gone".to_owned();
+        let differs = |again: Again| Finding::Differs {
+            modules: vec![difference()],
+            again,
+        };
+        let findings = [
+            Finding::Same {
+                modules: vec![digest],
+            },
+            differs(Again::Alike),
+            differs(Again::AsClaimed),
+            differs(Again::Different),
+            differs(Again::Unknown { reason: reason() }),
+            Finding::NoModule { reason: reason() },
+            Finding::Missing { reason: reason() },
+        ];
+        let found: Vec<(u32, Option<Finding>)> =
+            (0..).zip(findings.into_iter().map(Some)).collect();
+        let difference = serde_json::to_value(difference()).expect("JSON");
+        let of_module = &schema["$defs"]["difference"];
+        crate::attest::tests::described(&difference, of_module, &schema, "difference");
+        for stratified in [true, false] {
+            let mut audit = audit(&found, stratified);
+            for signer in [None, Some("key:1".to_owned())] {
+                audit.circumstances.claimed_by = signer;
+                let statement: serde_json::Value =
+                    serde_json::from_slice(&audit.statement()).expect("JSON");
+                let predicate = &statement["predicate"];
+                crate::attest::tests::described(predicate, &schema, &schema, "predicate");
+                let words = schema["$defs"]["cell"]["properties"]["finding"]["enum"].as_array();
+                for word in words.expect("words") {
+                    let mut cells = predicate["cells"].as_array().expect("cells").iter();
+                    assert!(cells.any(|cell| cell["finding"] == *word), "{word}");
+                }
+            }
         }
     }
 

@@ -9,17 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::attest::PredicateType;
 use crate::bundle::format::MemberPath;
-use crate::bundle::index::{Index, InputKind, Kind, Member, Release, SCHEMA};
+use crate::bundle::gathered::{Contents, ExportError, Extra, From};
+use crate::bundle::index::{InputKind, Kind, Member, Release};
 use crate::bundle::row::Row;
-use crate::bundle::write::{ArchiveWriter, IndexSignature, WriteError};
-use crate::catalog::SuiteRecord;
-use crate::catalog::kernel_source::PinnedSource;
 use crate::digest::{Hashing, Sha256Digest};
-use crate::ledger::{AttemptRecord, AttestationRecord, CellRecord, Ledger, LedgerError, RunRecord};
+use crate::ledger::{AttemptRecord, AttestationRecord, Ledger, RunRecord};
 use crate::name::CellId;
 use crate::outcome::Outcome;
-use crate::store::{Store, StoreError};
-use crate::tree::{Entries, Entry};
+use crate::store::Store;
+use crate::tree::Entries;
 
 /// Where the records are.
 pub(super) const LEDGER: &str = "ledger.jsonl";
@@ -34,61 +32,6 @@ pub(super) const TREES: &str = "trees/";
 pub(super) struct TreeList {
     pub(super) tree: Sha256Digest,
     pub(super) entries: Entries,
-}
-
-/// Says why an archive cannot be put together.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    #[error("there is no run `{run}`")]
-    NoRun { run: String },
-    #[error("the run `{run}` promised no cell")]
-    NoCells { run: String },
-    #[error("{what} is needed as evidence, and the store has no {digest}")]
-    Missing { what: String, digest: Sha256Digest },
-    #[error("no archive holds a file of the name `{path}`")]
-    Path { path: String },
-    #[error("two different files would both be `{path}` in the archive")]
-    Twice { path: String },
-    #[error("cannot {doing} `{}`", path.display())]
-    Io {
-        doing: &'static str,
-        path: PathBuf,
-        source: std::io::Error,
-    },
-}
-
-/// A file that somebody else made for the archive: the report, a policy, keys.
-#[derive(Debug, Clone)]
-pub struct Extra {
-    /// Where it stands in the archive.
-    pub path: String,
-    pub kind: Kind,
-    pub bytes: Vec<u8>,
-}
-
-/// Where a member's bytes are.
-#[derive(Debug)]
-enum From {
-    Store,
-    Memory(Vec<u8>),
-    File(PathBuf),
-}
-
-/// Everything that an archive will hold.
-#[derive(Debug)]
-pub struct Contents {
-    members: BTreeMap<MemberPath, (Member, From)>,
-    absent: BTreeSet<Sha256Digest>,
-    release: Release,
-    inputs: Vec<InputKind>,
-    /// Has the records, until the archive is written.
-    _scratch: tempfile::TempDir,
 }
 
 /// What is asked of an archive.
@@ -128,10 +71,10 @@ pub fn gather(
             lock: Sha256Digest::of(request.lock),
         },
         inputs: request.inputs.iter().copied().collect(),
-        _scratch: scratch,
+        scratch,
     };
     let mut gathering = Gathering {
-        path: contents._scratch.path().join(LEDGER),
+        path: contents.scratch.path().join(LEDGER),
         ledger,
         store,
         wants: request.inputs,
@@ -144,46 +87,6 @@ pub fn gather(
     }
     gathering.records(request.run)?;
     Ok(gathering.contents)
-}
-
-impl Contents {
-    /// Returns the index of the archive.
-    pub fn index(&self, signed: bool) -> Index {
-        Index {
-            schema_version: SCHEMA,
-            release: self.release.clone(),
-            signed,
-            inputs: self.inputs.clone(),
-            absent: self.absent.iter().copied().collect(),
-            members: self.members.values().map(|(one, _)| one.clone()).collect(),
-        }
-    }
-
-    /// Writes the archive. `index` is this value's own.
-    pub fn write<W: Write>(
-        &self,
-        store: &Store,
-        index: &Index,
-        signature: Option<&IndexSignature>,
-        out: W,
-    ) -> Result<W, ExportError> {
-        let mut archive = ArchiveWriter::new(out, index, signature)?;
-        for (member, from) in self.members.values() {
-            match from {
-                From::Store => archive.add(member, store.open_blob(&member.sha256)?)?,
-                From::Memory(bytes) => archive.add(member, &bytes[..])?,
-                From::File(path) => {
-                    let file = File::open(path).map_err(|source| ExportError::Io {
-                        doing: "open",
-                        path: path.clone(),
-                        source,
-                    })?;
-                    archive.add(member, file)?;
-                }
-            }
-        }
-        Ok(archive.finish()?)
-    }
 }
 
 /// The lines of the records' file.
@@ -205,11 +108,11 @@ impl Lines<'_> {
     }
 }
 
-struct Gathering<'a> {
+pub(super) struct Gathering<'a> {
     path: PathBuf,
     ledger: &'a Ledger,
-    store: &'a Store,
-    wants: &'a BTreeSet<InputKind>,
+    pub(super) store: &'a Store,
+    pub(super) wants: &'a BTreeSet<InputKind>,
     contents: Contents,
     /// The digests of the members.
     held: BTreeSet<Sha256Digest>,
@@ -293,76 +196,6 @@ impl Gathering<'_> {
             bytes,
             From::File(path.clone()),
         )
-    }
-
-    fn cell(&mut self, cell: &CellRecord) -> Result<(), ExportError> {
-        for suite in &cell.vouched {
-            self.suite(suite)?;
-        }
-        for suite in &cell.image.suites {
-            self.suite(suite)?;
-        }
-        if let Some(source) = &cell.kernel_source {
-            self.blob(&source.config, Kind::Source, "a kernel's configuration")?;
-        }
-        if self.wants.contains(&InputKind::Packages) {
-            for package in &cell.packages {
-                let what = format!("the package {} {}", package.name, package.version);
-                self.blob(&package.sha256, Kind::Package, &what)?;
-            }
-            if let Some(source) = &cell.kernel_source
-                && let PinnedSource::Tarball(digest) = &source.pinned
-            {
-                self.blob(digest, Kind::Package, "a kernel's source")?;
-            }
-        }
-        if self.wants.contains(&InputKind::Images)
-            && let Some(root) = &cell.image.root
-        {
-            let what = format!("the root file system of the image {}", cell.image.name);
-            self.blob(&root.digest, Kind::Image, &what)?;
-        }
-        if self.wants.contains(&InputKind::Sources) {
-            let needed = cell.inputs.needed.iter().map(|needed| needed.source_tree);
-            for tree in std::iter::once(cell.inputs.source_tree).chain(needed) {
-                self.tree(&tree)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn suite(&mut self, suite: &SuiteRecord) -> Result<(), ExportError> {
-        let what = format!("what {}/{} signed", suite.archive, suite.suite);
-        self.blob(&suite.index, Kind::Signed, &what)?;
-        match &suite.signature {
-            Some(signature) => self.blob(signature, Kind::Signed, &what),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes in a source tree: its list, and its files by their digests.
-    fn tree(&mut self, tree: &Sha256Digest) -> Result<(), ExportError> {
-        let path = format!("{TREES}{}.json", tree.to_hex());
-        if self.has(&path) {
-            return Ok(());
-        }
-        let kept = self.store.kept_source(tree)?;
-        let (directory, entries) = kept.ok_or_else(|| ExportError::Missing {
-            what: "a source".to_owned(),
-            digest: *tree,
-        })?;
-        for (name, entry) in &entries {
-            if let Entry::File { digest, bytes, .. } = entry {
-                let from = From::File(directory.join(name));
-                self.insert(&by_digest(digest), Kind::Source, *digest, *bytes, from)?;
-            }
-        }
-        let list = TreeList {
-            tree: *tree,
-            entries,
-        };
-        let bytes = serde_json::to_vec(&list).expect("plain values serialise");
-        self.extra(&path, Kind::Source, bytes)
     }
 
     fn attempts(
@@ -474,7 +307,12 @@ impl Gathering<'_> {
     }
 
     /// Takes in a blob under its digest.
-    fn blob(&mut self, digest: &Sha256Digest, kind: Kind, what: &str) -> Result<(), ExportError> {
+    pub(super) fn blob(
+        &mut self,
+        digest: &Sha256Digest,
+        kind: Kind,
+        what: &str,
+    ) -> Result<(), ExportError> {
         self.stored(&by_digest(digest), kind, digest, what)
     }
 
@@ -509,13 +347,18 @@ impl Gathering<'_> {
         self.insert(path, kind, *digest, bytes, From::Store)
     }
 
-    fn extra(&mut self, path: &str, kind: Kind, bytes: Vec<u8>) -> Result<(), ExportError> {
+    pub(super) fn extra(
+        &mut self,
+        path: &str,
+        kind: Kind,
+        bytes: Vec<u8>,
+    ) -> Result<(), ExportError> {
         let digest = Sha256Digest::of(&bytes);
         let length = bytes.len() as u64;
         self.insert(path, kind, digest, length, From::Memory(bytes))
     }
 
-    fn insert(
+    pub(super) fn insert(
         &mut self,
         path: &str,
         kind: Kind,
@@ -545,7 +388,7 @@ impl Gathering<'_> {
         }
     }
 
-    fn has(&self, path: &str) -> bool {
+    pub(super) fn has(&self, path: &str) -> bool {
         MemberPath::new(path).is_some_and(|path| self.contents.members.contains_key(&path))
     }
 
@@ -564,6 +407,6 @@ pub(super) fn named(attempt: &AttemptRecord) -> Vec<Sha256Digest> {
     named
 }
 
-fn by_digest(digest: &Sha256Digest) -> String {
+pub(super) fn by_digest(digest: &Sha256Digest) -> String {
     format!("blobs/{}", digest.to_hex())
 }

@@ -290,3 +290,110 @@ fn is_short(run: &str) -> Result<(), String> {
         "the name of its run has more than {LONGEST_NAME} bytes"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::index::{Release, SCHEMA};
+    use crate::ledger::{RunRecord, RunStatus};
+
+    fn index() -> Index {
+        Index {
+            schema_version: SCHEMA,
+            release: Release {
+                name: "nightly".to_owned(),
+                run: "r1".to_owned(),
+                started: jiff::Timestamp::UNIX_EPOCH,
+                plan: Sha256Digest::of(b"plan"),
+                lock: Sha256Digest::of(b"lock"),
+            },
+            signed: false,
+            inputs: Vec::new(),
+            absent: Vec::new(),
+            members: Vec::new(),
+        }
+    }
+
+    fn run(id: &str) -> Row {
+        Row::Run {
+            record: Box::new(RunRecord {
+                id: id.to_owned(),
+                started: jiff::Timestamp::UNIX_EPOCH,
+                ended: None,
+                status: RunStatus::Finished,
+                matrix: "m.toml".to_owned(),
+                plan: Sha256Digest::of(b"plan"),
+                rebuilds: 1,
+            }),
+        }
+    }
+
+    #[test]
+    fn what_is_held_in_memory_of_records_is_bounded_in_number_and_in_length() {
+        let (index, promised) = (index(), Promised::none());
+        let limits = Limits {
+            rows: 3,
+            ..Limits::default()
+        };
+        let mut known = Known::new(&index, &promised, &limits);
+        let mut take = |id: &str| known.take(&run(id), BTreeSet::new());
+        assert_eq!(take("r1"), Ok(()));
+        let twice = take("r1").expect_err("a run stands there once");
+        assert!(twice.contains("twice"), "{twice}");
+        let long = take(&"x".repeat(LONGEST_NAME + 1)).expect_err("it is too long");
+        assert!(long.contains("more than 255 bytes"), "{long}");
+        let more = take("r2").expect_err("there are too many");
+        assert!(more.contains("more than 3 records"), "{more}");
+    }
+
+    #[test]
+    fn the_attempt_that_counts_is_the_last_that_came_to_an_end() {
+        use crate::ko::ModuleFacts;
+        use crate::ledger::testing::attempt;
+        use crate::outcome::{BuiltModule, Exclusion, Failure};
+        let built = |bytes: &[u8]| Outcome::Built {
+            modules: vec![BuiltModule {
+                path: "m.ko".to_owned(),
+                digest: Sha256Digest::of(bytes),
+                bytes: 1,
+                facts: ModuleFacts {
+                    machine: 62,
+                    vermagic: None,
+                    srcversion: None,
+                    name: None,
+                    license: None,
+                    depends: None,
+                    compilers: Vec::new(),
+                },
+            }],
+        };
+        let failed = || Outcome::Failed {
+            failure: Failure::TimedOut { seconds: 1 },
+        };
+        let excluded = || Outcome::Excluded {
+            exclusion: Exclusion {
+                directive: "BUILD_EXCLUSIVE_KERNEL".to_owned(),
+                value: "x".to_owned(),
+            },
+        };
+        let (index, promised, limits) = (index(), Promised::none(), Limits::default());
+        let inputs = Sha256Digest::of(b"inputs");
+        for (outcomes, counts) in [
+            (vec![failed(), built(b"one")], Some(&b"one"[..])),
+            (vec![built(b"one"), failed()], Some(b"one")),
+            (vec![built(b"one"), built(b"two")], Some(b"two")),
+            (vec![built(b"one"), excluded()], None),
+            (vec![excluded(), built(b"one"), failed()], Some(b"one")),
+            (vec![failed(), failed()], None),
+        ] {
+            let mut known = Known::new(&index, &promised, &limits);
+            for outcome in &outcomes {
+                let taken = known.attempt(&inputs, &attempt(0, outcome.clone()));
+                assert_eq!(taken, Ok(()));
+            }
+            let modules = &known.counting[&(inputs, 0)].modules;
+            let found = modules.first().map(|(_, digest)| *digest);
+            assert_eq!(found, counts.map(Sha256Digest::of), "{outcomes:?}");
+        }
+    }
+}

@@ -15,11 +15,13 @@ mod attested;
 mod audit;
 mod authority;
 mod bound;
+mod cell_inputs;
 mod checks;
 mod claim;
 mod contents;
 mod filed;
 mod format;
+mod gathered;
 mod import;
 mod index;
 mod known;
@@ -37,13 +39,14 @@ mod tree_lists;
 mod write;
 
 pub use audit::{
-    AUDIT_TYPE, Audit, Audited, Circumstances, Finding, Stratified, comparison_statement,
+    AUDIT_TYPE, Again, Audit, Audited, Circumstances, Finding, Stratified, comparison_statement,
 };
 pub use authority::{Authority, Signature};
 pub use bound::{Bound, Draw, bound};
 pub use claim::{Claim, Claims, claim, claimed_preparations, claims};
-pub use contents::{Contents, ExportError, Extra, Request, gather};
+pub use contents::{Request, gather};
 pub use format::{Limits, MemberPath};
+pub use gathered::{Contents, ExportError, Extra};
 pub use import::{Checked, ImportError, Imported, check, import, open};
 pub use index::{Index, InputKind, Kind, Member, Release, SCHEMA};
 pub use read::{ArchiveReader, Damage, ReadError};

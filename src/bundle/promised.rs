@@ -6,6 +6,8 @@ use std::io::{BufReader, Read};
 use crate::bundle::contents::LOCK;
 use crate::bundle::import::{ImportError, digest_of};
 use crate::bundle::index::Index;
+#[cfg(test)]
+use crate::digest::Sha256Digest;
 use crate::ledger::CellRecord;
 use crate::lock::{self, Lock};
 use crate::name::CellId;
@@ -51,6 +53,25 @@ impl Promised {
             cells: cells.collect(),
             lock,
         })
+    }
+
+    /// Returns a lock of nothing.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self {
+            lock: Lock {
+                schema_version: lock::SCHEMA,
+                plan: Sha256Digest::of(b"plan"),
+                facts: BTreeMap::new(),
+                sources: BTreeMap::new(),
+                images: BTreeMap::new(),
+                suites: Vec::new(),
+                targets: Vec::new(),
+                cells: Vec::new(),
+                let_go: Vec::new(),
+            },
+            cells: BTreeMap::new(),
+        }
     }
 
     /// Refuses a cell that was not promised, or that is said to be built from something else.

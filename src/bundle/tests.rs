@@ -421,6 +421,35 @@ fn what_an_index_says_must_be_what_is_put_in() {
 }
 
 #[test]
+fn what_is_signed_of_an_archive_is_as_its_schema_describes_it() {
+    let schema = include_str!("../../docs/schemas/evidence-archive-v1.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(schema).expect("JSON");
+    let index = index_of(&[("a", b"first"), ("b", b"other")], true);
+    let signed: serde_json::Value = serde_json::from_slice(&statement(&index)).expect("JSON");
+    assert_eq!(signed["predicateType"], ARCHIVE_TYPE);
+    assert_eq!(signed["predicate"]["members"], 2);
+    let predicate = &signed["predicate"];
+    crate::attest::tests::described(predicate, &schema, &schema, "predicate");
+}
+
+#[test]
+fn what_is_no_archive_is_told_from_a_damaged_one() {
+    for other in [
+        &b"#!/usr/bin/env python3"[..],
+        b"-----BEGIN PUBLIC KEY-----",
+        &[7; 5000],
+    ] {
+        assert!(matches!(read(other), Err(ReadError::Foreign)));
+    }
+    // Some other tar, and a beginning of one of ours.
+    let mut other = header("a", 0).expect("a header").to_vec();
+    other.resize(3 * RECORD, 0);
+    assert_eq!(damage(&other).member, INDEX);
+    assert_eq!(damage(b"index").from, 5);
+    assert_eq!(damage(b"").from, 0);
+}
+
+#[test]
 fn kinds_have_the_words_that_the_index_has() {
     for kind in Kind::ALL {
         let word = serde_json::to_value(kind).expect("a word");

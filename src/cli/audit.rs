@@ -1,5 +1,6 @@
 //! `kmatrix audit`.
 
+mod again;
 mod rebuild;
 
 use std::fs::File;

@@ -120,8 +120,9 @@ fn because(finding: &Finding) -> String {
             let digests: Vec<String> = modules.iter().map(|digest| digest.short()).collect();
             digests.join(" ")
         }
-        Finding::Differs { modules } => {
-            let texts: Vec<String> = modules.iter().map(difference).collect();
+        Finding::Differs { modules, again } => {
+            let texts = modules.iter().map(difference);
+            let texts: Vec<String> = texts.chain([again.to_string()]).collect();
             texts.join("; ")
         }
         Finding::NoModule { reason } | Finding::Missing { reason } => reason.clone(),

@@ -20,6 +20,8 @@ from packageurl import PackageURL
 from referencing.jsonschema import DRAFT7
 
 OWN = {
+    "urn:kmatrix:audit:v1": "audit-v1.schema.json",
+    "urn:kmatrix:evidence-archive:v1": "evidence-archive-v1.schema.json",
     "urn:kmatrix:rebuild-comparison:v1": "rebuild-comparison-v1.schema.json",
     "urn:kmatrix:release-scope:v1": "release-scope-v1.schema.json",
 }

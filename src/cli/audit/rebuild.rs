@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::attest::Unsigned;
-use crate::bundle::{Audited, Circumstances, Claim, Finding, claim, comparison_statement};
+use crate::bundle::{Again, Audited, Circumstances, Claim, Finding, claim, comparison_statement};
 use crate::cli::Refusal;
 use crate::cli::build::{chain, watched};
 use crate::cli::prepare::Inputs;
@@ -81,7 +81,8 @@ impl Work<'_> {
                 ..claim.cell.clone()
             })
             .collect();
-        let finished = self.build(ledger, &docker, sources, &cells).await?;
+        let sources = Arc::new(sources);
+        let finished = self.build(ledger, &docker, &sources, &cells, "").await?;
         for (cell, error) in &finished.missing_inputs {
             missing.insert(cell.clone(), chain(error));
         }
@@ -110,6 +111,8 @@ impl Work<'_> {
                 finding,
             });
         }
+        self.again(ledger, &docker, &sources, &claims, &mut rebuilt)
+            .await?;
         Ok(rebuilt)
     }
 
@@ -196,18 +199,20 @@ impl Work<'_> {
         })
     }
 
-    async fn build(
+    /// Builds cells in a run of their own, whose name ends so.
+    pub(super) async fn build(
         &self,
         ledger: &mut Ledger,
         docker: &Docker,
-        sources: BTreeMap<Sha256Digest, Source>,
+        sources: &Arc<BTreeMap<Sha256Digest, Source>>,
         cells: &[CellRecord],
+        ending: &str,
     ) -> Result<Finished, Refusal> {
         let started = Timestamp::now();
         let release = &self.circumstances.release;
         let record = RunRecord {
             id: format!(
-                "audit-{}-{}",
+                "audit-{}-{}{ending}",
                 started.strftime("%Y%m%dT%H%M%S"),
                 std::process::id()
             ),
@@ -223,7 +228,7 @@ impl Work<'_> {
             jobs: self.jobs.unwrap_or_else(|| docker.identity().cpus.max(1)),
             docker: docker.clone(),
             packages: self.inputs.packages()?,
-            sources: Arc::new(sources),
+            sources: sources.clone(),
             inquires: false,
         };
         self.inputs.status.begin_bar(cells.len() as u64);
@@ -279,6 +284,9 @@ impl Work<'_> {
         } else {
             Finding::Differs {
                 modules: comparison.differences,
+                again: Again::Unknown {
+                    reason: "the run ended before".to_owned(),
+                },
             }
         };
         Ok((finding, Some(statement)))
@@ -336,7 +344,7 @@ fn absent(module: &ModuleName) -> String {
     )
 }
 
-fn exit(finished: &Finished) -> Exit {
+pub(super) fn exit(finished: &Finished) -> Exit {
     let mut exit = Exit::Success;
     if finished.record.status == RunStatus::Interrupted {
         exit = exit.or(Exit::Interrupted);
