@@ -45,5 +45,6 @@ pub use summary::{
     levels,
 };
 pub use uri::{
-    LOCAL_BUILDER, VERIFIER, cell_uri, package_url, release_uri, rules_uri, statement_uri,
+    AUDIT_BUILDER, CI_BUILDER, LOCAL_BUILDER, VERIFIER, cell_uri, package_url, release_uri,
+    rules_uri, statement_uri,
 };

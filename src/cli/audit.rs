@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::attest::Unsigned;
+use crate::attest::{AUDIT_BUILDER, Unsigned};
 use crate::bundle::{
     self, Audit, Circumstances, Drawn, Finding, Imported, Limits, SampleError, SampleSize, Seed,
     Trusting,
@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_name = "URI",
-        default_value = "urn:kmatrix:builder:auditor"
+        default_value = AUDIT_BUILDER
     )]
     builder_id: String,
     #[command(flatten)]
