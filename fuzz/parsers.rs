@@ -20,13 +20,30 @@ use kmatrix::catalog::release_file::ReleaseFile;
 use kmatrix::catalog::repomd::Repomd;
 use kmatrix::catalog::sums_list;
 use kmatrix::compare::{Basis, differences};
+use kmatrix::digest::Sha256Digest;
 use kmatrix::document::Document;
 use kmatrix::engine::BuildNetwork;
 use kmatrix::image::Dockerfile;
 use kmatrix::ko::{self, Btf, BtfBase, canonical_btf};
+use kmatrix::oci::{Manifest, with_referrer};
 use kmatrix::outcome::Commands;
 use kmatrix::package::{self, Limits, PackageFormat, Strip};
 use kmatrix::verify::{self, Trust};
+
+#[path = "parsers/archive.rs"]
+mod archive;
+#[path = "parsers/predicates.rs"]
+mod predicates;
+#[path = "parsers/tuf.rs"]
+mod tuf;
+
+// Each target uses one of them.
+#[allow(unused_imports)]
+pub use archive::{archived_envelope, ledger_rows, tree_list};
+#[allow(unused_imports)]
+pub use predicates::{comparison, provenance, scope, summary};
+#[allow(unused_imports)]
+pub use tuf::tuf_metadata;
 
 /// A parser by the name of its fuzz target and of its folder in the corpus.
 pub type Parser = fn(&[u8]);
@@ -35,30 +52,40 @@ pub type Parser = fn(&[u8]);
 pub const ALL: &[(&str, Parser)] = &[
     ("apk", apk),
     ("apk_index", apk_index),
+    ("archived_envelope", archived_envelope),
     ("attestation", attestation),
     ("btf", btf),
     ("clear_signed", clear_signed),
     ("commands", commands),
+    ("comparison", comparison),
     ("deb", deb),
     ("dockerfile", dockerfile),
     ("evidence_archive", evidence_archive),
     ("facts", facts),
     ("ko", ko),
+    ("ledger_rows", ledger_rows),
     ("matrix", matrix),
     ("module", module),
+    ("module_signature", module_signature),
     ("packages_index", packages_index),
     ("pacman", pacman),
     ("pacman_db", pacman_db),
     ("policy", policy),
     ("primary_xml", primary_xml),
+    ("provenance", provenance),
     ("public_key", public_key),
+    ("referrers", referrers),
     ("release_file", release_file),
     ("repomd", repomd),
     ("rpm", rpm),
+    ("scope", scope),
     ("statement", statement),
+    ("summary", summary),
     ("sums_list", sums_list),
     ("tarball", tarball),
+    ("tree_list", tree_list),
     ("trusted_root", trusted_root),
+    ("tuf_metadata", tuf_metadata),
 ];
 
 /// Returns a folder of the project, from wherever this is compiled.
@@ -130,7 +157,7 @@ pub fn attestation(bytes: &[u8]) {
     if let Ok(found) = verify::authenticate(bytes, trust) {
         // The keys signed this statement alone, and are gone.
         let signed = std::fs::read(project("fuzz/corpus/statement/module.json")).expect("it");
-        assert_eq!(found.payload(), kmatrix::digest::Sha256Digest::of(&signed));
+        assert_eq!(found.payload(), Sha256Digest::of(&signed));
     }
 }
 
@@ -289,6 +316,28 @@ pub fn policy(bytes: &[u8]) {
 pub fn module(bytes: &[u8]) {
     let _ = ko::facts(bytes);
     let _ = ko::sections(bytes);
+}
+
+/// The signature behind a module, alone and where it stands.
+pub fn module_signature(bytes: &[u8]) {
+    let alone = ko::AppendedSignature::read(bytes);
+    let length = u32::try_from(bytes.len()).expect("a small file");
+    let trailer = [&[0, 0, 2, 0, 0, 0, 0, 0][..], &length.to_be_bytes()].concat();
+    let signed = [b"module", bytes, &trailer, ko::SIGNATURE_MAGIC].concat();
+    let cut = ko::cut_signature(&signed).expect("a trailer that fits");
+    let behind = cut.signature.map(ko::AppendedSignature::read);
+    assert_eq!((cut.module, behind), (&b"module"[..], Some(alone)));
+    let _ = ko::cut_signature(bytes);
+}
+
+/// What a registry has under the tag of what refers to a module. What is added once is there.
+pub fn referrers(bytes: &[u8]) {
+    let digest = Sha256Digest::of(b"module");
+    let module = Manifest::of_module("m.ko", digest, 6);
+    let bundle = Manifest::of_bundle(Sha256Digest::of(b"bundle"), 6, "type", &module);
+    if let Ok(Some(index)) = with_referrer(Some(bytes), &bundle) {
+        assert_eq!(with_referrer(Some(&index), &bundle), Ok(None));
+    }
 }
 
 /// The types of a module, put in order.

@@ -47,6 +47,7 @@ const ORDER: [&str; 36] = [
 
 /// Libraries and the only files or folders that may name them; one with several has several rows.
 const PLACES: &[(&str, &str)] = &[
+    ("ambient_id", "src/sign/keyless.rs"),
     ("aws_lc_rs", "src/catalog/rsa.rs"),
     ("aws_lc_rs", "src/sign/digest_algorithm.rs"),
     ("aws_lc_rs", "src/sign/key.rs"),

@@ -1,6 +1,7 @@
 // A certificate authority, certificate transparency log and identity provider for tests: Fulcio's own server and
 // ephemeral authority behind the smallest program that serves them on one port of the loopback.
-// Whoever asks `/token?email=` gets an identity token, so nothing here is fit for anything but tests.
+// Whoever asks `/token?email=`, or `/actions/token?email=` as a CI job does, gets an identity token, so nothing here is
+// fit for anything but tests.
 //
 //	fulcio PORT REKOR-ORIGIN REKOR-KEY TSA-URL TSA-CHAIN TRUSTED-ROOT
 //
@@ -116,14 +117,26 @@ func provide(mux *http.ServeMux, issuer string) {
 		"subject_types_supported": []string{"public"}, "id_token_signing_alg_values_supported": []string{"ES256"},
 	})
 	answer("/keys", jose.JSONWebKeySet{Keys: []jose.JSONWebKey{public}})
-	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
+	token := func(email, audience string) string {
 		now := time.Now()
-		email := r.URL.Query().Get("email")
-		claims := object{
-			"iss": issuer, "sub": email, "aud": "sigstore", "email": email, "email_verified": true,
+		return must(jwt.Signed(signer).Claims(object{
+			"iss": issuer, "sub": email, "aud": audience, "email": email, "email_verified": true,
 			"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(10 * time.Minute).Unix(),
+		}).Serialize())
+	}
+	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, token(r.URL.Query().Get("email"), "sigstore"))
+	})
+	// What GitHub Actions answers a job that asks for its token (GitHub's documentation, "OpenID Connect reference",
+	// methods for requesting the OIDC token).
+	mux.HandleFunc("/actions/token", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer job" {
+			http.Error(w, "whose job is this?", http.StatusUnauthorized)
+			return
 		}
-		fmt.Fprintln(w, must(jwt.Signed(signer).Claims(claims).Serialize()))
+		value := token(r.URL.Query().Get("email"), r.URL.Query().Get("audience"))
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(object{"count": len(value), "value": value})
 	})
 }
 

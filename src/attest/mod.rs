@@ -38,7 +38,10 @@ pub use summary::{
     LabelSummary, SummaryException, SummaryPolicy, SummaryVerifier, VerificationResult,
     VerificationSummary, level, levels,
 };
-pub use uri::{LOCAL_BUILDER, VERIFIER, cell_uri, release_uri, rules_uri, statement_uri};
+pub use uri::{
+    AUDIT_BUILDER, CI_BUILDER, LOCAL_BUILDER, VERIFIER, cell_uri, release_uri, rules_uri,
+    statement_uri,
+};
 
 pub use crate::definition::{
     BUILD_TYPE, BuildDefinition, DigestSet, ResourceDescriptor, package_url, sha256,

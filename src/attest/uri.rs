@@ -4,8 +4,16 @@ use crate::definition::encoded;
 use crate::digest::Sha256Digest;
 use crate::name::CellId;
 
-/// The builder of runs on a machine's own container engine, where nobody names another.
+/// The builder of runs in containers of an engine, of which nothing more is known: neither whose the
+/// machine is, nor who else reaches it.
 pub const LOCAL_BUILDER: &str = "urn:kmatrix:builder:local-container:v1";
+
+/// The builder of runs in containers whose every attempt was made in the very CI job whose provider says
+/// who signs.
+pub const CI_BUILDER: &str = "urn:kmatrix:builder:ci-job:v1";
+
+/// The builder of an audit, which builds what somebody else claims to have built.
+pub const AUDIT_BUILDER: &str = "urn:kmatrix:builder:audit-rebuild:v1";
 
 /// Who writes summaries: this program, by the evidence of a ledger.
 pub const VERIFIER: &str = "urn:kmatrix:verifier:ledger:v1";

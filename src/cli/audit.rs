@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::attest::Unsigned;
+use crate::attest::{AUDIT_BUILDER, Unsigned};
 use crate::bundle::{
     self, Audit, Checked, Circumstances, Drawn, Finding, Limits, SampleError, SampleSize, Seed,
     Trusting,
@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_name = "URI",
-        default_value = "urn:kmatrix:builder:auditor"
+        default_value = AUDIT_BUILDER
     )]
     builder_id: String,
     #[command(flatten)]

@@ -25,6 +25,7 @@ use crate::run::{
     self, Assessment, Finished, Standing, Workshop, needed, needed_preparations, next_trial,
     uncompared,
 };
+use crate::sign::CiJob;
 use crate::variation::{Axis, Profile};
 
 #[derive(Debug, Args)]
@@ -198,6 +199,7 @@ fn new_run(matrix: &Path, plan: Sha256Digest, rebuilds: u32) -> RunRecord {
         matrix: matrix.display().to_string(),
         plan,
         rebuilds,
+        job: CiJob::current().map(|job| job.to_string()),
     }
 }
 

@@ -32,6 +32,9 @@ pub struct RunRecord {
     pub matrix: String,
     pub plan: Sha256Digest,
     pub rebuilds: u32,
+    /// The CI job that it ran in, and on which boot of which machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
 }
 
 /// Where a run stands.

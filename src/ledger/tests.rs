@@ -11,6 +11,7 @@ fn run(id: &str) -> RunRecord {
         matrix: "matrix/m.toml".to_owned(),
         plan: Sha256Digest::of(b"plan"),
         rebuilds: 1,
+        job: None,
     }
 }
 

@@ -207,23 +207,9 @@ mod tests {
 
     use super::*;
     use crate::sign::PrivateKey;
-    use crate::sign::testing::{fixture, public};
+    use crate::sign::testing::{OPENSSL, command, public};
 
-    /// A command of one line of shell. `$key` is a private key in a file.
-    fn command(key: &str, script: &str) -> SigningCommand {
-        let script = format!("key='{}'\n{script}", fixture(key).display());
-        SigningCommand::new(
-            "sh".into(),
-            vec!["-c".into(), script.into()],
-            Duration::from_secs(20),
-            public(&key.replace(".pem", ".pub")),
-        )
-        .expect("a kind that signs digests")
-    }
-
-    /// What an HSM does, by `openssl`.
-    const OPENSSL: &str = "tr a-f A-F | basenc -d --base16 | openssl pkeyutl -sign -inkey \"$key\" \
-         -pkeyopt digest:\"$KMATRIX_SIGN_DIGEST\" -pkeyopt rsa_padding_mode:pkcs1 | base64";
+    /// What an HSM does with an ECDSA key.
     const OPENSSL_ECDSA: &str = "tr a-f A-F | basenc -d --base16 | openssl pkeyutl -sign -inkey \"$key\" \
          -pkeyopt digest:\"$KMATRIX_SIGN_DIGEST\" | base64";
 

@@ -1,7 +1,9 @@
 //! Signing without a key of one's own: an identity token, for which a certificate authority (Fulcio)
 //! certifies a key that is made for one signature; a transparency log (Rekor v1 or v2) that has it; and a
-//! timestamp authority that says when. The only file that knows `sigstore-sign`, beside timestamps.
+//! timestamp authority that says when. The only file that knows `sigstore-sign`, beside timestamps,
+//! and `ambient-id`.
 
+use std::error::Error;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -22,10 +24,12 @@ use zeroize::Zeroizing;
 
 use crate::attest::{PAYLOAD_TYPE, Statement, pre_authentication_encoding};
 use crate::sign::error::Service;
-use crate::sign::{DigestAlgorithm, PublicKey, SignedStatement, SigningError};
+use crate::sign::{CiJob, DigestAlgorithm, PublicKey, SignedStatement, SigningError};
 
 /// The variable that cosign and its kin read a token from.
 const TOKEN_VARIABLE: &str = "SIGSTORE_ID_TOKEN";
+/// Whom tokens are for: what Fulcio asks for.
+const AUDIENCE: &str = "sigstore";
 const MOST_TOKEN: u64 = 64 << 10;
 /// A token that ends sooner is asked for again before it is used.
 const TOKEN_MARGIN: Duration = Duration::from_secs(20);
@@ -71,8 +75,18 @@ pub struct KeylessSigner {
     token: Mutex<Arc<IdentityToken>>,
     /// Who the first token says it is.
     name: String,
+    /// The CI job whose provider gave that token.
+    job: Option<CiJob>,
     /// What bundles are verified with before they leave; without it only the signature is.
     root: Option<TrustedRoot>,
+}
+
+/// Where a token was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FoundIn {
+    File,
+    Variable,
+    Provider,
 }
 
 impl fmt::Debug for KeylessSigner {
@@ -99,7 +113,7 @@ impl KeylessSigner {
         let root = trusted_root
             .map(|json| TrustedRoot::from_json(json).map_err(|error| unusable(error.to_string())))
             .transpose()?;
-        let token = source.token().await?;
+        let (found_in, token) = source.token().await?;
         let context = services.context().await?;
         context
             .services()
@@ -110,6 +124,7 @@ impl KeylessSigner {
             source,
             name: identity_name(token.identity(), token.issuer()),
             token: Mutex::new(Arc::new(token)),
+            job: found_in.job(),
             root,
         })
     }
@@ -118,6 +133,11 @@ impl KeylessSigner {
     /// certificate, which [`SignedStatement::signer`] has.
     pub fn name(&self) -> String {
         self.name.clone()
+    }
+
+    /// Returns the CI job that this runs in, if the token is one that its provider gave it.
+    pub fn job(&self) -> Option<&CiJob> {
+        self.job.as_ref()
     }
 
     /// Signs an in-toto payload.
@@ -141,7 +161,8 @@ impl KeylessSigner {
     async fn valid_token(&self) -> Result<Arc<IdentityToken>, SigningError> {
         let mut token = self.token.lock().await;
         if runs_out(&token) {
-            *token = Arc::new(self.source.token().await?);
+            let (_, new) = self.source.token().await?;
+            *token = Arc::new(new);
         }
         Ok(Arc::clone(&token))
     }
@@ -235,9 +256,20 @@ impl KeylessServices {
     }
 }
 
+impl FoundIn {
+    fn job(self) -> Option<CiJob> {
+        let is_given = |job: &CiJob| match self {
+            Self::File => false,
+            Self::Variable => job.provider().gives_by_variable(),
+            Self::Provider => true,
+        };
+        CiJob::current().filter(is_given)
+    }
+}
+
 impl TokenSource {
-    async fn token(&self) -> Result<IdentityToken, SigningError> {
-        let (from, token) = match self {
+    async fn token(&self) -> Result<(FoundIn, IdentityToken), SigningError> {
+        let (found_in, from, token) = match self {
             Self::File(path) => {
                 let from = format!("`{}`", path.display());
                 let mut text = Zeroizing::new(String::with_capacity(MOST_TOKEN as usize));
@@ -247,11 +279,15 @@ impl TokenSource {
                         from: from.clone(),
                         why: error.to_string(),
                     })?;
-                (from, Some(text))
+                (FoundIn::File, from, Some(text))
             }
             Self::Surroundings => {
                 let set = std::env::var(TOKEN_VARIABLE).ok().map(Zeroizing::new);
-                (format!("`{TOKEN_VARIABLE}`"), set)
+                let found_in = match set {
+                    Some(_) => FoundIn::Variable,
+                    None => FoundIn::Provider,
+                };
+                (found_in, format!("`{TOKEN_VARIABLE}`"), set)
             }
         };
         let refused = |why: String| SigningError::Token {
@@ -262,19 +298,39 @@ impl TokenSource {
             Some(text) => {
                 IdentityToken::from_jwt(text.trim()).map_err(|error| refused(error.to_string()))?
             }
-            None => IdentityToken::detect_ambient()
-                .await
-                .map_err(|error| SigningError::Token {
-                    from: "the CI provider".to_owned(),
-                    why: error.to_string(),
-                })?
-                .ok_or(SigningError::NoToken)?,
+            None => provided().await?,
         };
         if runs_out(&token) {
             return Err(refused(format!("it has run out at {}", token.expiration())));
         }
-        Ok(token)
+        Ok((found_in, token))
     }
+}
+
+/// Asks the CI provider that this runs at.
+async fn provided() -> Result<IdentityToken, SigningError> {
+    let refused = |error: &dyn Error| SigningError::Token {
+        from: "the CI provider".to_owned(),
+        why: chain(error),
+    };
+    let found = ambient_id::Detector::new().detect(AUDIENCE).await;
+    let token = found
+        .map_err(|error| refused(&error))?
+        .ok_or(SigningError::NoToken)?;
+    IdentityToken::from_jwt(token.reveal()).map_err(|error| refused(&error))
+}
+
+/// Returns an error's message with those of its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut causes = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    // Some repeat their cause in their own words.
+    causes.dedup_by(|cause, above| above.contains(&**cause));
+    causes.join(": ")
 }
 
 fn runs_out(token: &IdentityToken) -> bool {
@@ -380,7 +436,7 @@ mod tests {
         }
     }
 
-    /// Made by `ci/sigstore/test`.
+    /// Made by `tests/keyless`.
     #[test]
     fn what_a_real_sigstore_made_verifies_with_its_root_and_no_other() {
         let file = |name: &str| {

@@ -6,6 +6,7 @@
 //! Nothing is signed before it was compared, nothing leaves that was not verified with the public key, and
 //! no key, password or token stands in a record, a message or another process's environment.
 
+mod ci_job;
 mod command;
 mod digest_algorithm;
 mod error;
@@ -22,6 +23,7 @@ mod signer;
 mod testing;
 mod timestamp;
 
+pub use ci_job::{CiJob, CiProvider};
 pub use command::{SigningCommand, TIME_LIMIT};
 pub use digest_algorithm::DigestAlgorithm;
 pub use error::{Service, SigningError};

@@ -221,7 +221,7 @@ impl ModuleSigner {
 mod tests {
     use super::*;
     use crate::ko::AppendedSignature;
-    use crate::sign::testing::{fixture, private};
+    use crate::sign::testing::{OPENSSL, command, fixture, private};
 
     fn signer(digest: DigestAlgorithm, certificate: &str) -> ModuleSigner {
         let certificate = ModuleCertificate::read(&fixture(certificate)).expect("a certificate");
@@ -269,6 +269,34 @@ mod tests {
         assert!(
             matches!(again, Err(SigningError::ModuleSignature { .. })),
             "{again:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_command_signs_as_the_key_does_that_it_has() {
+        let by_command = |script: &str, digest| {
+            let certificate = ModuleCertificate::read(&fixture("rsa-2048.crt")).expect("read");
+            let key = ModuleKey::Command(command("rsa-2048.pem", script));
+            ModuleSigner::new(key, certificate, digest).expect("a signer")
+        };
+        for digest in DigestAlgorithm::ALL {
+            let theirs = by_command(OPENSSL, digest).sign(b"module").await;
+            let own = signer(digest, "rsa-2048.crt").sign(b"module").await;
+            assert_eq!(theirs.expect("signed"), own.expect("signed"), "{digest}");
+        }
+        // One that fails, and one that signs something else.
+        let other = format!("echo {} | {OPENSSL}", "00".repeat(32));
+        let failed = by_command("exit 3", DigestAlgorithm::Sha256);
+        let failed = failed.sign(b"module").await;
+        assert!(
+            matches!(failed, Err(SigningError::CommandFailed { .. })),
+            "{failed:?}"
+        );
+        let refused = by_command(&other, DigestAlgorithm::Sha256);
+        let refused = refused.sign(b"module").await;
+        assert!(
+            matches!(refused, Err(SigningError::SignatureRefused { .. })),
+            "{refused:?}"
         );
     }
 

@@ -4,7 +4,7 @@ use crate::attest::{PAYLOAD_TYPE, pre_authentication_encoding};
 use crate::label::Grade;
 use crate::sign::signed_statement::key_name;
 use crate::sign::{
-    DigestAlgorithm, KeylessSigner, PrivateKey, PublicKey, SignedStatement, SigningCommand,
+    CiJob, DigestAlgorithm, KeylessSigner, PrivateKey, PublicKey, SignedStatement, SigningCommand,
     SigningError, TimestampAuthority,
 };
 
@@ -68,6 +68,14 @@ impl Signer {
             Self::Key(signer) => Some(signer.key.public()),
             Self::Command(signer) => Some(signer.command.public()),
             Self::Keyless(_) => None,
+        }
+    }
+
+    /// Returns the CI job whose provider says who this is.
+    pub fn job(&self) -> Option<&CiJob> {
+        match self {
+            Self::Key(_) | Self::Command(_) => None,
+            Self::Keyless(signer) => signer.job(),
         }
     }
 

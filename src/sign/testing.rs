@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{Seek, Write};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::sign::{PasswordSource, PrivateKey, PublicKey, open_key};
+use crate::sign::{PasswordSource, PrivateKey, PublicKey, SigningCommand, open_key};
 
 /// Returns where a file of `tests/keys` is.
 pub(crate) fn fixture(name: &str) -> PathBuf {
@@ -44,3 +45,19 @@ pub(crate) fn private(name: &str) -> PrivateKey {
     std::fs::write(file.path(), from_file(name)).expect("written");
     open_key(file.path(), PasswordSource::Surroundings).expect(name)
 }
+
+/// A command of one line of shell. `$key` is a private key in a file.
+pub(crate) fn command(key: &str, script: &str) -> SigningCommand {
+    let script = format!("key='{}'\n{script}", fixture(key).display());
+    SigningCommand::new(
+        "sh".into(),
+        vec!["-c".into(), script.into()],
+        Duration::from_secs(20),
+        public(&key.replace(".pem", ".pub")),
+    )
+    .expect("a kind that signs digests")
+}
+
+/// What an HSM does with an RSA key, by `openssl`.
+pub(crate) const OPENSSL: &str = "tr a-f A-F | basenc -d --base16 | openssl pkeyutl -sign -inkey \"$key\" \
+     -pkeyopt digest:\"$KMATRIX_SIGN_DIGEST\" -pkeyopt rsa_padding_mode:pkcs1 | base64";

@@ -1,5 +1,6 @@
 //! `kmatrix attest`.
 
+mod builder;
 mod evidence;
 mod lay_out;
 mod sign;
@@ -9,7 +10,8 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::attest::{Attester, LOCAL_BUILDER, ReleaseMaterial, release_statements};
+use crate::attest::{Attester, ReleaseMaterial, release_statements};
+use crate::cli::attest::builder::builder_of;
 use crate::cli::attest::evidence::{Statements, release_of};
 use crate::cli::attest::lay_out::lay_out;
 use crate::cli::attest::sign::{Signed, sign_all};
@@ -35,9 +37,10 @@ pub(crate) struct Arguments {
     signing: signing::Signing,
     #[command(flatten)]
     shipping: ShippingForm,
-    /// SLSA's builder: who is to be trusted for what provenance says
-    #[arg(long, value_name = "URI", default_value = LOCAL_BUILDER, value_parser = parse_uri)]
-    builder_id: String,
+    /// SLSA's builder: who is to be trusted for what provenance says [default: what is known of where the
+    /// attempts ran, docs/attestations.md]
+    #[arg(long, value_name = "URI", value_parser = parse_uri)]
+    builder_id: Option<String>,
     /// Who operates the platform that the attempts ran on
     #[arg(long, value_name = "NAME", default_value = "unnamed")]
     operator: String,
@@ -88,7 +91,10 @@ pub(crate) async fn run(
     let wanted = arguments.run.as_deref();
     let release = release_of(&inputs, &ledger, &matrix, wanted, &signing).await?;
     let attester = Attester {
-        builder: arguments.builder_id,
+        builder: match arguments.builder_id {
+            Some(id) => id,
+            None => builder_of(&release.assessments, signer.job(), &ledger)?.to_owned(),
+        },
         operator: arguments.operator,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         at: Timestamp::now(),

@@ -21,6 +21,7 @@ use crate::name::{CellId, ModuleName};
 use crate::outcome::Outcome;
 use crate::recipe::RECIPE;
 use crate::run::{Finished, Theirs, Workshop, compare_beside, label_beside};
+use crate::sign::CiJob;
 use crate::source::{self, Origin, Repository, Revision, Source, SourceRecord};
 
 /// All that rebuilding a sample takes.
@@ -222,6 +223,7 @@ impl Work<'_> {
             matrix: format!("audit of {} {}", release.name, release.run),
             plan: release.plan,
             rebuilds: 0,
+            job: CiJob::current().map(|job| job.to_string()),
         };
         let workshop = Workshop {
             store: self.inputs.store.clone(),

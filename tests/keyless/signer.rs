@@ -1,8 +1,5 @@
-//! Signing without a key, against a real Fulcio, Rekor v2 and timestamp authority. They take minutes to
-//! build, so `ci/sigstore/test` runs these tests and `ci/test` does not; what they made is in
-//! `tests/sigstore` and is verified offline by other tests.
+//! The signer of the library: what it makes, and what it does not let go.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -15,43 +12,26 @@ use kmatrix::sign::{
 };
 use serde_json::{Value, json};
 
-/// The services of `ci/sigstore/serve`.
-struct Sigstore {
-    directory: PathBuf,
-    urls: HashMap<String, String>,
+use crate::sigstore::{IDENTITY, Sigstore};
+
+fn services(sigstore: &Sigstore) -> KeylessServices {
+    KeylessServices::At {
+        fulcio: sigstore.fulcio().to_owned(),
+        rekor: sigstore.rekor().to_owned(),
+        rekor_version: RekorVersion::V2,
+        timestamps: Some(sigstore.timestamps().to_owned()),
+    }
 }
 
-impl Sigstore {
-    fn get() -> Self {
-        let directory = std::env::var_os("KMATRIX_TEST_SIGSTORE")
-            .expect("run by `ci/sigstore/test`, which serves what is asked here");
-        let directory = PathBuf::from(directory);
-        let text = fs::read_to_string(directory.join("environment")).expect("URLs");
-        let urls = text
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(name, url)| (name.to_owned(), url.to_owned()))
-            .collect();
-        Self { directory, urls }
-    }
+fn root(sigstore: &Sigstore) -> String {
+    fs::read_to_string(sigstore.root()).expect("a trusted root")
+}
 
-    fn services(&self) -> KeylessServices {
-        KeylessServices::At {
-            fulcio: self.urls["FULCIO_URL"].clone(),
-            rekor: self.urls["REKOR_URL"].clone(),
-            rekor_version: RekorVersion::V2,
-            timestamps: Some(self.urls["TIMESTAMP_URL"].clone()),
-        }
-    }
-
-    fn root(&self) -> String {
-        fs::read_to_string(self.directory.join("trusted_root.json")).expect("a trusted root")
-    }
-
-    async fn signer(&self, root: &str) -> Result<KeylessSigner, SigningError> {
-        let token = TokenSource::File(self.directory.join("token"));
-        KeylessSigner::new(self.services(), token, Some(root)).await
-    }
+async fn signer(sigstore: &Sigstore, root: &str) -> Result<KeylessSigner, SigningError> {
+    let token = tempfile::NamedTempFile::new().expect("a file");
+    sigstore.token_file(token.path());
+    let source = TokenSource::File(token.path().to_owned());
+    KeylessSigner::new(services(sigstore), source, Some(root)).await
 }
 
 fn statement() -> Vec<u8> {
@@ -64,7 +44,7 @@ fn statement() -> Vec<u8> {
     .to_bytes()
 }
 
-/// Keeps what was signed where `ci/sigstore/test --keep` looks for it.
+/// Keeps what was signed, where somebody asks for it (`tests/sigstore/README.md`).
 fn keep(name: &str, bytes: &[u8]) {
     if let Some(directory) = std::env::var_os("KMATRIX_TEST_KEEP") {
         fs::write(PathBuf::from(directory).join(name), bytes).expect("a file");
@@ -72,13 +52,11 @@ fn keep(name: &str, bytes: &[u8]) {
 }
 
 #[tokio::test]
-#[ignore = "run by ci/sigstore/test, since it takes minutes to build a Sigstore"]
 async fn an_identity_signs_and_the_bundle_verifies_with_the_trusted_root() {
     let sigstore = Sigstore::get();
-    let signer = sigstore.signer(&sigstore.root()).await.expect("a signer");
+    let signer = signer(&sigstore, &root(&sigstore)).await.expect("a signer");
     let signer = Signer::Keyless(Box::new(signer));
-    let issuer = &sigstore.urls["FULCIO_URL"];
-    let name = format!("identity:vendor@kmatrix.test issuer:{issuer}");
+    let name = format!("identity:{IDENTITY} issuer:{}", sigstore.issuer());
     assert_eq!(signer.name(), name);
     assert_eq!(signer.grade(), Grade::Keyless);
 
@@ -98,11 +76,10 @@ async fn an_identity_signs_and_the_bundle_verifies_with_the_trusted_root() {
     let envelope = &bundle["dsseEnvelope"]["signatures"][0];
     assert_eq!(envelope.get("keyid"), None);
     keep("keyless.sigstore.json", &signed.bundle);
-    keep("trusted_root.json", sigstore.root().as_bytes());
+    keep("trusted_root.json", root(&sigstore).as_bytes());
 }
 
 #[tokio::test]
-#[ignore = "run by ci/sigstore/test, since it takes minutes to build a Sigstore"]
 async fn what_another_root_does_not_vouch_for_does_not_leave() {
     let sigstore = Sigstore::get();
     for (part, empty) in [
@@ -110,9 +87,11 @@ async fn what_another_root_does_not_vouch_for_does_not_leave() {
         ("tlogs", json!([])),
         ("timestampAuthorities", json!([])),
     ] {
-        let mut root: Value = serde_json::from_str(&sigstore.root()).expect("JSON");
+        let mut root: Value = serde_json::from_str(&root(&sigstore)).expect("JSON");
         root[part] = empty;
-        let signer = sigstore.signer(&root.to_string()).await.expect("a signer");
+        let signer = signer(&sigstore, &root.to_string())
+            .await
+            .expect("a signer");
         let refused = signer.sign(&statement()).await;
         assert!(
             matches!(refused, Err(SigningError::BundleRefused { .. })),
@@ -122,15 +101,14 @@ async fn what_another_root_does_not_vouch_for_does_not_leave() {
 }
 
 #[tokio::test]
-#[ignore = "run by ci/sigstore/test, since it takes minutes to build a Sigstore"]
 async fn a_token_of_nobody_is_refused_by_the_authority() {
     let sigstore = Sigstore::get();
     let forged = tempfile::NamedTempFile::new().expect("a file");
-    let token = fs::read_to_string(sigstore.directory.join("token")).expect("a token");
-    let (claims, _) = token.trim().rsplit_once('.').expect("three parts");
+    let token = sigstore.token(IDENTITY);
+    let (claims, _) = token.rsplit_once('.').expect("three parts");
     fs::write(forged.path(), format!("{claims}.AAAA")).expect("written");
     let source = TokenSource::File(forged.path().to_owned());
-    let signer = KeylessSigner::new(sigstore.services(), source, None)
+    let signer = KeylessSigner::new(services(&sigstore), source, None)
         .await
         .expect("a signer");
     let refused = signer.sign(&statement()).await;
@@ -141,13 +119,12 @@ async fn a_token_of_nobody_is_refused_by_the_authority() {
 }
 
 #[tokio::test]
-#[ignore = "run by ci/sigstore/test, since it takes minutes to build a Sigstore"]
 async fn a_key_has_its_signature_timestamped() {
     let sigstore = Sigstore::get();
     let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).expect("made");
     let key = PrivateKey::from_pkcs8(&key).expect("a key");
     let public = key.public().to_pem();
-    let authority = TimestampAuthority::at(sigstore.urls["TIMESTAMP_URL"].clone());
+    let authority = TimestampAuthority::at(sigstore.timestamps().to_owned());
     let signer = Signer::Key(KeySigner::new(key, Some(authority)));
     let signed = signer.sign(&statement()).await.expect("signed");
     let bundle: Value = serde_json::from_slice(&signed.bundle).expect("JSON");
