@@ -159,16 +159,19 @@ impl Place {
         module
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_kmatrix"))
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kmatrix"));
+        command
             .args(arguments)
             .current_dir(self.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("KMATRIX_STATE", self.path().join("state"))
-            .output()
-            .expect("the program runs");
-        Ran(output)
+            .env("KMATRIX_STATE", self.path().join("state"));
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        Ran(self.command(arguments).output().expect("the program runs"))
     }
 
     /// Verifies with what the caller of these tests expects.
@@ -787,6 +790,7 @@ fn the_examples_of_rego_deny_what_they_are_there_for() {
 
 #[test]
 fn an_auditor_signs_what_it_verified() {
+    use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::PermissionsExt as _;
     let place = Place::new();
     let auditor = Key::new();
@@ -841,8 +845,20 @@ fn an_auditor_signs_what_it_verified() {
     assert_eq!(result(&written), "FAILED");
     fs::copy(&written, place.path().join("m/m.ko.audit.sigstore.json")).expect("copied");
     assert_eq!(place.verify(&["m/m.ko"]).ends(41).broken(), ["summary"]);
-    // A key that others may read is none, and nothing is written.
+    // Folders need no names in UTF-8, and no summary takes the place of another.
     fs::remove_dir_all(place.path().join("out")).expect("removed");
+    place.lay_out("n", &release);
+    let both = place.verify(&[&["n/m.ko"], &signing[..]].concat()).ends(2);
+    let said = String::from_utf8_lossy(&both.0.stderr);
+    assert!(said.contains("two modules"), "{said}");
+    assert!(!place.path().join("out").exists());
+    let odd = std::ffi::OsStr::from_bytes(b"out-\xff");
+    let mut command = place.command(&["verify", "m/m.ko", "--policy", "policy.toml"]);
+    command.args(["--warn-only", "--sign-key", "auditor.key", "--summary"]);
+    Ran(command.arg(odd).output().expect("the program runs")).ends(0);
+    let odd = place.path().join(odd).join(&release.cell);
+    assert!(odd.join("m.ko.summary.sigstore.json").exists());
+    // A key that others may read is none, and nothing is written.
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("set");
     place.verify(&signing).ends(40);
     assert!(!place.path().join("out").exists());

@@ -25,6 +25,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -42,6 +43,7 @@ import (
 	common "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	"github.com/sigstore/rekor-tiles/v2/pkg/note"
 	"github.com/sigstore/sigstore/pkg/signature"
+	"google.golang.org/grpc/metadata"
 )
 
 func must[T any](value T, err error) T {
@@ -63,6 +65,14 @@ func (c configured) GetConfiguration(ctx context.Context, request *fulcio.GetCon
 
 func (c configured) CreateSigningCertificate(ctx context.Context, request *fulcio.CreateSigningCertificateRequest) (*fulcio.SigningCertificate, error) {
 	return c.GRPCCAServer.CreateSigningCertificate(config.With(ctx, c.config), request)
+}
+
+// What Fulcio's gateway does: some clients send the token in a header.
+func bearer(_ context.Context, r *http.Request) metadata.MD {
+	if token, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); found {
+		return metadata.Pairs(server.MetadataOIDCTokenKey, token)
+	}
+	return nil
 }
 
 // A transparency log that promises everything and keeps nothing.
@@ -203,7 +213,7 @@ func main() {
 	service := configured{
 		server.NewGRPCCAServer(ctLog, authority, algorithms, server.NewIssuerPool(configuration)), configuration,
 	}
-	gateway := runtime.NewServeMux()
+	gateway := runtime.NewServeMux(runtime.WithMetadata(bearer))
 	if err := fulcio.RegisterCAHandlerServer(context.Background(), gateway, service); err != nil {
 		log.Fatal(err)
 	}

@@ -150,7 +150,22 @@ async fn write_summaries(
             .as_ref()
             .map_or_else(String::new, ToString::to_string);
         let base = folder.join(cell).join(&*name);
-        let with = |ending: &str| PathBuf::from(format!("{}.{ending}", base.display()));
+        let with = |ending: &str| {
+            let mut path = base.clone().into_os_string();
+            path.push(format!(".{ending}"));
+            PathBuf::from(path)
+        };
+        if files
+            .iter()
+            .any(|(path, _)| *path == with("summary.sigstore.json"))
+        {
+            let message = format!(
+                "the summaries of two modules would both be `{}.summary.*`",
+                base.display()
+            );
+            return Err(Refusal::new(Exit::Usage, message)
+                .hint("verify them one by one, each with a `--summary` of its own".to_owned()));
+        }
         files.push((with("summary.sigstore.json"), signed.bundle));
         files.push((with("summary.dsse.json"), signed.envelope));
     }

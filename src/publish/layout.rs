@@ -97,7 +97,7 @@ impl LayoutError {
                 "name the directory that `kmatrix attest --out` wrote"
             }
             Self::NoModule { .. } | Self::Unattested { .. } => {
-                "write the directory with `kmatrix attest MATRIX --key FILE --out DIR`"
+                "write the directory with `kmatrix attest MATRIX --sign-key FILE --out DIR`"
             }
             Self::NotABundle { .. } => "take it away, or attest again: `kmatrix attest --out DIR`",
             Self::SpeaksOfNothing { .. } => {

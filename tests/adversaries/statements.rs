@@ -16,8 +16,8 @@ fn hex() -> String {
 }
 
 pub const ROWS: &[Row] = &[
-    ("statement_v01_fail", Why::UnknownType, |s| {
-        s.statement(|t| t["_type"] = json!("https://in-toto.io/Statement/v0.1"))
+    ("statement_v02_fail", Why::UnknownType, |s| {
+        s.statement(|t| t["_type"] = json!("https://in-toto.io/Statement/v0.2"))
     }),
     ("statement_v11_fail", Why::UnknownType, |s| {
         s.statement(|t| t["_type"] = json!("https://in-toto.io/Statement/v1.1"))

@@ -29,6 +29,7 @@ mod isolation;
 mod kernels;
 mod keys;
 mod labels;
+mod linking;
 mod matrices;
 mod prepared;
 mod recipes;

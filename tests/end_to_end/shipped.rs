@@ -1,6 +1,9 @@
 //! Modules as they are shipped, held against the kernel's own tools.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,7 +14,7 @@ use kmatrix::sign::{
     open_key, ship,
 };
 
-use crate::common::{Place, project};
+use crate::common::{Place, Ran, project};
 
 /// Returns the `sign-file` of the Debian package that the shared state has unpacked.
 fn sign_file(place: &Place) -> PathBuf {
@@ -125,6 +128,107 @@ async fn a_module_is_signed_as_the_kernels_sign_file_signs_it() {
     }
     let recorded = built["digest"].as_str().expect("a digest");
     assert_eq!(recorded, Sha256Digest::of(&payload).to_string());
+}
+
+/// Writes a program that signs digests with a key, as an HSM would, or ends with 7 in its place.
+fn hsm(place: &Place, name: &str, works: bool) {
+    let works = if works { "true" } else { "exit 7" };
+    let script = format!(
+        "#!/bin/sh\n{works}\nread digest\nprintf %s \"$digest\" | \
+         perl -ne 'print pack(\"H*\", $_)' | openssl pkeyutl -sign -inkey '{}' \
+         -pkeyopt digest:\"$KMATRIX_SIGN_DIGEST\" -pkeyopt rsa_padding_mode:pkcs1 | base64 -w0\n",
+        project().join("tests/keys/rsa-2048.pem").display(),
+    );
+    put(place, name, script.as_bytes(), 0o700);
+}
+
+fn put(place: &Place, name: &str, bytes: &[u8], mode: u32) -> PathBuf {
+    let path = place.path().join(name);
+    fs::write(&path, bytes).expect("a file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+    path
+}
+
+#[tokio::test]
+async fn a_program_that_has_the_key_signs_modules_or_nothing_is_attested() {
+    let place = Place::new();
+    place.build_of("reproducible", "", "rebuilds = 0", "");
+    let cell = place.build(&[], 0)["cells"][0].clone();
+    let id = cell["id"].as_str().expect("an id");
+    let keys = project().join("tests/keys");
+    let read = |name: &str| fs::read(keys.join(name)).expect("a file");
+    put(&place, "vendor.pem", &read("p256.pem"), 0o600);
+    let key = put(&place, "module.pem", &read("rsa-2048.pem"), 0o600);
+    let certificate = keys.join("rsa-2048.crt");
+    hsm(&place, "broken-hsm", false);
+    hsm(&place, "hsm", true);
+    let attest = |program: &str, certificate: &Path| {
+        place.kmatrix(&[
+            "attest",
+            "matrix.toml",
+            "--sign-key",
+            "vendor.pem",
+            "--module-sign-command",
+            program,
+            "--module-certificate",
+            certificate.to_str().expect("UTF-8"),
+            "--out",
+            "release",
+        ])
+    };
+
+    for (program, certificate, part) in [
+        ("./broken-hsm", &certificate, "exit status: 7"),
+        ("./none", &certificate, "./none"),
+        // The key of the program is not the certified one.
+        ("./hsm", &other_certificate(&place), "does not verify"),
+    ] {
+        let ran = attest(program, certificate).expect(40);
+        assert!(ran.stderr.contains(part), "{ran}");
+        let release = place.path().join("release");
+        assert!(!release.exists(), "{program}: nothing is laid out");
+        let signing = place.explain(id)["label"]["vector"]["signing"].clone();
+        assert_eq!(signing, "unsigned", "{program}");
+    }
+
+    // A directory needs no name in UTF-8.
+    let out = OsStr::from_bytes(b"release-\xff");
+    let mut command = place.command(&["attest", "matrix.toml", "--sign-key", "vendor.pem"]);
+    command
+        .args(["--module-sign-command", "./hsm", "--module-certificate"])
+        .arg(&certificate)
+        .arg("--out")
+        .arg(out);
+    Ran::of(command).expect(0);
+    let directory = place.path().join(out).join(id);
+    assert!(directory.join("provenance.sigstore.json").exists());
+    let shipped = fs::read(directory.join("fixture.ko")).expect("a module");
+    let cut = cut_signature(&shipped).expect("whole");
+    let payload = Sha256Digest::of(cut.module).to_string();
+    assert_eq!(cell["modules"][0]["digest"], payload);
+    let own = signer(&key, &certificate, DigestAlgorithm::Sha256);
+    let own = own.sign(cut.module).await.expect("signed");
+    assert!(own == shipped, "the key in a file signs the same");
+}
+
+/// Makes a certificate of another key.
+fn other_certificate(place: &Place) -> PathBuf {
+    let arguments = [
+        "req",
+        "-new",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=other",
+        "-keyout",
+        "other.key",
+        "-out",
+        "other.crt",
+    ];
+    openssl(&arguments, place.path());
+    place.path().join("other.crt")
 }
 
 #[tokio::test]

@@ -11,6 +11,9 @@ mod genuine;
 mod judge;
 mod keyless;
 mod registry;
+#[allow(dead_code)]
+#[path = "../keyless/sigstore.rs"]
+mod sigstore;
 mod statements;
 mod summary_rules;
 mod theirs;

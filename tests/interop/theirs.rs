@@ -9,6 +9,7 @@ use kmatrix::verify::{Authenticated, Refused, SignedBy, Trust, Why, authenticate
 use serde_json::json;
 
 use crate::common::{Place, Ran};
+use crate::sigstore::{IDENTITY, Sigstore};
 use crate::statements::{MODULE, provenance};
 use crate::tools::Tools;
 use crate::vendor::{Authority, Vendor};
@@ -79,26 +80,7 @@ impl Scene {
 #[test]
 fn what_cosign_signs_is_read() {
     let scene = Scene::new();
-    let given = [
-        "--statement",
-        "statement.json",
-        "--signing-config",
-        "services.json",
-    ];
-    let bundle = scene.attest("cosign-3", &given);
-    let read = scene.read(&bundle).expect("authentic");
-    assert_eq!(read.statement().predicate, provenance()["predicate"]);
-    assert!(matches!(read.signed_by(), SignedBy::Key { .. }));
-    let payload = fs::read(scene.path("statement.json")).expect("a statement");
-    assert_eq!(read.payload(), Sha256Digest::of(&payload));
-
-    let stranger = Trust::keys([Vendor::new().public()]).expect("a key");
-    assert!(authenticate(&bundle, &stranger).is_err());
-}
-
-#[test]
-fn the_statements_that_cosign_makes_itself_are_of_an_older_version() {
-    let scene = Scene::new();
+    let alone = ["--signing-config", "services.json"];
     let predicate = [
         "--predicate",
         "predicate.json",
@@ -106,16 +88,84 @@ fn the_statements_that_cosign_makes_itself_are_of_an_older_version() {
         "slsaprovenance1",
         "module.ko",
     ];
-    let cases: [(&str, &[&str]); 2] = [
-        ("cosign-2", &["--new-bundle-format", "--tlog-upload=false"]),
-        ("cosign-3", &["--signing-config", "services.json"]),
+    let cases: [(&str, &[&str], &[&str], &str); 3] = [
+        ("cosign-3", &["--statement", "statement.json"], &alone, "v1"),
+        ("cosign-3", &predicate, &alone, "v0.1"),
+        (
+            "cosign-2",
+            &predicate,
+            &["--new-bundle-format", "--tlog-upload=false"],
+            "v0.1",
+        ),
     ];
-    for (program, more) in cases {
-        let bundle = scene.attest(program, &[&predicate[..], more].concat());
-        let refused = scene.read(&bundle).expect_err(program);
-        assert_eq!(refused.why, Why::UnknownType, "{refused}");
-        let older = "https://in-toto.io/Statement/v0.1";
-        assert!(refused.detail.contains(older), "{refused}");
+    for (program, given, more, version) in cases {
+        let bundle = scene.attest(program, &[given, more].concat());
+        let read = scene.read(&bundle).expect(program);
+        let statement = read.statement();
+        let kind = format!("https://in-toto.io/Statement/{version}");
+        assert_eq!(statement.statement_type, kind, "{program}");
+        assert_eq!(statement.predicate_type, "https://slsa.dev/provenance/v1");
+        let digest = &statement.subject[0].digest["sha256"];
+        assert_eq!(*digest, Sha256Digest::of(MODULE).to_hex(), "{program}");
+        assert!(matches!(read.signed_by(), SignedBy::Key { .. }));
+        if version == "v1" {
+            let payload = fs::read(scene.path("statement.json")).expect("a statement");
+            assert_eq!(read.payload(), Sha256Digest::of(&payload));
+            assert_eq!(statement.predicate, provenance()["predicate"]);
+        }
+
+        let stranger = Trust::keys([Vendor::new().public()]).expect("a key");
+        assert!(authenticate(&bundle, &stranger).is_err(), "{program}");
+    }
+}
+
+#[test]
+fn what_cosign_signs_as_an_identity_is_read() {
+    let (scene, sigstore) = (Scene::new(), Sigstore::get());
+    sigstore.token_file(&scene.path("token"));
+    let services = sigstore.signing_config().to_string();
+    fs::write(scene.path("services.json"), services).expect("a file");
+    fs::copy(sigstore.root(), scene.path("root.json")).expect("a root");
+    let always = [
+        "attest-blob",
+        "--yes",
+        "--identity-token",
+        "token",
+        "--signing-config",
+        "services.json",
+        "--trusted-root",
+        "root.json",
+        "--bundle",
+        "bundle.json",
+    ];
+    let root = fs::read(sigstore.root()).expect("a root");
+    let trust = Trust::root(&root).expect("a trust");
+    for given in [
+        &["--statement", "statement.json"][..],
+        &[
+            "--predicate",
+            "predicate.json",
+            "--type",
+            "slsaprovenance1",
+            "module.ko",
+        ],
+    ] {
+        Ran::of(scene.cosign("cosign-3", &[&always[..], given].concat())).expect(0);
+        let bundle = fs::read(scene.path("bundle.json")).expect("a bundle");
+        let read = authenticate(&bundle, &trust).expect("authentic");
+        let signer = SignedBy::Identity {
+            identity: IDENTITY.to_owned(),
+            issuer: sigstore.issuer().to_owned(),
+        };
+        assert_eq!(*read.signed_by(), signer);
+        assert_eq!(read.times().len(), 1);
+        let digest = &read.statement().subject[0].digest["sha256"];
+        assert_eq!(*digest, Sha256Digest::of(MODULE).to_hex());
+
+        let stranger = Authority::new(&at(&scene.place, "stranger")).trusted_root();
+        let stranger = Trust::root(stranger.to_string().as_bytes()).expect("a trust");
+        assert!(authenticate(&bundle, &stranger).is_err());
+        fs::remove_dir_all(scene.path("stranger")).expect("a directory");
     }
 }
 

@@ -7,36 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kmatrix::digest::Sha256Digest;
 use kmatrix::verify::{SignedBy, Trust, authenticate};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::ci_jobs::in_github_actions;
 use crate::common::{Place, Ran};
 use crate::sigstore::{IDENTITY, Sigstore};
-
-/// The services as a signing configuration names them (protobuf-specs, `SigningConfig` v0.2), beside some
-/// that are past their time.
-fn signing_config(sigstore: &Sigstore) -> Value {
-    let service = |url: &str, version: u32| {
-        let gone = json!({
-            "url": "http://127.0.0.1:1", "majorApiVersion": version, "operator": "nobody",
-            "validFor": { "start": "2020-01-01T00:00:00Z", "end": "2021-01-01T00:00:00Z" },
-        });
-        let here = json!({
-            "url": url, "majorApiVersion": version, "operator": "kmatrix.test",
-            "validFor": { "start": "2020-01-01T00:00:00Z" },
-        });
-        json!([gone, here])
-    };
-    json!({
-        "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
-        "caUrls": service(sigstore.fulcio(), 1),
-        "oidcUrls": [],
-        "rekorTlogUrls": service(sigstore.rekor(), 2),
-        "tsaUrls": service(sigstore.timestamps(), 1),
-        "rekorTlogConfig": { "selector": "ANY" },
-        "tsaConfig": { "selector": "ANY" },
-    })
-}
 
 fn builder(release: &Path) -> String {
     let bytes = fs::read(release.join("provenance.dsse.json")).expect("a file");
@@ -76,7 +51,7 @@ fn a_ci_job_attests_what_it_built_as_itself() {
     in_github_actions(&mut build, &sigstore);
     let built = Ran::of(build).expect(0).json();
     let id = built["cells"][0]["id"].as_str().expect("an id");
-    let config = signing_config(&sigstore).to_string();
+    let config = sigstore.signing_config().to_string();
     fs::write(place.path().join("services.json"), config).expect("a file");
     let root = place.path().join("trusted_root.json");
     fs::copy(sigstore.root(), &root).expect("a root");

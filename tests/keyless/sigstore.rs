@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rustix::process::Signal;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::common::{Ran, Running, project, scratch, wait_until};
@@ -94,6 +95,31 @@ impl Sigstore {
     /// Writes a new identity token into a file.
     pub fn token_file(&self, path: &Path) {
         fs::write(path, self.token(IDENTITY)).expect("a token");
+    }
+
+    /// Returns the services as a signing configuration names them (protobuf-specs, `SigningConfig` v0.2), beside some
+    /// that are past their time.
+    pub fn signing_config(&self) -> Value {
+        let service = |url: &str, version: u32| {
+            let gone = json!({
+                "url": "http://127.0.0.1:1", "majorApiVersion": version, "operator": "nobody",
+                "validFor": { "start": "2020-01-01T00:00:00Z", "end": "2021-01-01T00:00:00Z" },
+            });
+            let here = json!({
+                "url": url, "majorApiVersion": version, "operator": "kmatrix.test",
+                "validFor": { "start": "2020-01-01T00:00:00Z" },
+            });
+            json!([gone, here])
+        };
+        json!({
+            "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
+            "caUrls": service(self.fulcio(), 1),
+            "oidcUrls": [],
+            "rekorTlogUrls": service(self.rekor(), 2),
+            "tsaUrls": service(self.timestamps(), 1),
+            "rekorTlogConfig": { "selector": "ANY" },
+            "tsaConfig": { "selector": "ANY" },
+        })
     }
 
     /// Returns where a job of GitHub Actions would ask for its token.

@@ -46,13 +46,15 @@ pub(super) fn lay_out(
         }
     }
     for one in signed {
-        let stem = stem(one);
+        let stem = out.join(stem(one)).into_os_string();
         for (ending, digest) in [
             ("sigstore.json", one.record.bundle),
             ("dsse.json", one.record.envelope),
         ] {
             let bytes = store.read_blob(&digest, MAX_ATTESTATION)?;
-            let path = format!("{}.{ending}", out.join(&stem).display());
+            // Appended: a directory's name may be no text, and a stem may have dots of its own.
+            let mut path = stem.clone();
+            path.push(format!(".{ending}"));
             write_atomically(Path::new(&path), &bytes)?;
         }
     }

@@ -1,4 +1,5 @@
-//! The payload: an in-toto Statement v1 (attestation framework, `spec/v1/statement.md`).
+//! The payload: an in-toto Statement v1 (attestation framework, `spec/v1/statement.md`), or v0.1, which
+//! cosign still makes and which says no less with the same fields (`spec/v0.1.0/statement.md`).
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,9 @@ use super::json::{quoted, strict_json};
 use super::limits::Limits;
 use crate::attest::{DigestSet, STATEMENT_TYPE, Statement, Subject};
 use crate::verify::{Refused, Why};
+
+/// What a statement calls itself.
+const STATEMENT_TYPES: [&str; 2] = [STATEMENT_TYPE, "https://in-toto.io/Statement/v0.1"];
 
 /// Hash algorithms by the names that digest sets use, with the length of their hexadecimal form
 /// (`spec/v1/digest_set.md`).
@@ -28,7 +32,7 @@ const HEX_DIGITS: [(&str, usize); 8] = [
 ///
 /// # Errors
 ///
-/// What [`strict_json`] refuses; another `_type` than Statement v1; a statement without a predicate type;
+/// What [`strict_json`] refuses; another `_type` than Statement v1 and v0.1; a statement without a predicate type;
 /// no subject, or one without a SHA-256 in 64 lower-case hexadecimal digits; a digest anywhere in it that is
 /// written in another way, or under its algorithm's name in another case.
 pub fn read_statement(payload: &[u8]) -> Result<Statement<Value>, Refused> {
@@ -39,7 +43,7 @@ pub fn read_statement(payload: &[u8]) -> Result<Statement<Value>, Refused> {
         Unknown::Ignored,
     )?;
     let statement_type = statement.text("_type")?;
-    if statement_type != STATEMENT_TYPE {
+    if !STATEMENT_TYPES.contains(&statement_type.as_str()) {
         return Err(Refused::new(
             Why::UnknownType,
             format!(
