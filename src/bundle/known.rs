@@ -324,6 +324,7 @@ mod tests {
                 matrix: "m.toml".to_owned(),
                 plan: Sha256Digest::of(b"plan"),
                 rebuilds: 1,
+                job: None,
             }),
         }
     }
