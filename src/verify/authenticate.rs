@@ -145,6 +145,7 @@ impl Signed {
             payload: Sha256Digest::of(&self.payload),
             signed_by,
             times,
+            listing: Default::default(),
         }
     }
 }

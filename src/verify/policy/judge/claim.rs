@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::attest::{
     AttributeReport, DigestSet, LabelledCell, PredicateType, Provenance, RebuildComparison,
@@ -85,7 +84,7 @@ pub(super) fn says(
         Some(PredicateType::Summary) => VerificationSummary::deserialize(predicate)
             .map_or_else(unreadable, |found| Says::Summary(Box::new(found))),
         Some(PredicateType::Scope) => {
-            scope_of(predicate, artifact).map_or_else(Says::Unreadable, Says::Scope)
+            scope_of(attestation, artifact).map_or_else(Says::Unreadable, Says::Scope)
         }
         Some(PredicateType::Scai) => {
             AttributeReport::deserialize(predicate).map_or_else(unreadable, Says::Scai)
@@ -98,20 +97,20 @@ pub(super) fn says(
 }
 
 /// Reads of a scope statement what it says of a module.
-fn scope_of(predicate: &Value, artifact: &Artifact) -> Result<ScopeClaim, String> {
+fn scope_of(attestation: &Authenticated, artifact: &Artifact) -> Result<ScopeClaim, String> {
+    let predicate = &attestation.statement().predicate;
     let release = predicate["release"].as_str().ok_or("it names no release")?;
-    let cells = predicate["cells"]
-        .as_array()
-        .ok_or("it has no list of cells")?;
-    let payload = artifact.payload().map(|payload| payload.to_string());
-    let lists_it = |cell: &&Value| {
-        let mut modules = cell["modules"].as_array().into_iter().flatten();
-        payload.is_some() && modules.any(|module| module.as_str() == payload.as_deref())
-    };
-    let of_it = cells.iter().filter(lists_it).map(LabelledCell::deserialize);
+    if !predicate["cells"].is_array() {
+        return Err("it has no list of cells".to_owned());
+    }
+    let payload = artifact.payload();
+    let of_it = payload
+        .iter()
+        .flat_map(|payload| attestation.cells_with(payload));
     Ok(ScopeClaim {
         release: release.to_owned(),
         cells: of_it
+            .map(LabelledCell::deserialize)
             .collect::<Result<_, _>>()
             .map_err(|error| error.to_string())?,
     })

@@ -73,6 +73,7 @@ pub fn authenticated(
         statement,
         signed_by: signed.by.clone(),
         times: signed.times.clone(),
+        listing: Default::default(),
     }
 }
 
