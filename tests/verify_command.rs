@@ -26,7 +26,9 @@ mod archives;
 #[path = "verify_command/recording.rs"]
 mod recording;
 
-use statements::{BUILDER, CELL, comparison, provenance, summary, value};
+use statements::{
+    BUILDER, CELL, comparison, of_release, provenance, release_summary, scope_of, summary, value,
+};
 
 const KERNEL: &str = "6.12.1-x";
 
@@ -235,6 +237,19 @@ impl Ran {
     }
 }
 
+/// Returns the payloads of the scope statement and the summary of a release, by the names of their kinds.
+fn whole(name: &str, releases: &[&Release]) -> [(&'static str, Vec<u8>); 2] {
+    let cells: Vec<_> = releases
+        .iter()
+        .map(|one| (statements::cell(&one.cell), Sha256Digest::of(&one.module)))
+        .collect();
+    let scope = scope_of(name, &cells);
+    let payload = Statement::new(Kind::Scope, of_release(), value(&scope)).to_bytes();
+    let summed = release_summary(&scope, Sha256Digest::of(&payload));
+    let summed = Statement::new(Kind::Summary, of_release(), value(&summed)).to_bytes();
+    [("scope", payload), ("summary", summed)]
+}
+
 impl Release {
     fn sound(place: &Place) -> Self {
         Self {
@@ -424,19 +439,72 @@ fn a_release_is_verified_by_what_lies_beside_each_module() {
         "--format",
         "json",
     ];
+    // Where nobody says what belongs to it, nobody can tell what is missing.
+    let broken = |document: &Value| -> Vec<String> {
+        let rules = document["releases"][0]["verdict"]["rules"]
+            .as_array()
+            .expect("rules");
+        let holds = |rule: &&Value| rule["outcome"] != "holds";
+        let names = rules.iter().filter(holds).map(|rule| rule["rule"].as_str());
+        names.map(|name| name.expect("an id").to_owned()).collect()
+    };
+    let document = place.run(&arguments).ends(42).json();
+    assert_eq!(document["modules"][0]["passed"], true);
+    assert!(
+        broken(&document).contains(&"release-scope".to_owned()),
+        "{document}"
+    );
+    let mut other = Release::sound(&place);
+    other.cell = cell.replace("=6.12.1-1", "=6.12.1-2");
+    let lay_out_whole = || {
+        for (kind, payload) in whole("small", &[&release, &other]) {
+            let bundle = place.key.bundle(&payload);
+            place.write(&format!("out/release.{kind}.sigstore.json"), &bundle);
+        }
+    };
+    lay_out_whole();
+    let document = place.run(&arguments).ends(42).json();
+    assert_eq!(broken(&document), ["release-cells"]);
+    assert_eq!(
+        (
+            &document["passed"],
+            &document["releases"][0]["verdict"]["complete"]
+        ),
+        (&json!(false), &json!(1))
+    );
+    place.lay_out(&format!("out/{}", other.cell), &other);
     let document = place.run(&arguments).ends(0).json();
-    assert_eq!(document["modules"].as_array().map(Vec::len), Some(1));
-    // The path is expected, so a module of one kernel does not pass in the place of another's.
-    let moved = cell.replace("6.12.1-x=6.12.1-1", "6.12.2-x=6.12.2-1");
+    assert_eq!(document["modules"].as_array().map(Vec::len), Some(2));
+    let verdict = &document["releases"][0]["verdict"];
+    assert_eq!(
+        (
+            &verdict["release"],
+            &verdict["promised"],
+            &verdict["complete"]
+        ),
+        (&json!("small"), &json!(2), &json!(2))
+    );
+    fs::remove_file(place.path().join("out/release.summary.sigstore.json")).expect("there");
+    let document = place.run(&arguments).ends(42).json();
+    assert_eq!(broken(&document), ["release-summary"]);
+    lay_out_whole();
+    place
+        .run(&[&arguments[..], &["--expect-release", "small"]].concat())
+        .ends(0);
+    place
+        .run(&[&arguments[..], &["--expect-release", "large"]].concat())
+        .ends(41);
+    // The path is expected, so a module of one cell does not pass in the place of another's.
+    let moved = cell.replace("6.12.1-x=6.12.1-1", "6.12.1-x=6.12.1-3");
     place.lay_out(&format!("out/{moved}"), &release);
     let document = place.run(&arguments).ends(41).json();
     let passed: Vec<&Value> = document["modules"]
         .as_array()
-        .expect("two")
+        .expect("three")
         .iter()
         .map(|one| &one["passed"])
         .collect();
-    assert_eq!(passed, [true, false]);
+    assert_eq!(passed, [true, true, false]);
     fs::create_dir(place.path().join("empty")).expect("a directory");
     place
         .run(&["verify", "empty", "--policy", "policy.toml"])

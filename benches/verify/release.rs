@@ -47,10 +47,18 @@ pub fn lay_out(folder: &Path, cells: usize) -> Result<(), Failure> {
     let mut scope = statements::scope(NAME, first.modules[0]);
     (scope.scope.promised, scope.scope.built) = (cells, cells);
     scope.cells = listed;
-    let subject = vec![Subject::plain("lock", Sha256Digest::of(b"lock"))];
-    let payload = Statement::new(PredicateType::Scope, subject, value(&scope)).to_bytes();
-    let path = folder.join("out/release.scope.sigstore.json");
-    write(&path, &to_bytes(&keyed(&key, &payload)))
+    let payload = of_release(PredicateType::Scope, value(&scope));
+    let summed = statements::release_summary(&scope, Sha256Digest::of(&payload));
+    let summed = of_release(PredicateType::Summary, value(&summed));
+    for (kind, payload) in [("scope", payload), ("summary", summed)] {
+        let path = folder.join(format!("out/release.{kind}.sigstore.json"));
+        write(&path, &to_bytes(&keyed(&key, &payload)))?;
+    }
+    Ok(())
+}
+
+fn of_release(kind: PredicateType, predicate: Value) -> Vec<u8> {
+    Statement::new(kind, statements::of_release(), predicate).to_bytes()
 }
 
 /// Makes a module with the compiler, for a kernel release that is put in later.

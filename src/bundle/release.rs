@@ -12,6 +12,9 @@ use crate::bundle::read::ArchiveReader;
 use crate::bundle::seal::Trusting;
 use crate::digest::Sha256Digest;
 
+/// Where in it stands what is said of its builder images.
+const IMAGES: &str = "images/";
+
 /// Where the release stands.
 const RELEASE: &str = "release/";
 
@@ -39,7 +42,7 @@ pub struct ReleaseMember {
     pub bytes: Option<Vec<u8>>,
 }
 
-/// Reads what is said of the release as a whole. `digest` is the archive's, for [`for_each_cell`].
+/// Reads what is said of the release as a whole and of its builder images. `digest` is the archive's, for [`for_each_cell`].
 pub fn statements_of_release(
     path: &Path,
     limits: &Limits,
@@ -47,7 +50,8 @@ pub fn statements_of_release(
     let (mut reader, checked) = open(path, limits, &Trusting { trust: None })?;
     let is_one = |member: &Member| {
         let name = member.path.as_str().strip_prefix(RELEASE);
-        member.kind == Kind::Attestation && name.is_some_and(|name| !name.contains('/'))
+        let of_whole = |name: &str| !name.strip_prefix(IMAGES).unwrap_or(name).contains('/');
+        member.kind == Kind::Attestation && name.is_some_and(of_whole)
     };
     let mut left = checked.index.members.iter().filter(|m| is_one(m)).count();
     let mut statements = Vec::with_capacity(left);

@@ -124,6 +124,7 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Refusa
         policy: policy.digest,
         warn_only: false,
         modules: &[judged],
+        releases: &[],
         exit,
         recorded: recording.is_kept(),
         left_out: &[],

@@ -12,10 +12,11 @@ use serde_json::json;
 use crate::bundle::{self, Checked, ImportError, Limits, ReleaseFolder, ReleaseMember};
 use crate::cli::Refusal;
 use crate::cli::judging::{Evidence, judge_artifact, with_path};
+use crate::cli::judging_release::release_of;
 use crate::cli::recording::Recording;
 use crate::digest::{Hashing, Sha256Digest};
 use crate::exit::Exit;
-use crate::report::Judged;
+use crate::report::{Judged, JudgedRelease};
 use crate::verify::files::{self, AttestationFile};
 use crate::verify::policy::{Artifact, Expectation, Policy};
 use crate::verify::{Refused, Trust, Why};
@@ -56,7 +57,8 @@ pub(super) fn is_archive(path: &Path) -> Result<bool, Refusal> {
     Ok(false)
 }
 
-/// Judges every module of an archive's release by what stands beside it and what is said of the whole.
+/// Judges every module of an archive's release by what stands beside it and what is said of the whole; and
+/// the release itself.
 pub(super) fn judge_archive(
     archive: &Path,
     given: &Evidence,
@@ -65,7 +67,7 @@ pub(super) fn judge_archive(
     trust: &Trust,
     at: Timestamp,
     recording: &Recording,
-) -> Result<Vec<Judged>, Refusal> {
+) -> Result<(Vec<Judged>, JudgedRelease), Refusal> {
     let limits = Limits::default();
     let judge = |folder: &ReleaseFolder, top: &Evidence| -> Result<Vec<Judged>, Refusal> {
         let place = archive.join(&folder.place);
@@ -88,7 +90,7 @@ pub(super) fn judge_archive(
         modules.collect()
     };
     let mut judged = Vec::new();
-    let mut read = || -> Result<(), Stopped> {
+    let mut read = || -> Result<Evidence, Stopped> {
         let (digest, statements) = bundle::statements_of_release(archive, &limits)?;
         let top = attestations(archive, &statements, files::preferred);
         let top = Evidence::of(top, trust);
@@ -113,14 +115,18 @@ pub(super) fn judge_archive(
             }
             Ok::<_, Stopped>(())
         })?;
-        judge_all(&mut folders)
+        judge_all(&mut folders)?;
+        Ok(top)
     };
     match read() {
-        Ok(()) if judged.is_empty() => {
+        Ok(_) if judged.is_empty() => {
             let message = format!("there is no module in `{}`", archive.display());
             Err(Refusal::new(Exit::EvidenceMissing, message))
         }
-        Ok(()) => Ok(judged),
+        Ok(top) => {
+            let release = release_of(archive, &judged, &[given, &top], expectation, policy, at);
+            Ok((judged, release))
+        }
         Err(Stopped::Refusal(refusal)) => Err(refusal),
         Err(Stopped::Archive(error)) => {
             record(recording, archive, Err(&error))?;

@@ -16,6 +16,7 @@ mod init;
 mod interrupt;
 mod judging;
 mod judging_archive;
+mod judging_release;
 mod kernels;
 mod keys;
 mod label;

@@ -10,13 +10,16 @@ use crate::cli::judging::{
     Evidence, Expecting, Trusting, judge_module, open_policy, trust, with_path,
 };
 use crate::cli::judging_archive::{is_archive, judge_archive};
+use crate::cli::judging_release::release_of;
 use crate::cli::recording::{Circumstances, Recording};
 use crate::cli::signing::Signing;
 use crate::cli::trusting::must_be_readable;
 use crate::cli::{Common, Format, Refusal, answer, answer_json};
 use crate::exit::Exit;
 use crate::ledger::VerifyingCommand;
-use crate::report::{Judged, Judgement, Shown, Status, VerdictsDocument, print_verdicts};
+use crate::report::{
+    Judged, JudgedRelease, Judgement, Shown, Status, VerdictsDocument, print_verdicts,
+};
 use crate::sign::Signer;
 use crate::state::{State, write_atomically};
 use crate::verify::Trust;
@@ -88,18 +91,19 @@ pub(crate) async fn run(
     };
     let recording = Recording::open(state.as_ref(), circumstances)?;
     let expectation = arguments.expecting.expectation();
-    let modules = judge_all(arguments, &expectation, &policy, &trust, at, &recording);
+    let judged = judge_all(arguments, &expectation, &policy, &trust, at, &recording);
     recording.finish()?;
-    let modules = modules?;
+    let (modules, releases) = judged?;
     let left_out = links(&arguments.modules)?;
-    let exit = modules
-        .iter()
-        .fold(Exit::Success, |exit, module| exit.or(module.verdict.exit()));
+    let exits = modules.iter().map(|module| module.verdict.exit());
+    let exits = exits.chain(releases.iter().map(|release| release.verdict.exit()));
+    let exit = exits.fold(Exit::Success, Exit::or);
     let judgement = Judgement {
         at,
         policy: policy.digest,
         warn_only: arguments.warn_only,
         modules: &modules,
+        releases: &releases,
         exit: if only_tells { Exit::Success } else { exit },
         recorded: recording.is_kept(),
         left_out: &left_out,
@@ -189,36 +193,26 @@ fn judge_all(
     trust: &Trust,
     at: Timestamp,
     recording: &Recording,
-) -> Result<Vec<Judged>, Refusal> {
+) -> Result<(Vec<Judged>, Vec<JudgedRelease>), Refusal> {
     let mut given = Vec::new();
     for path in &arguments.bundle {
         given.extend(files::under(path)?);
     }
     let given = Evidence::read(&given, trust)?;
-    let mut judged = Vec::new();
+    let (mut judged, mut releases) = (Vec::new(), Vec::new());
     for path in &arguments.modules {
         if path.is_dir() {
-            judged.extend(judge_directory(
-                path,
-                &given,
-                expectation,
-                policy,
-                trust,
-                at,
-                recording,
-            )?);
+            let (modules, release) =
+                judge_directory(path, &given, expectation, policy, trust, at, recording)?;
+            judged.extend(modules);
+            releases.push(release);
             continue;
         }
         if is_archive(path)? {
-            judged.extend(judge_archive(
-                path,
-                &given,
-                expectation,
-                policy,
-                trust,
-                at,
-                recording,
-            )?);
+            let (modules, release) =
+                judge_archive(path, &given, expectation, policy, trust, at, recording)?;
+            judged.extend(modules);
+            releases.push(release);
             continue;
         }
         let own = if arguments.bundle.is_empty() {
@@ -235,10 +229,11 @@ fn judge_all(
             Some(recording),
         )?);
     }
-    Ok(judged)
+    Ok((judged, releases))
 }
 
-/// Judges every module below a directory, each by what lies beside it and what lies at the top.
+/// Judges every module below a directory, each by what lies beside it and what lies at the top; and the
+/// release that they are of.
 fn judge_directory(
     folder: &Path,
     given: &Evidence,
@@ -247,14 +242,14 @@ fn judge_directory(
     trust: &Trust,
     at: Timestamp,
     recording: &Recording,
-) -> Result<Vec<Judged>, Refusal> {
+) -> Result<(Vec<Judged>, JudgedRelease), Refusal> {
     let modules = files::modules_under(folder)?;
     if modules.is_empty() {
         let message = format!("there is no module in `{}`", folder.display());
         return Err(Refusal::new(Exit::EvidenceMissing, message));
     }
-    let top = Evidence::read(&files::directly_in(folder)?, trust)?;
-    modules
+    let top = Evidence::read(&files::of_release(folder)?, trust)?;
+    let judged: Result<Vec<Judged>, Refusal> = modules
         .par_iter()
         .map(|path| {
             let is_at_the_top = path.parent() == Some(folder);
@@ -267,7 +262,10 @@ fn judge_directory(
             let evidence = [given, &top, &own];
             judge_module(path, &expectation, &evidence, policy, at, Some(recording))
         })
-        .collect()
+        .collect();
+    let judged = judged?;
+    let release = release_of(folder, &judged, &[given, &top], expectation, policy, at);
+    Ok((judged, release))
 }
 
 /// Returns where modules may be that nobody looked at.

@@ -104,6 +104,7 @@ fn source(module: &ModuleName, record: &SourceRecord, role: &str) -> Vec<Resourc
             ..
         } => {
             let mut described = archive(&format!("{source}_{version}.dsc"), *sha256);
+            annotate(&mut described, "version", version);
             annotate(&mut described, "patches", patches);
             archives.push(described);
             archives.extend(files.iter().map(|file| archive(&file.name, file.sha256)));
@@ -115,7 +116,9 @@ fn source(module: &ModuleName, record: &SourceRecord, role: &str) -> Vec<Resourc
             tarball,
             ..
         } => {
-            archives.push(archive(&format!("{package}-{version}.src.rpm"), *sha256));
+            let mut packed = archive(&format!("{package}-{version}.src.rpm"), *sha256);
+            annotate(&mut packed, "version", version);
+            archives.push(packed);
             archives.push(archive(&tarball.name, tarball.sha256));
         }
     }

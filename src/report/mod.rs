@@ -57,5 +57,5 @@ pub use store::{
     print_verified, size,
 };
 pub use table::{class_of, log_name, print_table};
-pub use verdict::{Judged, Judgement, Shown, VerdictsDocument, print_verdicts};
+pub use verdict::{Judged, JudgedRelease, Judgement, Shown, VerdictsDocument, print_verdicts};
 pub use verifications::{Verification, VerificationsDocument, print_verifications};

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::verify::policy::Rule;
+use crate::verify::policy::{ReleaseRule, Rule};
 
 /// What `policy rules --format json` prints.
 #[derive(Debug, Serialize)]
@@ -12,6 +12,8 @@ use crate::verify::policy::Rule;
 pub struct PolicyRulesDocument {
     schema_version: u32,
     rules: Vec<RuleDocument>,
+    /// Those about a release as a whole.
+    release_rules: Vec<RuleDocument>,
 }
 
 #[derive(Debug, Serialize)]
@@ -32,24 +34,38 @@ impl PolicyRulesDocument {
             by_default: rule.by_default(),
             may_be_excepted: rule.may_be_excepted(),
         };
+        let release_rule = |rule: &ReleaseRule| RuleDocument {
+            id: rule.id(),
+            asks: rule.asks(),
+            by_default: rule.by_default(),
+            may_be_excepted: rule.may_be_excepted(),
+        };
         Self {
             schema_version: 1,
             rules: Rule::ALL.iter().map(rule).collect(),
+            release_rules: ReleaseRule::ALL.iter().map(release_rule).collect(),
         }
     }
 }
 
 /// Prints every rule with what it asks, and what is asked where a policy says nothing of it.
 pub fn print_policy_rules(to: &mut impl Write) -> io::Result<()> {
-    for rule in Rule::ALL {
-        writeln!(to, "{rule}")?;
-        writeln!(to, "    asks: {}", rule.asks())?;
-        writeln!(to, "    by default: {}", rule.by_default())?;
-        let exceptions = if rule.may_be_excepted() {
-            "may be"
-        } else {
-            "none"
-        };
+    let PolicyRulesDocument {
+        schema_version: _,
+        rules,
+        release_rules,
+    } = PolicyRulesDocument::all();
+    for RuleDocument {
+        id,
+        asks,
+        by_default,
+        may_be_excepted,
+    } in rules.iter().chain(&release_rules)
+    {
+        let exceptions = if *may_be_excepted { "may be" } else { "none" };
+        writeln!(to, "{id}")?;
+        writeln!(to, "    asks: {asks}")?;
+        writeln!(to, "    by default: {by_default}")?;
         writeln!(to, "    exceptions: {exceptions}")?;
     }
     Ok(())
@@ -71,5 +87,10 @@ mod tests {
             assert_eq!(document["id"], rule.id());
             assert!(printed.contains(&format!("{rule}\n    asks: {}\n", rule.asks())));
         }
+        for rule in ReleaseRule::ALL {
+            assert!(printed.contains(&format!("{rule}\n    asks: {}\n", rule.asks())));
+        }
+        let of_releases = document["releaseRules"].as_array().map(Vec::len);
+        assert_eq!(of_releases, Some(ReleaseRule::ALL.len()));
     }
 }

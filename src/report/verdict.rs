@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::digest::Sha256Digest;
 use crate::exit::Exit;
 use crate::verify::policy::{Artifact, ExceptionState, ExceptionUse};
-use crate::verify::{Outcome, Refused, RuleResult, Verdict};
+use crate::verify::{Outcome, Refused, ReleaseVerdict, RuleResult, Verdict};
 
 /// One module with what a policy says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,14 @@ pub struct Judged {
     pub replaced: Vec<PathBuf>,
 }
 
+/// A release with what a policy says of it as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JudgedRelease {
+    /// The directory or the archive.
+    pub path: PathBuf,
+    pub verdict: ReleaseVerdict,
+}
+
 /// Everything that one command judged.
 #[derive(Debug, Clone)]
 pub struct Judgement<'a> {
@@ -31,6 +39,8 @@ pub struct Judgement<'a> {
     /// True if failures are told and nothing else follows from them.
     pub warn_only: bool,
     pub modules: &'a [Judged],
+    /// The releases that they are of, where whole directories or archives were judged.
+    pub releases: &'a [JudgedRelease],
     pub exit: Exit,
     /// True if there is a ledger, which has a record of this, and of which builds were verified before.
     pub recorded: bool,
@@ -54,6 +64,7 @@ pub struct VerdictsDocument<'a> {
     earlier_builds_known: bool,
     left_out: &'a [PathBuf],
     modules: Vec<ModuleDocument<'a>>,
+    releases: Vec<ReleaseDocument<'a>>,
     /// Exceptions of the policy that have run out, or that no module needed.
     idle_exceptions: Vec<ExceptionUse>,
 }
@@ -70,6 +81,14 @@ struct ModuleDocument<'a> {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+struct ReleaseDocument<'a> {
+    path: &'a Path,
+    passed: bool,
+    verdict: &'a ReleaseVerdict,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct RefusedDocument<'a> {
     path: &'a Path,
     #[serde(flatten)]
@@ -82,6 +101,7 @@ impl Judgement<'_> {
         !self.warn_only
             && !self.modules.is_empty()
             && self.modules.iter().all(|m| m.verdict.passes())
+            && self.releases.iter().all(|r| r.verdict.passes())
     }
 
     /// Returns the exceptions that have run out for some module, and those that let nothing pass.
@@ -120,6 +140,11 @@ impl<'a> From<&Judgement<'a>> for VerdictsDocument<'a> {
                 .collect(),
             replaced: &module.replaced,
         };
+        let release = |release: &'a JudgedRelease| ReleaseDocument {
+            path: &release.path,
+            passed: release.verdict.passes() && !judgement.warn_only,
+            verdict: &release.verdict,
+        };
         Self {
             schema_version: 1,
             at: judgement.at,
@@ -131,6 +156,7 @@ impl<'a> From<&Judgement<'a>> for VerdictsDocument<'a> {
             earlier_builds_known: judgement.recorded,
             left_out: judgement.left_out,
             modules: judgement.modules.iter().map(module).collect(),
+            releases: judgement.releases.iter().map(release).collect(),
             idle_exceptions: judgement.idle_exceptions(),
         }
     }
@@ -153,6 +179,9 @@ pub fn print_verdicts(
 ) -> io::Result<()> {
     for module in judgement.modules {
         print_verdict(to, module, shown)?;
+    }
+    for release in judgement.releases {
+        print_release(to, release, shown)?;
     }
     for path in judgement.left_out {
         let path = path.display();
@@ -186,11 +215,16 @@ pub fn print_verdicts(
         writeln!(to, "note: the exception from `{rule}` ({reason}) {why}")?;
     }
     let count = judgement.modules.len();
-    let passed = judgement
-        .modules
-        .iter()
-        .filter(|m| m.verdict.passes())
-        .count();
+    let all = judgement.modules.iter();
+    let passed = all.filter(|m| m.verdict.passes()).count();
+    let whole = judgement.releases.len();
+    let all = judgement.releases.iter();
+    let releases = match all.filter(|r| r.verdict.passes()).count() {
+        _ if whole == 0 => String::new(),
+        passed if whole == 1 && passed == 1 => ", and so did the release".to_owned(),
+        _ if whole == 1 => ", and the release did not".to_owned(),
+        passed => format!(", and {passed} of {whole} releases"),
+    };
     let only = if judgement.warn_only {
         "; warnings only, so nothing is called passed"
     } else if judgement
@@ -204,7 +238,7 @@ pub fn print_verdicts(
     };
     writeln!(
         to,
-        "{passed} of {count} passed, by the policy {}{only}",
+        "{passed} of {count} passed{releases}, by the policy {}{only}",
         judgement.policy.short()
     )
 }
@@ -221,11 +255,7 @@ fn print_verdict(to: &mut impl Write, module: &Judged, shown: Shown) -> io::Resu
         statements,
         exceptions: _,
     } = &module.verdict;
-    let word = match module.verdict.exit() {
-        Exit::Success => "holds",
-        Exit::EvidenceMissing => "incomplete",
-        _ => "fails",
-    };
+    let word = word_of(module.verdict.exit());
     let cell = cell
         .as_ref()
         .map_or_else(String::new, |cell| format!(" {cell}"));
@@ -251,6 +281,45 @@ fn print_verdict(to: &mut impl Write, module: &Judged, shown: Shown) -> io::Resu
             refused.why.word()
         )?;
     }
+    print_rules(to, rules, shown)
+}
+
+fn print_release(to: &mut impl Write, release: &JudgedRelease, shown: Shown) -> io::Result<()> {
+    let ReleaseVerdict {
+        release: name,
+        policy: _,
+        rules,
+        audit_only: _,
+        tier,
+        promised,
+        complete,
+        statements,
+    } = &release.verdict;
+    let word = word_of(release.verdict.exit());
+    let name = name
+        .as_ref()
+        .map_or_else(String::new, |name| format!(" release `{name}`"));
+    let tier = tier.map_or_else(String::new, |tier| format!(" {tier}"));
+    let (path, count) = (release.path.display(), statements.len());
+    let hold = |rule: &&RuleResult| rule.outcome == Outcome::Holds;
+    let (held, all) = (rules.iter().filter(hold).count(), rules.len());
+    writeln!(
+        to,
+        "{word}: {path}{name}{tier}, {complete} of {promised} cells, {count} statements, {held} of \
+         {all} rules hold"
+    )?;
+    print_rules(to, rules, shown)
+}
+
+fn word_of(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Success => "holds",
+        Exit::EvidenceMissing => "incomplete",
+        _ => "fails",
+    }
+}
+
+fn print_rules(to: &mut impl Write, rules: &[RuleResult], shown: Shown) -> io::Result<()> {
     for RuleResult {
         rule,
         outcome,
@@ -264,7 +333,7 @@ fn print_verdict(to: &mut impl Write, module: &Judged, shown: Shown) -> io::Resu
             Outcome::Excepted => "excepted",
             Outcome::Missing => "MISSING",
         };
-        writeln!(to, "  {word:<8} {rule:<22} {because}")?;
+        writeln!(to, "  {word:<8} {rule:<23} {because}")?;
     }
     Ok(())
 }

@@ -22,6 +22,9 @@ const ENDINGS: [&str; 4] = [
     ".intoto.jsonl",
 ];
 
+/// Where a release has what is said of its builder images.
+const IMAGES: &str = "images";
+
 /// The most bytes of one file; the reader has limits of its own for each attestation.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -125,6 +128,17 @@ pub fn under(path: &Path) -> Result<Vec<PathBuf>, FilesError> {
 /// Lists the attestations of a directory alone.
 pub fn directly_in(folder: &Path) -> Result<Vec<PathBuf>, FilesError> {
     Ok(preferred(directly(folder)?))
+}
+
+/// Lists the attestations of a release as a whole: those directly in its directory, and those about its
+/// builder images.
+pub fn of_release(folder: &Path) -> Result<Vec<PathBuf>, FilesError> {
+    let mut all = directly_in(folder)?;
+    let images = folder.join(IMAGES);
+    if images.is_dir() {
+        all.extend(directly_in(&images)?);
+    }
+    Ok(all)
 }
 
 /// Lists the modules below a directory, in order.

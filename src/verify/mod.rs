@@ -29,4 +29,4 @@ pub use refusal::{Refused, Why};
 pub use strict::{Limits, read_statement, strict_json};
 pub use trust::Trust;
 pub use tuf::{LookedAt, Network, TufLook, TufSource};
-pub use verdict::{Outcome, RuleResult, Verdict};
+pub use verdict::{Outcome, ReleaseVerdict, RuleResult, Verdict};

@@ -38,6 +38,31 @@ pub struct Verdict {
     pub exceptions: Vec<ExceptionUse>,
 }
 
+/// What a policy says of a release as a whole: of its scope, and of whether what it promises is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseVerdict {
+    /// What it is called, if a scope statement says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// The digest of the policy file's bytes.
+    pub policy: Sha256Digest,
+    /// Every rule that was asked, in their order.
+    pub rules: Vec<RuleResult>,
+    /// True if the policy only watches: what fails is told, and nothing is called passed.
+    #[serde(default)]
+    pub audit_only: bool,
+    /// The tier that its cells come to, as the scope says them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// How many cells it promises, and of how many every module is there.
+    pub promised: usize,
+    pub complete: usize,
+    /// The payloads of the statements about it.
+    #[serde(default)]
+    pub statements: Vec<Sha256Digest>,
+}
+
 /// What one rule found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,7 +98,7 @@ impl Outcome {
 impl Verdict {
     /// Returns true if at least one rule was asked and every one holds or is excepted.
     pub fn holds(&self) -> bool {
-        !self.rules.is_empty() && self.rules.iter().all(|rule| rule.outcome.lets_pass())
+        hold(&self.rules)
     }
 
     /// Returns true if it may be called passed: it holds, and not only because nobody is held to it.
@@ -83,14 +108,40 @@ impl Verdict {
 
     /// Returns the status that says how it came out. What fails counts before what is missing.
     pub fn exit(&self) -> Exit {
-        let is = |wanted| self.rules.iter().any(|rule| rule.outcome == wanted);
-        if self.holds() {
-            Exit::Success
-        } else if is(Outcome::Fails) || !is(Outcome::Missing) {
-            Exit::VerificationFailed
-        } else {
-            Exit::EvidenceMissing
-        }
+        exit(&self.rules)
+    }
+}
+
+impl ReleaseVerdict {
+    /// Returns true if at least one rule was asked and every one holds.
+    pub fn holds(&self) -> bool {
+        hold(&self.rules)
+    }
+
+    /// Returns true if it may be called passed: it holds, and not only because nobody is held to it. Its
+    /// modules have verdicts of their own.
+    pub fn passes(&self) -> bool {
+        self.holds() && !self.audit_only
+    }
+
+    /// Returns the status that says how it came out. What fails counts before what is missing.
+    pub fn exit(&self) -> Exit {
+        exit(&self.rules)
+    }
+}
+
+fn hold(rules: &[RuleResult]) -> bool {
+    !rules.is_empty() && rules.iter().all(|rule| rule.outcome.lets_pass())
+}
+
+fn exit(rules: &[RuleResult]) -> Exit {
+    let is = |wanted| rules.iter().any(|rule| rule.outcome == wanted);
+    if hold(rules) {
+        Exit::Success
+    } else if is(Outcome::Fails) || !is(Outcome::Missing) {
+        Exit::VerificationFailed
+    } else {
+        Exit::EvidenceMissing
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kmatrix::attest::{
     BUILD_TYPE, BuildDefinition, BuilderIdentity, ComparedAttempt, ComparedModule,
     InvocationMetadata, LabelSummary, LabelledCell, Platform, Provenance, RebuildComparison,
-    ResourceDescriptor, RunDetails, ScopeStatement, SummaryPolicy, SummaryVerifier,
+    ResourceDescriptor, RunDetails, ScopeStatement, Subject, SummaryPolicy, SummaryVerifier,
     VerificationResult, VerificationSummary, levels, sha256,
 };
 use kmatrix::digest::Sha256Digest;
@@ -159,30 +159,54 @@ pub fn summary(label: &Label) -> VerificationSummary {
 
 /// Returns the scope statement of a release that lists the module.
 pub fn scope(release: &str, payload: Sha256Digest) -> ScopeStatement {
-    let id = cell(CELL);
-    let standing = CellStanding::Labelled {
-        tier: Tier::Constrained,
-        stale: false,
+    scope_of(release, &[(cell(CELL), payload)])
+}
+
+/// Returns the scope statement of a release of some cells, each of which made one module.
+pub fn scope_of(release: &str, cells: &[(CellId, Sha256Digest)]) -> ScopeStatement {
+    let tier = Tier::Constrained;
+    let stale = false;
+    let standings = cells
+        .iter()
+        .map(|(id, _)| (id, CellStanding::Labelled { tier, stale }));
+    let labelled = |(id, payload): &(CellId, Sha256Digest)| LabelledCell {
+        cell: id.clone(),
+        tier,
+        word: tier.to_string(),
+        modules: vec![*payload],
+        attestations: BTreeMap::new(),
     };
     ScopeStatement {
         release: release.to_owned(),
         plan: Sha256Digest::of(b"plan"),
         lock: Sha256Digest::of(b"lock"),
-        rollup: roll_up([(&id, standing)]),
+        rollup: roll_up(standings),
         scope: Scope {
-            promised: 1,
-            built: 1,
+            promised: cells.len(),
+            built: cells.len(),
             ..Scope::default()
         },
-        cells: vec![LabelledCell {
-            cell: id,
-            tier: Tier::Constrained,
-            word: "constrained".to_owned(),
-            modules: vec![payload],
-            attestations: BTreeMap::new(),
-        }],
+        cells: cells.iter().map(labelled).collect(),
         rules: RulesUsed::current(),
     }
+}
+
+/// Returns what the statements about a release are of.
+pub fn of_release() -> Vec<Subject> {
+    ["plan", "lock"]
+        .map(|name| Subject::plain(name, Sha256Digest::of(name.as_bytes())))
+        .to_vec()
+}
+
+/// Returns the summary of a release that rests on a scope statement.
+pub fn release_summary(scope: &ScopeStatement, payload: Sha256Digest) -> VerificationSummary {
+    let mut summed = summary(&sound_label());
+    let tier = scope.rollup.tier;
+    summed.resource_uri = format!("urn:kmatrix:release:{}", scope.release);
+    summed.input_attestations = vec![ResourceDescriptor::named("scope", payload)];
+    summed.verified_levels = levels(tier).into_iter().map(str::to_owned).collect();
+    (summed.label.tier, summed.label.word) = (tier, tier.to_string());
+    summed
 }
 
 /// Returns `constrained`, as three rebuilds on packaged headers make it.

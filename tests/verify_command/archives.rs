@@ -51,13 +51,10 @@ fn release(place: &Place) -> BTreeMap<String, Vec<u8>> {
             files.insert(format!("{folder}/{kind}.sigstore.json"), bundle);
         }
     }
-    let scope = statements::scope("small", Sha256Digest::of(&sound.module));
-    let mut scope = value(&scope);
-    scope["cells"][0]["cell"] = json!(sound.cell);
-    let subject = vec![Subject::plain("lock", Sha256Digest::of(b"lock"))];
-    let scope = Statement::new(Kind::Scope, subject, scope).to_bytes();
-    let name = "release/release.scope.sigstore.json".to_owned();
-    files.insert(name, place.key.bundle(&scope));
+    for (kind, payload) in whole("small", &[&sound, &other]) {
+        let name = format!("release/release.{kind}.sigstore.json");
+        files.insert(name, place.key.bundle(&payload));
+    }
     files
 }
 
@@ -88,12 +85,21 @@ fn every_module_of_an_archive_is_judged_where_it_lies() {
     }
     // The path is expected, and what is said of the whole counts for each.
     judge(&place, &["rel.tar", "--expect-kernel", "6.12.2-x"]).ends(41);
-    let ran = judge(&place, &["rel.tar", "--expect-release", "small"]).ends(41);
+    judge(&place, &["rel.tar", "--expect-release", "small"]).ends(0);
+    judge(&place, &["rel.tar", "--expect-release", "large"]).ends(41);
     let passed = |document: &Value| -> Vec<bool> {
         let modules = document["modules"].as_array().expect("modules").iter();
         modules.map(|one| one["passed"] == true).collect()
     };
-    assert_eq!(passed(&ran.json()), [true, false]);
+    // What the release promises is missed.
+    let cell = files.keys().find(|path| path.ends_with("m.ko")).cloned();
+    let folder = cell.expect("a module").replace("m.ko", "");
+    let mut fewer = files.clone();
+    fewer.retain(|path, _| !path.starts_with(&folder));
+    archive(&place, "fewer.tar", &fewer);
+    let document = judge(&place, &["fewer.tar"]).ends(42).json();
+    assert_eq!(passed(&document), [true]);
+    assert_eq!(document["releases"][0]["passed"], false);
 
     let gone: Vec<String> = files
         .keys()

@@ -195,6 +195,10 @@ fn a_directory_says_what_nobody_looked_into() {
     let release = Release::sound(&place);
     let cell = release.cell.clone();
     place.lay_out(&format!("out/{cell}"), &release);
+    for (kind, payload) in whole("small", &[&release]) {
+        let bundle = place.key.bundle(&payload);
+        place.write(&format!("out/release.{kind}.sigstore.json"), &bundle);
+    }
     let away = place.lay_out("away", &release);
     std::os::unix::fs::symlink(away.parent().expect("one"), place.path().join("out/link"))
         .expect("a link");

@@ -28,12 +28,12 @@ mod trust;
 pub use artifact::Artifact;
 pub use exception::{ExceptionState, ExceptionUse};
 pub use fixture::{Fixture, FixtureError, Wanted, fixtures};
-pub use judge::{Expectation, Known, judge};
+pub use judge::{Expectation, Known, ReleaseModule, judge, judge_release};
 pub use model::{
     AllowedParameter, AllowedSource, Class, Denial, Denied, Exception, Expected, LeastVersion,
     Mode, Policy, PolicySigner, RegoFile, Requirement, Scoped, TrustRootFile, Window,
 };
-pub use rule::Rule;
+pub use rule::{ReleaseRule, Rule};
 pub use summary::summary;
 
 /// The commented default policy, which is the reference of the format too.

@@ -4,12 +4,15 @@ use std::fmt;
 use std::str::FromStr;
 
 macro_rules! rules {
-    ($($variant:ident, $id:literal, $excepted:ident, $asks:literal, $default:literal;)+) => {
-        /// One thing that is asked of every module.
+    (
+        $(#[$doc:meta])* $name:ident:
+        $($variant:ident, $id:literal, $excepted:ident, $asks:literal, $default:literal;)+
+    ) => {
+        $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Rule { $(#[doc = $asks] $variant,)+ }
+        pub enum $name { $(#[doc = $asks] $variant,)+ }
 
-        impl Rule {
+        impl $name {
             /// Every rule, in the order in which they are asked and printed.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
@@ -34,6 +37,12 @@ macro_rules! rules {
                 match self { $(Self::$variant => excepted!($excepted),)+ }
             }
         }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.id())
+            }
+        }
     };
 }
 
@@ -47,6 +56,8 @@ macro_rules! excepted {
 }
 
 rules! {
+    /// One thing that is asked of every module.
+    Rule:
     Readable, "readable", never,
         "every attestation that was handed in could be read and authenticated",
         "always asked";
@@ -185,10 +196,30 @@ rules! {
         "no Rego file";
 }
 
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.id())
-    }
+rules! {
+    /// One thing that is asked of a release as a whole, beside the rules about signers, denials and ages.
+    ReleaseRule:
+    Scope, "release-scope", never,
+        "one scope statement is there, by a signer of the policy, that adds up",
+        "asked of every directory and archive";
+    Expected, "release-expected", never,
+        "the release is the one that the caller expects",
+        "asked if the caller expects one";
+    Cells, "release-cells", never,
+        "every cell that the release promises is built, and every module of it is there",
+        "always asked";
+    Modules, "release-modules", never,
+        "every module that is there is one that the release lists for its cell",
+        "always asked";
+    Statements, "release-statements", never,
+        "of every cell the provenance and the comparison are there that the release names",
+        "always asked";
+    Tier, "release-tier", never,
+        "the release's tier follows from its cells, which bear theirs out, and is one that is required",
+        "what is required of the modules";
+    Summary, "release-summary", never,
+        "a summary of the release is there, the newest of every signer says PASSED and rests on the scope",
+        "asked if `statements` has it, which is the default";
 }
 
 impl FromStr for Rule {
@@ -216,10 +247,12 @@ mod tests {
         for rule in Rule::ALL {
             assert_eq!(rule.id().parse(), Ok(*rule));
         }
-        let mut ids: Vec<&str> = Rule::ALL.iter().map(|rule| rule.id()).collect();
+        let of_modules = Rule::ALL.iter().map(|rule| rule.id());
+        let of_releases = ReleaseRule::ALL.iter().map(|rule| rule.id());
+        let mut ids: Vec<&str> = of_modules.chain(of_releases).collect();
         ids.sort_unstable();
         ids.dedup();
-        assert_eq!(ids.len(), Rule::ALL.len());
+        assert_eq!(ids.len(), Rule::ALL.len() + ReleaseRule::ALL.len());
         let problem = "minimum-tire".parse::<Rule>().expect_err("no rule");
         assert!(problem.contains("`minimum-tier`"), "{problem}");
     }

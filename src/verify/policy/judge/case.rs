@@ -97,6 +97,7 @@ impl<'a> Case<'a> {
             Says::Provenance(_)
             | Says::Comparison(..)
             | Says::Summary(_)
+            | Says::WholeScope(_)
             | Says::Scai(_)
             | Says::Sbom
             | Says::Other

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::attest::{
     AttributeReport, DigestSet, LabelledCell, PredicateType, Provenance, RebuildComparison,
-    Subject, SubjectForm, VerificationSummary,
+    ScopeStatement, Subject, SubjectForm, VerificationSummary,
 };
 use crate::digest::Sha256Digest;
 use crate::name::CellId;
@@ -16,7 +16,7 @@ use crate::verify::policy::recompute::{Recomputed, recompute};
 use crate::verify::policy::{Artifact, Policy, PolicySigner};
 
 /// What a summary of a whole release is about begins with.
-const RELEASE: &str = "urn:kmatrix:release:";
+pub(super) const RELEASE: &str = "urn:kmatrix:release:";
 
 /// One statement about what is judged.
 pub(in crate::verify::policy) struct Claim<'a> {
@@ -33,6 +33,8 @@ pub(in crate::verify::policy) enum Says {
     Comparison(Box<RebuildComparison>, Box<Recomputed>),
     Summary(Box<VerificationSummary>),
     Scope(ScopeClaim),
+    /// A scope statement as a whole, where a release is judged.
+    WholeScope(Box<ScopeStatement>),
     Scai(AttributeReport),
     /// What is in a builder image that the provenance names.
     Sbom,
@@ -176,6 +178,7 @@ impl<'a> Claim<'a> {
                 )),
             },
             Says::Scope(_)
+            | Says::WholeScope(_)
             | Says::Scai(_)
             | Says::Sbom
             | Says::Other

@@ -7,6 +7,8 @@ mod found;
 mod older;
 mod others;
 mod proof;
+mod release;
+mod release_case;
 mod summaries;
 mod version;
 mod what;
@@ -25,6 +27,8 @@ use crate::verify::{Authenticated, Refused, RuleResult, SignedBy, Verdict};
 use case::Case;
 pub(super) use claim::Claim;
 pub(super) use found::Found;
+pub use release::judge_release;
+pub use release_case::ReleaseModule;
 
 /// What a caller expects of a module, whatever is claimed of it. What is not set is not expected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -145,6 +145,7 @@ fn unreadable(case: &Case<'_>, kind: PredicateType) -> Option<Found> {
         | Says::Comparison(..)
         | Says::Summary(_)
         | Says::Scope(_)
+        | Says::WholeScope(_)
         | Says::Scai(_)
         | Says::Sbom
         | Says::Other

@@ -1,10 +1,10 @@
 //! Verification summaries: what they say, and whether what is there bears it out.
 
 use super::case::Case;
-use super::claim::{Says, sha256_of};
+use super::claim::{Claim, Says, sha256_of};
 use super::found::Found;
 use super::what::present;
-use crate::attest::{PredicateType, VerificationResult, levels as levels_of};
+use crate::attest::{PredicateType, VerificationResult, VerificationSummary, levels as levels_of};
 use crate::digest::Sha256Digest;
 
 /// What this program's own levels begin with.
@@ -40,33 +40,8 @@ pub(super) fn levels(case: &Case<'_>) -> Found {
     for (claim, summary) in case.summaries() {
         let by = claim.attestation.signed_by();
         let label = &summary.label;
-        let named: Vec<&str> = summary
-            .verified_levels
-            .iter()
-            .map(String::as_str)
-            .filter(|level| level.starts_with(OWN))
-            .collect();
-        let expected = match summary.verification_result {
-            VerificationResult::Passed => levels_of(label.tier),
-            VerificationResult::Failed => Vec::new(),
-        };
-        if named != expected {
-            return Found::fails(format!(
-                "the summary by {by} says `{}` and lists {}",
-                label.tier,
-                if named.is_empty() {
-                    "no level of it".to_owned()
-                } else {
-                    named.join(", ")
-                }
-            ));
-        }
-        if label.word.split('+').next() != Some(label.tier.as_str()) {
-            let word = label.word.escape_debug();
-            return Found::fails(format!(
-                "the summary by {by} calls `{}` `{word}`",
-                label.tier
-            ));
+        if let Err(found) = agrees_with_itself(claim, summary) {
+            return found;
         }
         if let Some(tier) = borne_out
             && label.tier > tier
@@ -78,6 +53,44 @@ pub(super) fn levels(case: &Case<'_>) -> Found {
         }
     }
     Found::holds("its levels are those of a tier that is borne out")
+}
+
+/// Says what is wrong if a summary's levels are not exactly those of its tier.
+pub(super) fn agrees_with_itself(
+    claim: &Claim<'_>,
+    summary: &VerificationSummary,
+) -> Result<(), Found> {
+    let by = claim.attestation.signed_by();
+    let label = &summary.label;
+    let named: Vec<&str> = summary
+        .verified_levels
+        .iter()
+        .map(String::as_str)
+        .filter(|level| level.starts_with(OWN))
+        .collect();
+    let expected = match summary.verification_result {
+        VerificationResult::Passed => levels_of(label.tier),
+        VerificationResult::Failed => Vec::new(),
+    };
+    if named != expected {
+        let listed = if named.is_empty() {
+            "no level of it".to_owned()
+        } else {
+            named.join(", ")
+        };
+        return Err(Found::fails(format!(
+            "the summary by {by} says `{}` and lists {listed}",
+            label.tier
+        )));
+    }
+    if label.word.split('+').next() != Some(label.tier.as_str()) {
+        let word = label.word.escape_debug();
+        return Err(Found::fails(format!(
+            "the summary by {by} calls `{}` `{word}`",
+            label.tier
+        )));
+    }
+    Ok(())
 }
 
 pub(super) fn inputs(case: &Case<'_>) -> Found {

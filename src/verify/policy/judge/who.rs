@@ -105,6 +105,7 @@ pub(super) fn signer_level(signed: &Signed<'_, '_>) -> Found {
                 Says::Summary(summary) => Some(summary.label.tier),
                 Says::Provenance(_)
                 | Says::Scope(_)
+                | Says::WholeScope(_)
                 | Says::Scai(_)
                 | Says::Sbom
                 | Says::Other

@@ -2,6 +2,7 @@
 
 mod adversaries;
 mod holding;
+mod releases;
 #[path = "../../../../tests/statements/mod.rs"]
 mod statements;
 mod world;

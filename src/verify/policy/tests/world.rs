@@ -13,7 +13,9 @@ use crate::attest::{
 use crate::digest::Sha256Digest;
 use crate::ko::testing::{Form, module};
 use crate::verify::policy::{Artifact, Expectation, Policy, judge};
-use crate::verify::{Authenticated, Refused, SignedBy, TimeSource, Verdict, VerifiedTime};
+use crate::verify::{
+    Authenticated, Refused, RuleResult, SignedBy, TimeSource, Verdict, VerifiedTime,
+};
 
 /// Everything that a verdict is made of.
 pub struct World {
@@ -226,7 +228,11 @@ impl World {
 
 /// Returns the rules that do not hold, in their order.
 pub fn broken(verdict: &Verdict) -> Vec<&str> {
-    let rules = verdict.rules.iter();
-    let broken = rules.filter(|rule| !rule.outcome.lets_pass());
+    broken_of(&verdict.rules)
+}
+
+/// Returns those of some rules that do not hold, in their order.
+pub fn broken_of(rules: &[RuleResult]) -> Vec<&str> {
+    let broken = rules.iter().filter(|rule| !rule.outcome.lets_pass());
     broken.map(|rule| rule.rule.as_str()).collect()
 }
