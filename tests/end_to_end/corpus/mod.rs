@@ -20,8 +20,11 @@ use rivals::Rivals;
 use table::{Row, Table};
 
 /// Builds those of the corpus that are built in one run until what is planted shows, and returns the cells.
-/// What has been rebuilt is not rebuilt again.
+/// What has been built is not built again.
 fn build_until_it_shows(place: &Place, modules: &[&Module], run: &Run) -> Vec<Value> {
+    for module in modules {
+        module.copy(place);
+    }
     let mut cells = vec![Value::Null; modules.len()];
     for rebuilds in run.steps() {
         let left: Vec<usize> = (0..modules.len())
@@ -51,7 +54,6 @@ fn build(place: &Place, modules: &[&Module], run: &Run, rebuilds: u32) -> Vec<Va
     let sources: Vec<(String, String)> = modules
         .iter()
         .map(|module| {
-            module.copy(place);
             let source = format!("modules/{}", module.name);
             (source, module.expected.recipe())
         })
