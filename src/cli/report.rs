@@ -14,6 +14,7 @@ use crate::label::{RulesUsed, roll_up, scope};
 use crate::ledger::{CellRecord, Ledger};
 use crate::lock::Lock;
 use crate::matrix::Matrix;
+use crate::outcome::MOST_OF_COMMANDS;
 use crate::recipe::{BuildSpec, MAX_SPEC};
 use crate::report::{Release, ReleaseDocument, Status, print_release};
 use crate::run::{Assessment, assess_cell, uniformity};
@@ -59,6 +60,7 @@ pub(crate) async fn release(
         let bytes = store.read_blob(digest, MAX_SPEC).ok()?;
         serde_json::from_slice::<BuildSpec>(&bytes).ok()
     };
+    let commands = |digest: &_| store.read_blob(digest, MOST_OF_COMMANDS).ok();
     let sections = |digest: &_| ko::sections(&store.read_blob(digest, ko::MAX_BYTES).ok()?).ok();
     let mut uneven = Vec::new();
     for assessment in &assessments {
@@ -80,7 +82,7 @@ pub(crate) async fn release(
             &plan.exclusions,
             let_go.map(|gone| (gone.cell.clone(), gone.accepted)),
         ),
-        uniformity: uniformity(&assessments, spec, sections),
+        uniformity: uniformity(&assessments, spec, commands, sections),
         uneven,
     })
 }

@@ -15,8 +15,8 @@ use crate::ko::ModuleFacts;
 use crate::recipe::BuildSpec;
 
 pub use commands::{
-    Changed, CommandText, Commands, MOST_OF_COMMANDS, SIGNS, Sign, SignRule, WordKind, changed,
-    parts_of,
+    Changed, CommandText, Commands, MOST_OF_COMMANDS, Options, SIGNS, Sign, SignRule, WordKind,
+    changed, options, parts_of,
 };
 use modules::Handed;
 pub use modules::ModuleFile;

@@ -8,9 +8,10 @@ use serde::Serialize;
 use crate::digest::Sha256Digest;
 use crate::ko::Section;
 use crate::name::{CellId, ModuleName};
-use crate::outcome::BuiltModule;
+use crate::outcome::{BuiltModule, options};
 use crate::recipe::{BuildSpec, CellInputs, toolchain};
 use crate::run::Assessment;
+use crate::run::commands::of_attempt;
 
 /// What a cell has instead of a value that others have.
 const NONE: &str = "none";
@@ -78,6 +79,10 @@ pub enum Aspect {
     Architecture,
     /// A variable of the reference's environment, `KCFLAGS` among them.
     Environment,
+    /// What the kernel's makefiles tell the compiler for every module.
+    KernelOptions,
+    /// What the module's own tell it beside.
+    OwnOptions,
     /// The module files that were made.
     Files,
     Srcversion,
@@ -99,6 +104,8 @@ impl Aspect {
             Self::MakeVariables => "make variables of the matrix",
             Self::Architecture => "architecture's variables",
             Self::Environment => "environment",
+            Self::KernelOptions => "kernel's compiler options",
+            Self::OwnOptions => "module's own compiler options",
             Self::Files => "files",
             Self::Srcversion => "srcversion",
             Self::License => "license",
@@ -118,7 +125,7 @@ impl Aspect {
         let is_known = !sides.iter().any(|side| side.value == GONE);
         let from_kernel = match self {
             Self::Architecture | Self::Depends | Self::Vermagic => true,
-            Self::SymbolVersions => is_known,
+            Self::SymbolVersions | Self::KernelOptions => is_known,
             Self::Compiler => matches,
             // Whether there is one at all is an option of the kernel (`CONFIG_MODULE_SRCVERSION_ALL`).
             Self::Srcversion => sides.iter().filter(|side| side.value != NONE).count() == 1,
@@ -128,6 +135,7 @@ impl Aspect {
             | Self::NeededSources
             | Self::Recipe
             | Self::MakeVariables
+            | Self::OwnOptions
             | Self::Files
             | Self::License => false,
         };
@@ -160,10 +168,12 @@ impl Observed {
 }
 
 /// Compares the reference builds of every module over their cells, modules in order. `spec` reads a
-/// build spec, and `sections` those of a module; `None` if the store has it no longer.
+/// build spec, `commands` the text of an attempt's commands, and `sections` those of a module; `None` if
+/// the store has it no longer.
 pub fn uniformity(
     assessments: &[Assessment],
     spec: impl Fn(&Sha256Digest) -> Option<BuildSpec>,
+    commands: impl Fn(&Sha256Digest) -> Option<Vec<u8>>,
     sections: impl Fn(&Sha256Digest) -> Option<Vec<Section>>,
 ) -> Vec<Uniformity> {
     let mut by_module: BTreeMap<&ModuleName, Vec<&Assessment>> = BTreeMap::new();
@@ -181,6 +191,7 @@ pub fn uniformity(
                 .map(|assessment| {
                     let mut values = of_inputs(&assessment.cell.inputs);
                     values.extend(of_environment(assessment, &spec));
+                    values.extend(of_commands(assessment, &commands));
                     values.extend(of_modules(assessment, &sections));
                     (&assessment.cell.id, values)
                 })
@@ -264,6 +275,32 @@ fn of_environment(
             .collect(),
         None => vec![Observed::new(Aspect::Environment, Some("KCFLAGS"), GONE)],
     }
+}
+
+/// Returns what the compiler was told, by the commands that the reference left: the kernel's part by
+/// its digest, since it is long and another for each.
+fn of_commands(
+    assessment: &Assessment,
+    read: &impl Fn(&Sha256Digest) -> Option<Vec<u8>>,
+) -> Vec<Observed> {
+    let mut attempts = assessment.attempts.iter();
+    let reference = attempts.find(|attempt| attempt.number == 0);
+    let told = reference.and_then(|attempt| {
+        let text = read(&attempt.commands.as_ref()?.text)?;
+        options(&of_attempt(attempt, &text))
+    });
+    let (kernel, own) = match told {
+        Some(told) => {
+            let digest = Sha256Digest::of(told.kernel.join("\n").as_bytes());
+            let (count, digest) = (told.kernel.len(), digest.short());
+            (format!("{count} options, {digest}"), listed(&told.own))
+        }
+        None => (GONE.to_owned(), GONE.to_owned()),
+    };
+    vec![
+        Observed::new(Aspect::KernelOptions, None, kernel),
+        Observed::new(Aspect::OwnOptions, None, own),
+    ]
 }
 
 fn of_modules(
@@ -382,6 +419,10 @@ mod tests {
                 &[a, none],
                 C::Kernel,
             ),
+            (A::KernelOptions, None, &[a, b], C::Kernel),
+            (A::KernelOptions, None, &[a, gone], C::Other),
+            (A::OwnOptions, None, &[a, b], C::Other),
+            (A::OwnOptions, None, &[a, a], C::Same),
             (A::Files, None, &[a, b], C::Other),
             (A::Srcversion, Some("m.ko"), &[a, a, a], C::Same),
             (A::Srcversion, Some("m.ko"), &[a, none, a], C::Kernel),

@@ -1,8 +1,11 @@
 //! What is said of a whole release.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::{Value, json};
 
-use crate::common::{Place, matrix};
+use crate::common::{Place, Ran, matrix};
 
 /// Builds a module that is alike in every rebuild, one that is not, and one that does not compile; a
 /// fourth is left out.
@@ -107,6 +110,131 @@ fn a_report_says_what_a_release_is_and_is_not() {
     ] {
         assert!(human.stdout.contains(said), "no `{said}`\n{human}");
     }
+    assert_handed_over(&place, &flips, &cell(&document, "sound"));
+}
+
+/// Holds that diffoscope gets the reference and the rebuild of a cell that differs, out of the store, and
+/// nothing of one that agrees.
+fn assert_handed_over(place: &Place, differing: &str, agreeing: &str) {
+    let programs = place.path().join("programs");
+    fs::create_dir(&programs).expect("a directory");
+    let program = programs.join("diffoscope");
+    let script = "#!/bin/sh\n[ \"$1\" = -- ] && [ -s \"$2\" ] && [ -s \"$3\" ] || exit 2\n\
+        cmp -s \"$2\" \"$3\" && exit 2\necho handed over\nexit 1\n";
+    fs::write(&program, script).expect("a file");
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("its mode");
+    let path = std::env::var("PATH").expect("a path");
+    for (cell, said, unsaid) in [
+        (differing, "handed over", "no rebuild has another module"),
+        (agreeing, "no rebuild has another module", "handed over"),
+    ] {
+        let mut command = place.command(&["explain", cell, "--diffoscope"]);
+        command.env("PATH", format!("{}:{path}", programs.display()));
+        let ran = Ran::of(command).expect(0);
+        let (is_said, is_unsaid) = (ran.stdout.contains(said), !ran.stdout.contains(unsaid));
+        assert!(is_said && is_unsaid, "{ran}");
+    }
+    let both = ["explain", differing, "--diffoscope", "--format", "json"];
+    place.kmatrix(&both).expect(2);
+}
+
+#[test]
+fn a_module_over_two_distributions_is_uniform_but_for_its_kernels() {
+    const NEXT: &str = "\n[[target]]\ndistro = \"debian\"\nrelease = \"13\"\narch = \"amd64\"\n\
+        flavour = \"cloud\"\nkernel = { series = \"6.12\", latest = 1 }\n";
+    let place = Place::new();
+    place.fixture("reproducible");
+    // The same, with an option of its own for all kernels, and with one that each kernel chooses.
+    for (name, options) in [
+        ("alike", "ccflags-y += -DALIKE=1 -fno-common"),
+        ("apart", "ccflags-y += -DAPART=$(PATCHLEVEL)"),
+    ] {
+        let from = place.path().join("modules/reproducible");
+        let to = place.path().join("modules").join(name);
+        fs::create_dir(&to).expect("a directory");
+        for file in ["Kbuild", "main.c"] {
+            let mut text = fs::read_to_string(from.join(file)).expect("a file");
+            if file == "Kbuild" {
+                text.push_str(&format!("{options}\n"));
+            }
+            fs::write(to.join(file), text).expect("a file");
+        }
+        place.commit(&to);
+    }
+    let modules = [
+        ("alike", "modules/alike", ""),
+        ("apart", "modules/apart", ""),
+    ];
+    place.write(&(matrix(&modules, "rebuilds = 0", "") + NEXT));
+    place.build(&[], 0);
+    let ran = place.kmatrix(&["report", "matrix.toml", "--offline", "--format", "json"]);
+    let report = ran.expect(0).json();
+    let finding = |module: &str, aspect: &str| -> Value {
+        let modules = report["uniformity"].as_array().expect("modules");
+        let module = modules.iter().find(|found| found["module"] == module);
+        let module = module.unwrap_or_else(|| panic!("{report:#}"));
+        assert_eq!(module["cells"], 2, "{module:#}");
+        let mut findings = module["findings"].as_array().expect("findings").iter();
+        let found = findings.find(|found| found["aspect"] == aspect);
+        found
+            .unwrap_or_else(|| panic!("no {aspect}: {module:#}"))
+            .clone()
+    };
+    for aspect in [
+        "source",
+        "srcversion",
+        "license",
+        "recipe",
+        "make-variables",
+        "own-options",
+    ] {
+        let found = finding("alike", aspect);
+        assert_eq!(found["cause"], "same", "{found:#}");
+        let cells = found["sides"][0]["cells"].as_array().expect("cells");
+        let are_of = |release: &str| cells.iter().any(|id| id.to_string().contains(release));
+        assert!(are_of("debian-12/") && are_of("debian-13/"), "{found:#}");
+    }
+    let own = finding("alike", "own-options");
+    assert_eq!(own["sides"][0]["value"], "-DALIKE=1, -fno-common");
+    for aspect in ["vermagic", "compiler", "symbol-versions", "kernel-options"] {
+        let found = finding("alike", aspect);
+        assert_eq!(found["cause"], "kernel", "{found:#}");
+        assert_eq!(
+            found["sides"].as_array().map(Vec::len),
+            Some(2),
+            "{found:#}"
+        );
+    }
+    let own = finding("apart", "own-options");
+    assert_eq!(own["cause"], "other", "{own:#}");
+    let values: Vec<&Value> = (0..2).map(|side| &own["sides"][side]["value"]).collect();
+    assert!(values.contains(&&json!("-DAPART=1")) && values.contains(&&json!("-DAPART=12")));
+    // What was recorded of both says by which tools and options they were made.
+    let out = |id: &Value| {
+        let directory = place.state().join("out");
+        let module = directory
+            .join(id.as_str().expect("an id"))
+            .join("fixture.ko");
+        assert!(module.is_file(), "{}", module.display());
+        module.display().to_string()
+    };
+    let sides = finding("apart", "vermagic")["sides"].clone();
+    let [one, two] = [0, 1].map(|side| out(&sides[side]["cells"][0]));
+    let ran = place.kmatrix(&["explain", &one, &two, "--format", "json"]);
+    let commands = ran.expect(31).json()["commands"].clone();
+    let mut all = commands.as_array().expect("commands").iter();
+    let of_module = all.find(|changed| {
+        let values = [&changed["first"], &changed["second"]];
+        values.contains(&&json!("-DAPART=1")) && values.contains(&&json!("-DAPART=12"))
+    });
+    assert_eq!(of_module.expect("its own option")["kind"], "definition");
+    let human = place
+        .kmatrix(&["report", "matrix.toml", "--offline"])
+        .expect(0);
+    assert!(
+        human.stdout.contains("module's own compiler options"),
+        "{human}"
+    );
 }
 
 #[test]

@@ -57,11 +57,13 @@ pub(super) fn name(
     } else {
         Confidence::Likely
     };
-    let behind = if cause == Cause::Unexplained {
+    // A definition that accounts for something else does not account for this as well.
+    let mut behind = if cause == Cause::Unexplained {
         commands::definitions(context)
     } else {
         Vec::new()
     };
+    behind.retain(|(behind, _, _)| !found.has(|known| known == *behind));
     if behind.is_empty() {
         for place in &main {
             found.add(cause, confidence, Evidence::of(place));

@@ -8,7 +8,7 @@ use crate::compare::tests::{changed, types, with, with_types};
 use crate::compare::{Answer, Basis, Differences, differences};
 use crate::ko::BtfBase;
 use crate::ko::testing::{Form, Piece, build_id_note, module};
-use crate::outcome::Reached;
+use crate::outcome::{Changed, Reached, WordKind};
 use crate::source::Suspicion;
 use crate::variation::{Axis, Variation};
 
@@ -423,53 +423,10 @@ fn what_is_not_accounted_for_stays_unexplained() {
 
 #[test]
 fn lines_of_the_source_tell_causes_apart() {
-    let order = held(&ordered(false), &ordered(true));
-    let text = held(&says("first"), &says("second"));
-    let noise = Answer::Noise {
-        differing: 1,
-        of: 1,
-    };
-    for (pair, line, answer, expected) in [
-        (
-            &order,
-            line("file-order", "m-y := $(wildcard *.o)"),
-            None,
-            Cause::LinkOrderWildcard,
-        ),
-        (
-            &order,
-            line("file-order", "m-y := $(shell find . -name x)"),
-            None,
-            Cause::LinkOrderReaddir,
-        ),
-        (
-            &order,
-            line("build-path", "x := $(PWD)"),
-            Some(&noise),
-            Cause::LinkOrderParallel,
-        ),
-        (
-            &text,
-            line("network", "curl x"),
-            None,
-            Cause::NetworkContent,
-        ),
-    ] {
-        let lines = [line];
-        let context = Context {
-            lines: Lines {
-                source: &lines,
-                given: &[],
-            },
-            same_source: true,
-            open: true,
-            answer,
-            ..Context::default()
-        };
-        let found = causes(pair, &context);
-        assert_eq!(found[0].cause, expected);
-        if expected.entry().rules.contains(&lines[0].rule.as_str()) {
-            assert_eq!(found[0].source.as_ref(), Some(&lines[0]));
+    for (named, line, expected) in named_by_lines() {
+        assert_eq!(named[0].cause, expected);
+        if expected.entry().rules.contains(&line.rule.as_str()) {
+            assert_eq!(named[0].source.as_ref(), Some(&line));
         }
     }
 }
@@ -571,24 +528,258 @@ fn each_set_of_axes_is_blamed_for_what_it_shows_by_itself() {
     );
 }
 
+/// Returns pairs that only the lines of their source or an answer tell apart from another cause.
+fn by_lines() -> Vec<(Differences, Suspicion, Option<Answer>, Cause)> {
+    let order = || held(&ordered(false), &ordered(true));
+    let text = held(&says("first"), &says("second"));
+    let noise = Answer::Noise {
+        differing: 1,
+        of: 1,
+    };
+    vec![
+        (
+            order(),
+            line("file-order", "m-y := $(wildcard *.o)"),
+            None,
+            Cause::LinkOrderWildcard,
+        ),
+        (
+            order(),
+            line("file-order", "m-y := $(shell find . -name x)"),
+            None,
+            Cause::LinkOrderReaddir,
+        ),
+        (
+            order(),
+            line("build-path", "x := $(PWD)"),
+            Some(noise),
+            Cause::LinkOrderParallel,
+        ),
+        (text, line("network", "curl x"), None, Cause::NetworkContent),
+    ]
+}
+
+/// Returns what naming says of each pair of [`by_lines`].
+fn named_by_lines() -> Vec<(Vec<Named>, Suspicion, Cause)> {
+    let each = by_lines()
+        .into_iter()
+        .map(|(pair, line, answer, expected)| {
+            let lines = [line];
+            let context = Context {
+                lines: of_source(&lines),
+                same_source: true,
+                open: true,
+                answer: answer.as_ref(),
+                ..Context::default()
+            };
+            let named = causes(&pair, &context);
+            let [line] = lines;
+            (named, line, expected)
+        });
+    each.collect()
+}
+
+#[test]
+fn commands_name_options_and_bear_out_what_bytes_show() {
+    let changed = |kind, first: &str, second: &str| Changed {
+        object: "main.o".to_owned(),
+        kind,
+        first: Some(first.to_owned()),
+        second: Some(second.to_owned()),
+    };
+    let code = held(
+        &module(Form::AMD64),
+        &with(Form::AMD64, |all| all[0].data = b"other".to_vec()),
+    );
+    // A compiler that names itself is the same by its own word, whatever it is called by.
+    let unnamed = |code: &'static [u8]| {
+        with(Form::AMD64, |all| {
+            all[0].data = code.to_vec();
+            let named = all.iter_mut().filter(|piece| piece.name == ".comment");
+            named.for_each(|piece| piece.data = Vec::new());
+        })
+    };
+    let silent = held(&unnamed(b"one"), &unnamed(b"other"));
+    let text = held(&says("x first"), &says("x second"));
+    let host = held(&says("at reference"), &says("at rebuild-1"));
+    let (one, two) = (surroundings(0, ""), surroundings(1, ""));
+    let source = [
+        line("clock-in-script", "X := $(shell date)"),
+        line("host-name", "ccflags-y += -DHOST=$(shell uname -n)"),
+        line("options", "ccflags-y += -O$(LEVEL)"),
+    ];
+    use Confidence::{Certain, Likely};
+    for (pair, commands, expected, from) in [
+        (
+            &code,
+            changed(WordKind::Flag, "-O1", "-O3"),
+            (Cause::CompilerFlags, Certain),
+            Some(2),
+        ),
+        (
+            &silent,
+            changed(WordKind::Tool, "gcc-12", "gcc-13"),
+            (Cause::CompilerVersion, Likely),
+            None,
+        ),
+        (
+            &text,
+            changed(WordKind::Definition, "-DX=first", "-DX=second"),
+            (Cause::CompilerFlags, Likely),
+            Some(2),
+        ),
+        (
+            &code,
+            changed(WordKind::Definition, "-DHOST=reference", "-DHOST=rebuild-1"),
+            (Cause::HostName, Certain),
+            Some(1),
+        ),
+        (
+            &host,
+            changed(WordKind::Definition, "-DHOST=reference", "-DHOST=rebuild-1"),
+            (Cause::HostName, Certain),
+            Some(1),
+        ),
+        (
+            &code,
+            changed(WordKind::Tool, "gcc-12", "ccache"),
+            (Cause::Unexplained, Certain),
+            None,
+        ),
+        // Where something is says nothing of what it is.
+        (
+            &code,
+            changed(WordKind::Path, "/a/m.c", "/b/m.c"),
+            (Cause::Unexplained, Certain),
+            None,
+        ),
+        (
+            &text,
+            changed(WordKind::Flag, "-O1", "-O3"),
+            (Cause::Unexplained, Certain),
+            None,
+        ),
+    ] {
+        let commands = [commands];
+        let context = Context {
+            surroundings: Some((&one, &two)),
+            lines: of_source(&source),
+            commands: &commands,
+            same_source: true,
+            ..Context::default()
+        };
+        let named = causes(pair, &context);
+        let [only] = named.as_slice() else {
+            panic!("{named:#?}");
+        };
+        assert_eq!((only.cause, only.confidence), expected, "{commands:?}");
+        assert_eq!(
+            only.source.as_ref(),
+            from.map(|at: usize| &source[at]),
+            "{commands:?}"
+        );
+        let is_shown = only
+            .evidence
+            .iter()
+            .any(|evidence| evidence.place == "command of main.o");
+        assert_eq!(is_shown, only.cause != Cause::Unexplained, "{only:#?}");
+    }
+}
+
+#[test]
+fn options_that_an_axis_changes_are_its_doing() {
+    let (one, two) = (module(Form::AMD64), changed(".text", b"other"));
+    let commands = [Changed {
+        object: "main.o".to_owned(),
+        kind: WordKind::Flag,
+        first: Some("-O1".to_owned()),
+        second: Some("-O3".to_owned()),
+    }];
+    let answer = Answer::Axes {
+        sets: vec![[Axis::Cpus].into_iter().collect()],
+        agreeing: 3,
+    };
+    let context = Context {
+        commands: &commands,
+        answer: Some(&answer),
+        same_source: true,
+        ..Context::default()
+    };
+    let found = named(&held(&one, &two), &context);
+    assert_eq!(found, [(Cause::CpuCount, Confidence::Certain)]);
+}
+
+/// Pairs of what bytes alone name that [`by_bytes`] has no place for: each differs as its row in
+/// `tests/causes.rs` does.
+fn by_texts() -> Vec<(Differences, Cause)> {
+    let debug = |text: &[u8]| {
+        with(Form::AMD64, |all| {
+            all.push(Piece::plain(".debug_line_str", text).flags(0x30));
+        })
+    };
+    let packed = |time: u8| {
+        with(Form::AMD64, |all| {
+            let gzip = [
+                0x1f, 0x8b, 8, 0, time, 0, 0x21, 0x69, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+            ];
+            all.push(Piece::plain(".data", gzip));
+        })
+    };
+    vec![
+        (
+            held(&debug(b"/a/m/main.c\0"), &debug(b"/b/c/m/main.c\0")),
+            Cause::BuildPathDebug,
+        ),
+        (held(&packed(1), &packed(2)), Cause::ClockArchive),
+        (
+            held(&says("v1-2-g0123456"), &says("v1-3-gfedcba9")),
+            Cause::RepositoryState,
+        ),
+        (
+            held(&says("on 2026-11-21"), &says("on 2028-01-31")),
+            Cause::ClockGenerated,
+        ),
+    ]
+}
+
+/// Returns every cause that naming comes to for what is planted here: what it says, and not what a
+/// table expects.
+fn produced() -> BTreeSet<Cause> {
+    let mut produced = BTreeSet::new();
+    let mut add = |named: Vec<Named>| produced.extend(named.into_iter().map(|named| named.cause));
+    let pairs = by_bytes().into_iter().map(|(pair, _)| pair);
+    for pair in pairs.chain(by_texts().into_iter().map(|(pair, _)| pair)) {
+        add(causes(&pair, &Context::default()));
+    }
+    for (named, _, _) in named_by_lines() {
+        add(named);
+    }
+    for axis in Axis::ALL {
+        add(by_axis(axis).1);
+    }
+    let answer = Answer::Axes {
+        sets: vec![[Axis::Clock].into_iter().collect()],
+        agreeing: 3,
+    };
+    let code = [line("clock-in-code", "__DATE__[9]")];
+    add(blame(by_axis(Axis::Clock).0, &answer, &of_source(&code)));
+    produced
+}
+
 #[test]
 fn every_cause_has_a_test_that_produces_it() {
-    let mut produced: BTreeSet<Cause> = by_bytes()
-        .into_iter()
-        .flat_map(|(_, expected)| expected)
-        .map(|(cause, _)| cause)
-        .collect();
-    produced.extend(by_surroundings().into_iter().map(|(_, _, cause)| cause));
-    produced.extend(Axis::ALL.map(Cause::of_axis));
-    // `lines_of_the_source_tell_causes_apart`.
-    produced.extend([
-        Cause::LinkOrderWildcard,
-        Cause::LinkOrderReaddir,
-        Cause::LinkOrderParallel,
-        Cause::NetworkContent,
-    ]);
-    for entry in &CATALOGUE {
-        let is_produced = produced.contains(&entry.cause) || entry.tried.reason().is_none();
-        assert!(is_produced, "nothing produces `{}`", entry.id);
+    for (pair, expected) in by_texts() {
+        let found = named(&pair, &Context::default());
+        assert!(
+            found.iter().any(|(cause, _)| *cause == expected),
+            "{found:?}"
+        );
     }
+    let produced = produced();
+    let missing: Vec<&str> = CATALOGUE
+        .iter()
+        .filter(|entry| !produced.contains(&entry.cause))
+        .map(|entry| entry.id)
+        .collect();
+    assert!(missing.is_empty(), "nothing produces {missing:?}");
 }

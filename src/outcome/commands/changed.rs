@@ -8,7 +8,7 @@ use super::line::Command;
 use super::{MOST_BYTES, MOST_COMMANDS, MOST_OF_A_LINE, plain};
 
 /// The most words that are said to differ.
-const MOST_CHANGED: usize = 32;
+const MOST_CHANGED: usize = 200;
 
 /// The commands of one build, as make keeps them or `build.sh` wrote them down.
 #[derive(Debug, Clone)]
@@ -74,6 +74,38 @@ pub fn changed(first: &CommandText<'_>, second: &CommandText<'_>) -> Vec<Changed
     }
     all.sort_by_key(|changed| changed.kind);
     all
+}
+
+/// What a compiler was told for a module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// What the kernel's makefiles tell it for every module, and the environment.
+    pub kernel: Vec<String>,
+    /// What this module's own do beside, each once and sorted.
+    pub own: Vec<String>,
+}
+
+/// Returns the options of the commands that compiled a module, those of its kernel apart: the object of
+/// `NAME.mod.c`, which the kernel build system writes and compiles for every module, is compiled with
+/// no others (Linux, `scripts/Makefile.modfinal`; before 5.10 `Makefile.modpost`). `None` if there is no
+/// such object, or no other.
+pub fn options(text: &CommandText<'_>) -> Option<Options> {
+    let all = read(text);
+    let is_compiled = |words: &[Word]| words.iter().any(|word| word.written == "-c");
+    let (of_kernel, own): (Vec<_>, Vec<_>) = all
+        .iter()
+        .filter(|(object, words)| object.ends_with(".o") && is_compiled(words))
+        .partition(|(object, _)| object.ends_with(".mod.o"));
+    let kernel = counted(of_kernel.first()?.1);
+    own.first()?;
+    let own = own
+        .into_iter()
+        .flat_map(|(_, words)| without(&counted(words), &kernel));
+    let mut more: Vec<String> = own.map(|word| plain(&word.below)).collect();
+    more.sort_unstable();
+    more.dedup();
+    let kernel = kernel.into_iter().map(|word| word.below.clone()).collect();
+    Some(Options { kernel, own: more })
 }
 
 /// Returns what a command that make keeps makes, and the objects and lists of objects (`@FILE`) that it
@@ -148,14 +180,11 @@ fn apart<'a>(one: &'a [Word], two: &'a [Word]) -> Vec<Apart<'a>> {
     {
         apart.push((WordKind::Tool, Some(a), Some(b)));
     }
-    let (mut firsts, mut seconds) = (counted(one), counted(two));
-    firsts.retain(|word| {
-        let same = seconds.iter().position(|other| other.below == word.below);
-        if let Some(at) = same {
-            seconds.remove(at);
-        }
-        same.is_none()
-    });
+    let (first, second) = (counted(one), counted(two));
+    let mut firsts = without(&first, &second);
+    let mut seconds = without(&second, &first);
+    firsts.truncate(MOST_CHANGED);
+    seconds.truncate(MOST_CHANGED);
     for first in firsts {
         let alike = |other: &&Word| key(&other.below) == key(&first.below);
         let second = seconds.iter().position(alike).map(|at| seconds.remove(at));
@@ -165,6 +194,22 @@ fn apart<'a>(one: &'a [Word], two: &'a [Word]) -> Vec<Apart<'a>> {
     apart.extend(more.map(|second| (kind(second, None), None, Some(second))));
     apart.extend(moved(one, two));
     apart
+}
+
+/// Returns the words that the others have not, each as often as it is there more.
+fn without<'a>(words: &[&'a Word], others: &[&Word]) -> Vec<&'a Word> {
+    let mut left: BTreeMap<&str, usize> = BTreeMap::new();
+    for word in others {
+        *left.entry(&word.below).or_default() += 1;
+    }
+    let mut is_more = |word: &&Word| match left.get_mut(word.below.as_str()) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            false
+        }
+        Some(_) | None => true,
+    };
+    words.iter().copied().filter(|word| is_more(word)).collect()
 }
 
 /// Returns the options of a command that count.
@@ -327,6 +372,31 @@ mod tests {
                 .collect();
             assert_eq!(held(first, second), expected, "{first} | {second}");
         }
+    }
+
+    #[test]
+    fn options_of_a_module_stand_apart_from_those_of_its_kernel() {
+        let told = |text: &str| {
+            options(&CommandText {
+                text: text.as_bytes(),
+                directories: vec!["/b".to_owned()],
+            })
+        };
+        let kernel = "cmd_/b/m.mod.o := gcc -O2 -g -Wall -DKBUILD_BASENAME='\"m.mod\"' -c -o /b/m.mod.o /b/m.mod.c\n";
+        let own = "cmd_/b/m.o := gcc -O2 -g -Wextra -O2 -I/b/x -DOWN -DKBUILD_BASENAME='\"m\"' -c -o /b/m.o /b/m.c\n";
+        let found = told(&format!(
+            "{kernel}{own}cmd_/b/m.ko := ld -r -o /b/m.ko /b/m.o\n"
+        ));
+        let strings = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        assert_eq!(
+            found,
+            Some(Options {
+                kernel: strings(&["-O2", "-g"]),
+                own: strings(&["-DOWN", "-Ix", "-O2"]),
+            })
+        );
+        assert_eq!(told(kernel), None);
+        assert_eq!(told(own), None);
     }
 
     #[test]

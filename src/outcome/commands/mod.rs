@@ -14,7 +14,7 @@ use crate::digest::Sha256Digest;
 
 use line::Command;
 
-pub use changed::{Changed, CommandText, WordKind, changed, parts_of};
+pub use changed::{Changed, CommandText, Options, WordKind, changed, options, parts_of};
 pub use rules::{SIGNS, SignRule};
 
 /// The most bytes that `build.sh` hands out, and that are read.

@@ -29,6 +29,10 @@ pub struct Expected {
     axes: BTreeSet<BTreeSet<String>>,
     grade: Option<String>,
     tier: Option<String>,
+    /// The line of the source that takes it in, such as `Kbuild:3`, where one has to be named.
+    line: Option<String>,
+    /// What the matrix gives the build that takes it in, where that has to be named.
+    given: Option<String>,
     /// The class of the failure of what makes no module.
     pub failure: Option<String>,
     #[serde(flatten)]
@@ -158,6 +162,8 @@ impl Module {
                         causes: BTreeSet::new(),
                         finding: BTreeSet::new(),
                         axes: BTreeSet::new(),
+                        line: None,
+                        given: None,
                         grade: Some("varied".to_owned()),
                         tier: Some("constrained".to_owned()),
                         run: expected.run.of_mended(),
@@ -245,6 +251,30 @@ impl Module {
                 "causes: {causes:?} instead of {:?}: {named:#}",
                 expected.causes
             ));
+        }
+        let named = || label["rebuilds"]["causes"].as_array().into_iter().flatten();
+        let lines: BTreeSet<String> = named()
+            .filter_map(|cause| {
+                let source = &cause["source"];
+                Some(format!("{}:{}", source["path"].as_str()?, source["line"]))
+            })
+            .collect();
+        if expected
+            .line
+            .as_ref()
+            .is_some_and(|line| !lines.contains(line))
+        {
+            wrong.push(format!("line: {lines:?} instead of {:?}", expected.line));
+        }
+        let given: BTreeSet<&str> = named()
+            .filter_map(|cause| cause["given"].as_str())
+            .collect();
+        if expected
+            .given
+            .as_ref()
+            .is_some_and(|it| !given.contains(it.as_str()))
+        {
+            wrong.push(format!("given: {given:?} instead of {:?}", expected.given));
         }
         wrong
     }
