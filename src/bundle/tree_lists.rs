@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn what_leaves_a_tree_or_stands_below_a_file_makes_none() {
-        let rows: [(&[(&str, Entry)], Option<&str>); 14] = [
+        type Row<'a> = (&'a [(&'a str, Entry)], Option<&'a str>);
+        let rows: [Row; 14] = [
             (&[("a", Entry::Directory), ("a/b", file())], None),
             (&[("a/b", file()), ("a/c", link("../d"))], None),
             (&[("..", file())], Some("no name")),
