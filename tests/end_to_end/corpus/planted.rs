@@ -299,7 +299,7 @@ fn whatever_is_not_as_expected_of_a_module_is_said() {
             "vector": { "reproducibility": "fixed" },
             "rebuilds": {
                 "finding": { "kind": "axes", "sets": [["host-name"]], "agreeing": 3 },
-                "causes": [{ "cause": "host-name" }],
+                "causes": [{ "cause": "host-name", "source": { "path": "Kbuild", "line": 3 } }],
             },
         },
     });
@@ -313,9 +313,13 @@ fn whatever_is_not_as_expected_of_a_module_is_said() {
         ("/label/rebuilds/finding/kind", json!("unsteady")),
         ("/label/rebuilds/finding/sets", json!([["user"]])),
         ("/label/rebuilds/causes", json!([])),
+        ("/label/rebuilds/causes/0/source/line", json!(4)),
         (
             "/label/rebuilds/causes",
-            json!([{ "cause": "host-name" }, { "cause": "user" }]),
+            json!([
+                { "cause": "host-name", "source": { "path": "Kbuild", "line": 3 } },
+                { "cause": "user" },
+            ]),
         ),
     ] {
         let mut cell = right.clone();
