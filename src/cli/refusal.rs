@@ -338,6 +338,11 @@ impl From<ImportError> for Refusal {
         match error {
             ImportError::Ledger(error) => error.into(),
             ImportError::Store(error) => error.into(),
+            ImportError::Open { ref source, .. }
+                if source.kind() == std::io::ErrorKind::IsADirectory =>
+            {
+                Self::of(Exit::Usage, &error, None)
+            }
             ImportError::Open { .. } => Self::of(Exit::InputUnavailable, &error, None),
             ImportError::Foreign { .. } => Self::of(
                 Exit::VerificationFailed,

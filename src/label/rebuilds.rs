@@ -195,12 +195,13 @@ fn without_cause(rebuilds: &Rebuilds) -> (Grade, String) {
     if rebuilds.different == 0 && !is_axes {
         return normalised(rebuilds, &count);
     }
-    let agreed = rebuilds.agreed() as usize;
+    // Where all axes that are varied belong to a set, those that agree with it held vary nothing.
+    let same = rebuilds.same as usize;
     match &rebuilds.finding {
         Some(Answer::Axes { sets, agreeing })
             if sets.is_empty()
                 || sets.iter().any(BTreeSet::is_empty)
-                || !(1..=agreed).contains(agreeing) =>
+                || !(1..=same).contains(agreeing) =>
         {
             if rebuilds.different == 0 {
                 normalised(rebuilds, &count)

@@ -235,7 +235,8 @@ pub static SUSPICIONS: [SuspicionRule; 29] = [
         takes: "the times and modes of files, by packing them",
         settled_by: SettledBy::Agreement,
         place: Place::Script,
-        words: &["tar", "cpio", "gzip", "zip", "$(AR)", "mksquashfs"],
+        // A file may be called `x.tar`.
+        words: &["tar ", "cpio", "gzip", "zip", "$(AR)", "mksquashfs"],
     },
     SuspicionRule {
         id: "own-directory",
