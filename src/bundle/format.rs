@@ -8,6 +8,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// How many bytes are read and written at once. With more, the same bytes took four times as long to write to
+/// an ext4 of Linux 6.18, which then keeps its cache in larger pieces.
+pub(super) const AT_ONCE: usize = 64 << 10;
+
 /// The unit of tar: headers are one, and contents are filled up to whole ones.
 pub(super) const RECORD: usize = 512;
 

@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use crate::bundle::checks::{BLOCK, Checks, single_byte};
 use crate::bundle::format::{
-    BUNDLE, CHECKS, END, ENVELOPE, INDEX, Limits, RECORD, header, padding,
+    AT_ONCE, BUNDLE, CHECKS, END, ENVELOPE, INDEX, Limits, RECORD, header, padding,
 };
 use crate::bundle::index::{Index, Member, first_difference};
 use crate::bundle::write::IndexSignature;
@@ -159,7 +159,7 @@ impl<R: Read + Seek> ArchiveReader<R> {
             next: 0,
             checks: reader.checks,
             spans: reader.spans,
-            buffer: vec![0; 256 << 10],
+            buffer: vec![0; AT_ONCE],
         })
     }
 

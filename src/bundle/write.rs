@@ -3,9 +3,10 @@
 use std::io::{self, Read, Write};
 
 use crate::bundle::checks::Checks;
-use crate::bundle::format::{BUNDLE, CHECKS, END, ENVELOPE, INDEX, header, padding};
+use crate::bundle::format::{AT_ONCE, BUNDLE, CHECKS, END, ENVELOPE, INDEX, header, padding};
 use crate::bundle::index::{Index, Member};
 use crate::digest::{Hashing, Sha256Digest};
+use crate::package::read_ahead;
 
 /// The signature of an index, in both forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl<W: Write> ArchiveWriter<W> {
         let mut writer = Self {
             out,
             checks: Checks::default(),
-            buffer: vec![0; 256 << 10],
+            buffer: vec![0; AT_ONCE],
         };
         writer.whole(INDEX, &index.to_bytes())?;
         if let Some(signature) = signature {
@@ -76,14 +77,31 @@ impl<W: Write> ArchiveWriter<W> {
     }
 
     /// Writes one member, in the order of the index; what is read must be what the index says.
-    pub fn add(&mut self, member: &Member, from: impl Read) -> Result<(), WriteError> {
+    ///
+    /// It is read and hashed on a thread of its own, while this one makes checks of it and writes it.
+    pub fn add(&mut self, member: &Member, from: impl Read + Send) -> Result<(), WriteError> {
         let path = member.path.as_str();
         self.begin(path, member.bytes)?;
         // One byte more than there may be is enough to see that there are more.
         let mut from = Hashing::new(from.take(member.bytes + 1));
+        read_ahead(&mut from, |from| self.copy(path, from))?;
+        let (_, found, found_bytes) = from.finish();
+        if (found, found_bytes) != (member.sha256, member.bytes) {
+            return Err(WriteError::Other {
+                path: path.to_owned(),
+                expected: member.sha256,
+                bytes: member.bytes,
+                found,
+                found_bytes,
+            });
+        }
+        self.end(member.bytes)
+    }
+
+    fn copy(&mut self, path: &str, from: &mut dyn Read) -> Result<(), WriteError> {
         loop {
             let count = match from.read(&mut self.buffer) {
-                Ok(0) => break,
+                Ok(0) => return Ok(()),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(source) => {
@@ -96,17 +114,6 @@ impl<W: Write> ArchiveWriter<W> {
                 .write_all(&self.buffer[..count])
                 .map_err(WriteError::Write)?;
         }
-        let (_, found, found_bytes) = from.finish();
-        if (found, found_bytes) != (member.sha256, member.bytes) {
-            return Err(WriteError::Other {
-                path: path.to_owned(),
-                expected: member.sha256,
-                bytes: member.bytes,
-                found,
-                found_bytes,
-            });
-        }
-        self.end(member.bytes)
     }
 
     /// Writes the checks and the end, and returns what was written to.

@@ -37,5 +37,6 @@ pub use error::PackageError;
 pub use format::{PackageFormat, ParseFormatError, Unpacked, unpack};
 pub use identity::PackageIdentity;
 pub use limits::Limits;
+pub(crate) use read_ahead::read_ahead;
 pub use rpm::{RpmSigned, rpm_signed};
 pub use tarball::{Strip, expanded_tarball, unpack_tarball};

@@ -1,4 +1,5 @@
-//! Expanding an archive on a thread of its own, while another one hashes and writes its files.
+//! Reading, and what it takes, on a thread of its own: expanding an archive while another thread hashes and writes
+//! its files, or hashing while another one writes.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -13,10 +14,7 @@ const CHUNKS: usize = 4;
 ///
 /// `source` is read ahead on a thread of its own, and by no more than a bounded number of bytes. What
 /// fits into one piece is read at once, without a thread. When `work` stops early, so does the reading.
-pub(super) fn read_ahead<T>(
-    mut source: impl Read + Send,
-    work: impl FnOnce(&mut dyn Read) -> T,
-) -> T {
+pub fn read_ahead<T>(mut source: impl Read + Send, work: impl FnOnce(&mut dyn Read) -> T) -> T {
     let mut first = Vec::new();
     let end = fill(&mut source, &mut first);
     if let Some(end) = end {
