@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* For how long the machine has been up, which no cause of the catalogue stands for. */
+/* For how long the machine has been up. */
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/printk.h>

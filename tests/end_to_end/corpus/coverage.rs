@@ -7,7 +7,7 @@ use crate::common::Place;
 
 /// The causes that no module of the corpus has, since they do not show between attempts of one cell, each
 /// with what it would take. They are planted in pairs of modules instead, where they can be at all.
-const ELSEWHERE: [(&str, &str); 12] = [
+const ELSEWHERE: [(&str, &str); 11] = [
     (
         "randstruct-seed",
         "two kernels: the seed is the kernel's, and a cell has one kernel",
@@ -26,10 +26,6 @@ const ELSEWHERE: [(&str, &str); 12] = [
     (
         "binutils-version",
         "two images: each has one set of binutils",
-    ),
-    (
-        "compiler-flags",
-        "two matrices: what chooses a flag between two attempts of one cell is an axis, which is named instead",
     ),
     (
         "compression",
