@@ -37,6 +37,8 @@ pub enum ImportError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("cannot make a directory for what is checked")]
+    Scratch(#[source] std::io::Error),
     #[error("the archive `{}` cannot be read to its end", path.display())]
     Read {
         path: PathBuf,
@@ -143,10 +145,7 @@ pub fn check(
         | Kind::Package
         | Kind::Image => false,
     };
-    let scratch = tempfile::tempdir().map_err(|source| ImportError::Open {
-        path: std::env::temp_dir(),
-        source,
-    })?;
+    let scratch = tempfile::tempdir().map_err(ImportError::Scratch)?;
     let store = Store::open(scratch.path())?;
     let staging = stage(path, reader, &store, is_kept)?;
     check_rows(&staging, &checked.index, limits)?;
@@ -280,6 +279,7 @@ impl ImportError {
                 true
             }
             Self::Open { .. }
+            | Self::Scratch(_)
             | Self::Read { .. }
             | Self::Foreign { .. }
             | Self::Ledger(_)

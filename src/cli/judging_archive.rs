@@ -207,6 +207,7 @@ pub(super) fn record(
         }
         Err(
             ImportError::Open { .. }
+            | ImportError::Scratch(_)
             | ImportError::Read { .. }
             | ImportError::Ledger(_)
             | ImportError::Store(_),

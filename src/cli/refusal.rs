@@ -349,7 +349,9 @@ impl From<ImportError> for Refusal {
                 &error,
                 "`kmatrix bundle export` makes evidence archives".to_owned(),
             ),
-            ImportError::Read { .. } => Self::of(Exit::Internal, &error, None),
+            ImportError::Scratch(_) | ImportError::Read { .. } => {
+                Self::of(Exit::Internal, &error, None)
+            }
             ImportError::Damage(_)
             | ImportError::Signature(_)
             | ImportError::Record { .. }
