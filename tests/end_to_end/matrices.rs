@@ -71,6 +71,7 @@ fn the_quick_start_is_constrained_in_every_cell() {
 }
 
 #[test]
+#[ignore = "long: a kernel of every series, for two architectures"]
 fn the_identity_module_compiles_on_every_series_without_a_warning() {
     let place = checkout();
     let cells = built(&place, "matrix/series.toml");

@@ -410,6 +410,7 @@ fn write_packaged_facts(folder: &Path, families: &Families) {
 }
 
 #[test]
+#[ignore = "long: a kernel is compiled, twice"]
 fn one_module_is_constrained_on_packaged_kernels_and_full_on_a_real_one_that_was_prepared_here() {
     let families = Families::get();
     let place = Place::new();

@@ -120,6 +120,7 @@ fn what_cosign_signs_is_read() {
 }
 
 #[test]
+#[ignore = "long: a Sigstore is built from source"]
 fn what_cosign_signs_as_an_identity_is_read() {
     let (scene, sigstore) = (Scene::new(), Sigstore::get());
     sigstore.token_file(&scene.path("token"));

@@ -38,6 +38,7 @@ fn policy(sigstore: &Sigstore, builder: &str) -> String {
 }
 
 #[test]
+#[ignore = "long: a Sigstore is built from source"]
 fn a_ci_job_attests_what_it_built_as_itself() {
     let (sigstore, place) = (Sigstore::get(), Place::new());
     place.build_of(

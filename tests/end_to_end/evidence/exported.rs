@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use super::{Both, kmatrix, text};
+use crate::common::Ran;
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("a file").permissions().mode() & 0o777
@@ -80,6 +81,13 @@ fn an_archive_is_written_where_it_can_be_of_the_run_that_is_locked() {
         let taken_in = ran.stderr.contains("nothing of it was taken in");
         assert_eq!(taken_in, command == "import", "{ran}");
     }
+    // No place to check it in is the machine's fault.
+    let checked = ["bundle", "verify", text(&archive), "--unsigned"];
+    let mut command = both.elsewhere.command(&checked);
+    command.env("TMPDIR", both.elsewhere.path().join("no-such"));
+    let ran = Ran::of(command).expect(70);
+    assert!(ran.stderr.contains("cannot make a directory"), "{ran}");
+
     let nowhere = both.elsewhere.path().join("no-state");
     let state = ["--state", text(&nowhere)];
     for (path, status) in [(&other, 41), (&vendor.join("no-such.tar"), 21)] {
