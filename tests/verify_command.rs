@@ -699,6 +699,18 @@ impl Place {
             .output()
             .expect("a shell")
     }
+
+    /// Runs a program that packs what is here.
+    fn pack(&self, program: &str, arguments: &[&str]) {
+        let output = Command::new(program)
+            .args(arguments)
+            .current_dir(self.path())
+            .env("HOME", self.path())
+            .output();
+        let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}: {said}");
+    }
 }
 
 #[test]
@@ -762,20 +774,31 @@ fn a_package_with_a_module_that_does_not_hold_is_not_installed() {
             let path = format!("{evidence}/{}.sigstore.json", kind.word());
             place.write(&path, &place.key.bundle(&payload));
         }
-        let built = Command::new("dpkg-deb")
-            .args([
+        place.pack(
+            "dpkg-deb",
+            &[
                 "--build",
                 "--root-owner-group",
                 &root,
                 &format!("{name}.deb"),
-            ])
-            .current_dir(place.path())
-            .output()
-            .expect("dpkg-deb");
-        assert!(
-            built.status.success(),
-            "{}",
-            String::from_utf8_lossy(&built.stderr)
+            ],
+        );
+        let at = place.path().display().to_string();
+        let spec = format!(
+            "Name: m\nVersion: 1\nRelease: 1\nSummary: m\nLicense: none\nAutoReqProv: no\n\
+             %global debug_package %{{nil}}\n%global __os_install_post %{{nil}}\n\
+             %global _rpmfilename {name}.rpm\n%description\nm\n%install\n\
+             cp -a {at}/{root}/. %{{buildroot}}\nrm -r %{{buildroot}}/DEBIAN\n%files\n/*\n"
+        );
+        let spec_file = format!("{name}.spec");
+        place.write(&spec_file, spec.as_bytes());
+        let top = format!("_topdir {at}/{name}-rpm");
+        let into = format!("_rpmdir {at}");
+        place.pack(
+            "rpmbuild",
+            &[
+                "-bb", "--quiet", "--define", &top, "--define", &into, &spec_file,
+            ],
         );
     };
     let mut release = Release::sound(&place);
@@ -795,15 +818,20 @@ fn a_package_with_a_module_that_does_not_hold_is_not_installed() {
         ("unproven", false),
         ("sound unproven", false),
     ] {
-        let files: Vec<String> = names.split(' ').map(|name| format!("{name}.deb")).collect();
-        let script = format!("printf '%s\\n' {} | {}", files.join(" "), check.display());
-        let output = place.shell(&script, &[]);
-        assert_eq!(
-            output.status.success(),
-            expected,
-            "{names}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        for format in ["deb", "rpm"] {
+            let files: Vec<String> = names
+                .split(' ')
+                .map(|name| format!("{name}.{format}"))
+                .collect();
+            let script = format!("printf '%s\\n' {} | {}", files.join(" "), check.display());
+            let output = place.shell(&script, &[]);
+            assert_eq!(
+                output.status.success(),
+                expected,
+                "{files:?}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
     }
     assert!(
         !place

@@ -294,25 +294,8 @@ fn is_short(run: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::index::{Release, SCHEMA};
+    use crate::bundle::tests::index_of;
     use crate::ledger::{RunRecord, RunStatus};
-
-    fn index() -> Index {
-        Index {
-            schema_version: SCHEMA,
-            release: Release {
-                name: "nightly".to_owned(),
-                run: "r1".to_owned(),
-                started: jiff::Timestamp::UNIX_EPOCH,
-                plan: Sha256Digest::of(b"plan"),
-                lock: Sha256Digest::of(b"lock"),
-            },
-            signed: false,
-            inputs: Vec::new(),
-            absent: Vec::new(),
-            members: Vec::new(),
-        }
-    }
 
     fn run(id: &str) -> Row {
         Row::Run {
@@ -331,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_is_held_in_memory_of_records_is_bounded_in_number_and_in_length() {
-        let (index, promised) = (index(), Promised::none());
+        let (index, promised) = (index_of(&[], false), Promised::none());
         let limits = Limits {
             rows: 3,
             ..Limits::default()
@@ -349,25 +332,9 @@ mod tests {
 
     #[test]
     fn the_attempt_that_counts_is_the_last_that_came_to_an_end() {
-        use crate::ko::ModuleFacts;
-        use crate::ledger::testing::attempt;
-        use crate::outcome::{BuiltModule, Exclusion, Failure};
-        let built = |bytes: &[u8]| Outcome::Built {
-            modules: vec![BuiltModule {
-                path: "m.ko".to_owned(),
-                digest: Sha256Digest::of(bytes),
-                bytes: 1,
-                facts: ModuleFacts {
-                    machine: 62,
-                    vermagic: None,
-                    srcversion: None,
-                    name: None,
-                    license: None,
-                    depends: None,
-                    compilers: Vec::new(),
-                },
-            }],
-        };
+        use crate::ledger::testing::{attempt, with_bits};
+        use crate::outcome::{Exclusion, Failure};
+        let built = |bytes: &[u8]| with_bits(Sha256Digest::of(bytes));
         let failed = || Outcome::Failed {
             failure: Failure::TimedOut { seconds: 1 },
         };
@@ -377,7 +344,7 @@ mod tests {
                 value: "x".to_owned(),
             },
         };
-        let (index, promised, limits) = (index(), Promised::none(), Limits::default());
+        let (index, promised, limits) = (index_of(&[], false), Promised::none(), Limits::default());
         let inputs = Sha256Digest::of(b"inputs");
         for (outcomes, counts) in [
             (vec![failed(), built(b"one")], Some(&b"one"[..])),

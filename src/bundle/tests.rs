@@ -6,7 +6,7 @@ use super::format::{self, CHECKS, INDEX, RECORD, header};
 use super::*;
 use crate::digest::Sha256Digest;
 
-fn index_of(members: &[(&str, &[u8])], signed: bool) -> Index {
+pub(super) fn index_of(members: &[(&str, &[u8])], signed: bool) -> Index {
     Index {
         schema_version: SCHEMA,
         release: Release {

@@ -42,6 +42,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tokio::runtime;
 
 use crate::catalog::site::MirrorFlag;
 use crate::exit::Exit;
@@ -177,6 +178,36 @@ enum Command {
     TrustRoot(trust_root::Arguments),
 }
 
+impl Command {
+    /// Returns what it runs on: what answers at once, on a host before a module is loaded even, starts no
+    /// threads for it.
+    fn runtime(&self) -> runtime::Builder {
+        match self {
+            Self::Init(_)
+            | Self::Explain(_)
+            | Self::Store(_)
+            | Self::Verify(_)
+            | Self::Gate(_)
+            | Self::Policy(_)
+            | Self::Rego
+            | Self::Query(_)
+            | Self::Label(_)
+            | Self::Keys(_)
+            | Self::TrustRoot(_) => runtime::Builder::new_current_thread(),
+            Self::Plan(_)
+            | Self::Lock(_)
+            | Self::Build(_)
+            | Self::Attest(_)
+            | Self::Report(_)
+            | Self::Images(_)
+            | Self::Kernels(_)
+            | Self::Push(_)
+            | Self::Bundle(_)
+            | Self::Audit(_) => runtime::Builder::new_multi_thread(),
+        }
+    }
+}
+
 /// How an answer is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -211,7 +242,7 @@ pub fn main() -> Exit {
         }
     };
     let status = Status::new(cli.common.quiet);
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match cli.command.runtime().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             return Refusal::new(Exit::Internal, "cannot start the runtime")

@@ -1,77 +1,34 @@
 //! One cell's task: prepare its inputs, make the attempts that it needs, compare them.
 
-use std::collections::BTreeSet;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, maybe_done};
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::compare::cause::{Context, Lines, Surroundings};
-use crate::compare::{self, Basis, Comparison, ModuleLayers, Opened};
-use crate::digest::Sha256Digest;
+use crate::compare::{self, Comparison};
 use crate::engine::{End, EngineFailure, Execution, Locations, Observed};
-use crate::gate::{self, ModuleGates, Needed, Symvers};
+use crate::gate::{Needed, Symvers};
 use crate::ko::BtfBase;
 use crate::ledger::{AttemptRecord, CellRecord};
-
-use crate::outcome::{self, BuiltModule, Failure, Left, ModuleFile, Outcome, Reached};
+use crate::outcome::{self, Failure, Left, Outcome, Reached};
 use crate::recipe::{BuildSpec, build_spec};
 use crate::run::commands::commands_apart;
 use crate::run::kernels::{KernelTrees, Kernels};
+use crate::run::made::{differences, examine, keep, layers};
 use crate::run::metadata::is_metadata_equal;
 use crate::run::prepare::{PrepareError, Prepared, Unpacked, blocking, prepare};
+use crate::run::slots::{Slot, Slots};
 use crate::run::{Event, Message, Workshop, needed, next_trial};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 use crate::variation::Variation;
 
 /// How often an attempt is made again after the engine was lost, and how long is waited before.
 const RETRIES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
-
-/// Where everything is that only a build's container has.
-const OUR_DIRECTORIES: [&str; 2] = ["/build/", "/kmatrix/"];
-
-/// The places in which attempts run: each is given a processor of its own.
-#[derive(Clone)]
-pub(crate) struct Slots {
-    free: Arc<Semaphore>,
-    cpus: Arc<Mutex<BTreeSet<u32>>>,
-}
-
-pub(super) struct Slot {
-    pub(super) cpu: u32,
-    slots: Slots,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Slots {
-    pub(crate) fn new(count: u32) -> Self {
-        Self {
-            free: Arc::new(Semaphore::new(count.max(1) as usize)),
-            cpus: Arc::new(Mutex::new((0..count.max(1)).collect())),
-        }
-    }
-
-    pub(super) async fn take(&self) -> Slot {
-        let permit = self.free.clone().acquire_owned().await;
-        let cpu = self.cpus.lock().expect("no holder panics").pop_first();
-        Slot {
-            cpu: cpu.unwrap_or(0),
-            slots: self.clone(),
-            _permit: permit.expect("the semaphore is never closed"),
-        }
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut cpus = self.slots.cpus.lock().expect("no holder panics");
-        cpus.insert(self.cpu);
-    }
-}
 
 /// All that one cell's task needs.
 #[derive(Clone)]
@@ -412,96 +369,4 @@ impl CellTask {
         // The receiver is gone only when the run has failed already.
         let _ = self.sender.send(message);
     }
-}
-
-/// Looks at what an attempt made through every gate.
-fn examine(
-    spec: &BuildSpec,
-    symvers: Option<&Symvers>,
-    needed: &Needed,
-    files: &[ModuleFile],
-) -> Vec<ModuleGates> {
-    let exported: Vec<String> = files
-        .iter()
-        .flat_map(|file| gate::exported(&file.bytes))
-        .collect();
-    let target = gate::Target {
-        machine: spec.expected.machine,
-        kernel_release: &spec.expected.kernel_release,
-        symvers,
-        beside: &exported,
-        needed,
-        directories: &OUR_DIRECTORIES,
-    };
-    files
-        .iter()
-        .map(|file| ModuleGates {
-            path: file.path.clone(),
-            gates: gate::examine(&file.bytes, &target),
-        })
-        .collect()
-}
-
-/// Takes apart what an attempt made. What cannot be taken apart has no layers.
-fn layers(files: &[ModuleFile], base: Option<BtfBase>) -> Vec<ModuleLayers> {
-    let of = |file: &ModuleFile| {
-        let opened = Opened::open(&file.bytes).ok()?;
-        let apart = opened.apart(Basis::Recorded(base)).ok()?;
-        Some(ModuleLayers {
-            path: file.path.clone(),
-            layers: apart.layers,
-        })
-    };
-    files.iter().filter_map(of).collect()
-}
-
-/// Writes what an attempt leaves into the store, and returns the log's digest. The modules are
-/// there before any record names them.
-fn keep(
-    store: &Store,
-    spec: &BuildSpec,
-    log: &[u8],
-    commands: Option<&[u8]>,
-    files: &[ModuleFile],
-) -> Result<Sha256Digest, StoreError> {
-    if let Some(text) = commands {
-        store.put(text)?;
-    }
-    for file in files {
-        store.put(&file.bytes)?;
-    }
-    store.put(&serde_json::to_vec(spec).expect("plain values serialise"))?;
-    store.put(log)
-}
-
-pub(super) fn differences(
-    store: &Store,
-    (reference, rebuild): (&[BuiltModule], &[BuiltModule]),
-    base: Option<BtfBase>,
-    context: &Context<'_>,
-) -> Result<Vec<compare::ModuleDifference>, StoreError> {
-    let open = |path: &str, digest: Option<Sha256Digest>| {
-        digest
-            .map(|digest| {
-                Ok(ModuleFile {
-                    path: path.to_owned(),
-                    bytes: store.read_blob(&digest, crate::ko::MAX_BYTES)?,
-                })
-            })
-            .transpose()
-    };
-    compare::differing(reference, rebuild)
-        .into_iter()
-        .map(|(path, first, second)| {
-            let (a, b) = (open(path, first)?, open(path, second)?);
-            Ok(compare::explain(
-                path,
-                (first, second),
-                a.as_ref(),
-                b.as_ref(),
-                base,
-                context,
-            ))
-        })
-        .collect()
 }

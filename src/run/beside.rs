@@ -5,8 +5,8 @@ use crate::compare::{self, Comparison};
 use crate::engine::Observed;
 use crate::ledger::{AttemptRecord, CellRecord};
 use crate::outcome::{BuiltModule, Outcome};
-use crate::run::attempt::differences;
 use crate::run::commands::commands_apart;
+use crate::run::made::differences;
 use crate::run::metadata::is_metadata_equal;
 use crate::store::{Store, StoreError};
 

@@ -4,29 +4,13 @@ use super::*;
 use crate::digest::Sha256Digest;
 use crate::engine::EngineFailure;
 use crate::gate::{Gate, Verdict};
-use crate::ko::ModuleFacts;
 use crate::label::Tier;
-use crate::ledger::testing::{attempt, attempt_of, cell, probe_of, spec_of};
+use crate::ledger::testing::{self, attempt, attempt_of, cell, probe_of, spec_of};
 use crate::outcome::Reached;
 use crate::variation::Axis;
 
 fn with_bits(bits: &[u8]) -> Outcome {
-    Outcome::Built {
-        modules: vec![BuiltModule {
-            path: "m.ko".to_owned(),
-            digest: Sha256Digest::of(bits),
-            bytes: 1,
-            facts: ModuleFacts {
-                machine: 62,
-                vermagic: None,
-                srcversion: None,
-                name: None,
-                license: None,
-                depends: None,
-                compilers: Vec::new(),
-            },
-        }],
-    }
+    testing::with_bits(Sha256Digest::of(bits))
 }
 
 fn failed(failure: Failure) -> Outcome {

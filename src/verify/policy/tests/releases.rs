@@ -70,6 +70,13 @@ impl Released {
         }
     }
 
+    /// Signs a summary with another tier than the cells come to.
+    fn summarise_as(&mut self, tier: Tier) {
+        let mut scope = self.scope.clone();
+        scope.rollup.tier = tier;
+        self.summary = release_summary(&scope, payload("nothing yet"));
+    }
+
     fn statement(&self, kind: Kind, predicate: Value, by: &Signed) -> Authenticated {
         authenticated(kind, self.subjects.clone(), predicate, by)
     }
@@ -265,25 +272,13 @@ const ROWS: &[Row] = &[
     ),
     (
         "the_summary_is_better_than_the_cells_fail",
-        |r| {
-            r.summary = {
-                let mut scope = r.scope.clone();
-                scope.rollup.tier = Tier::Full;
-                release_summary(&scope, payload("nothing yet"))
-            }
-        },
+        |r| r.summarise_as(Tier::Full),
         &["release-tier"],
         FAILS,
     ),
     (
         "the_summary_is_lower_than_is_required_fail",
-        |r| {
-            r.summary = {
-                let mut scope = r.scope.clone();
-                scope.rollup.tier = Tier::Partial;
-                release_summary(&scope, payload("nothing yet"))
-            }
-        },
+        |r| r.summarise_as(Tier::Partial),
         &["release-tier"],
         FAILS,
     ),
