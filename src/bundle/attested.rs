@@ -15,9 +15,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::attest::{Envelope, PredicateType, Statement, Subject, SubjectForm, cell_uri};
+use crate::bundle::held::Members;
 use crate::digest::Sha256Digest;
 use crate::ledger::AttestationRecord;
-use crate::store::Staging;
 use crate::verify::read_statement;
 
 /// The most bytes of a signed statement.
@@ -36,14 +36,14 @@ struct Bundle {
 ///
 /// What its record says that the statement does not.
 pub(super) fn modules_of(
-    staging: &Staging,
+    members: &impl Members,
     record: &AttestationRecord,
 ) -> Result<BTreeSet<Sha256Digest>, String> {
-    let bytes = read(staging, &record.envelope)?;
+    let bytes = read(members, &record.envelope)?;
     let envelope: Envelope = serde_json::from_slice(&bytes)
         .map_err(|error| format!("{} is no envelope: {error}", record.envelope))?;
     let payload = payload_of(&envelope, record, &record.envelope)?;
-    let bytes = read(staging, &record.bundle)?;
+    let bytes = read(members, &record.bundle)?;
     let bundle: Bundle = serde_json::from_slice(&bytes)
         .map_err(|error| format!("{} is no bundle: {error}", record.bundle))?;
     payload_of(&bundle.dsse_envelope, record, &record.bundle)?;
@@ -54,9 +54,9 @@ pub(super) fn modules_of(
     Ok(payloads.filter_map(Subject::sha256).collect())
 }
 
-fn read(staging: &Staging, digest: &Sha256Digest) -> Result<Vec<u8>, String> {
+fn read(members: &impl Members, digest: &Sha256Digest) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    staging
+    members
         .open(digest)
         .map_err(|error| error.to_string())?
         .take(MOST_OF_A_STATEMENT)

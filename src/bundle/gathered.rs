@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
-use crate::bundle::format::MemberPath;
+use crate::bundle::format::{Limits, MemberPath};
+use crate::bundle::held::{Contradiction, Members, Unheld, hold};
 use crate::bundle::index::{Index, InputKind, Kind, Member, Release, SCHEMA};
 use crate::bundle::write::{ArchiveWriter, IndexSignature, WriteError};
 use crate::digest::Sha256Digest;
@@ -21,6 +22,9 @@ pub enum ExportError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// What was recorded and signed of the run is not of one release.
+    #[error(transparent)]
+    Contradiction(#[from] Contradiction),
     #[error("there is no run `{run}`")]
     NoRun { run: String },
     #[error("the run `{run}` promised no cell")]
@@ -80,6 +84,21 @@ impl Contents {
         }
     }
 
+    /// Holds everything against each other as whoever takes the archive in does, before anybody signs it.
+    /// `index` is this value's own.
+    pub fn hold(&self, store: &Store, index: &Index) -> Result<(), ExportError> {
+        let members = self.members.values();
+        let outgoing = Outgoing {
+            store,
+            members: members.map(|(one, from)| (one.sha256, from)).collect(),
+        };
+        match hold(&outgoing, index, &Limits::default()) {
+            Ok(_) => Ok(()),
+            Err(Unheld::Contradiction(contradiction)) => Err(contradiction.into()),
+            Err(Unheld::Store(error)) => Err(error.into()),
+        }
+    }
+
     /// Writes the archive. `index` is this value's own.
     pub fn write<W: Write>(
         &self,
@@ -104,5 +123,28 @@ impl Contents {
             }
         }
         Ok(archive.finish()?)
+    }
+}
+
+/// The members of an archive that is not written yet.
+struct Outgoing<'a> {
+    store: &'a Store,
+    members: BTreeMap<Sha256Digest, &'a From>,
+}
+
+impl Members for Outgoing<'_> {
+    fn open(&self, digest: &Sha256Digest) -> Result<Box<dyn Read + '_>, StoreError> {
+        match self.members.get(digest) {
+            Some(From::Memory(bytes)) => Ok(Box::new(&bytes[..])),
+            Some(From::File(path)) => match File::open(path) {
+                Ok(file) => Ok(Box::new(file)),
+                Err(source) => Err(StoreError::Io {
+                    doing: "open",
+                    path: path.clone(),
+                    source,
+                }),
+            },
+            Some(From::Store) | None => Ok(Box::new(self.store.open_blob(digest)?)),
+        }
     }
 }

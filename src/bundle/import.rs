@@ -3,29 +3,25 @@
 //! Blobs are gathered where nobody sees them, records are read and held against the index, and only
 //! then is anything made visible: blobs first, and the records that name them in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::bundle::attested::{MOST_OF_A_STATEMENT, modules_of};
+use crate::bundle::attested::MOST_OF_A_STATEMENT;
 use crate::bundle::authority::{Authority, Signature};
 use crate::bundle::contents::LEDGER;
 use crate::bundle::filed::filed;
 use crate::bundle::format::Limits;
+use crate::bundle::held::{Contradiction, Unheld, digest_of, hold};
 use crate::bundle::index::{Index, Kind, Member};
-use crate::bundle::known::Known;
 use crate::bundle::lines::Lines;
-use crate::bundle::promised::Promised;
 use crate::bundle::read::{ArchiveReader, Damage, ReadError};
-use crate::bundle::row::Row;
-use crate::bundle::tree_lists::tree_lists;
 use crate::digest::Sha256Digest;
 use crate::ledger::{
     Added, ArchiveRecord, AttestationRecord, ForeignAttestation, ForeignKind, Ledger, LedgerError,
-    RunRecord,
 };
 use crate::store::{Staging, Store, StoreError};
 
@@ -51,11 +47,8 @@ pub enum ImportError {
     /// Nobody who is trusted signed it, or the signature does not hold.
     #[error("the archive's signature does not hold: {0}")]
     Signature(String),
-    /// What its own signer put together contradicts itself.
-    #[error("line {line} of `{LEDGER}` does not hold: {why}")]
-    Record { line: u64, why: String },
-    #[error("`{member}` does not hold: {why}")]
-    Member { member: String, why: String },
+    #[error(transparent)]
+    Contradiction(#[from] Contradiction),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
@@ -148,8 +141,7 @@ pub fn check(
     let scratch = tempfile::tempdir().map_err(ImportError::Scratch)?;
     let store = Store::open(scratch.path())?;
     let staging = stage(path, reader, &store, is_kept)?;
-    check_rows(&staging, &checked.index, limits)?;
-    tree_lists(&staging, &checked.index)?;
+    hold(&staging, &checked.index, limits)?;
     Ok(checked)
 }
 
@@ -165,8 +157,7 @@ pub fn import(
 ) -> Result<Imported, ImportError> {
     let (reader, mut checked) = open(path, limits, authority)?;
     let staging = stage(path, reader, store, |_| true)?;
-    check_rows(&staging, &checked.index, limits)?;
-    let lists = tree_lists(&staging, &checked.index)?;
+    let lists = hold(&staging, &checked.index, limits)?;
     let ledger_digest = digest_of(&checked.index, LEDGER)?;
     let blobs = staging.publish()?;
     for list in lists {
@@ -265,6 +256,15 @@ enum Stage {
     Store(StoreError),
 }
 
+impl From<Unheld> for ImportError {
+    fn from(error: Unheld) -> Self {
+        match error {
+            Unheld::Contradiction(contradiction) => contradiction.into(),
+            Unheld::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<StoreError> for Stage {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
@@ -275,9 +275,7 @@ impl ImportError {
     /// Returns true if it is the archive that does not hold.
     pub fn is_of_the_archive(&self) -> bool {
         match self {
-            Self::Damage(_) | Self::Signature(_) | Self::Record { .. } | Self::Member { .. } => {
-                true
-            }
+            Self::Damage(_) | Self::Signature(_) | Self::Contradiction(_) => true,
             Self::Open { .. }
             | Self::Scratch(_)
             | Self::Read { .. }
@@ -299,41 +297,4 @@ impl ImportError {
             },
         }
     }
-}
-
-pub(super) fn digest_of(index: &Index, path: &str) -> Result<Sha256Digest, ImportError> {
-    let mut members = index.members.iter();
-    let found = members.find(|member| member.path.as_str() == path);
-    let member = found.ok_or_else(|| ImportError::Member {
-        member: path.to_owned(),
-        why: "it is not there".to_owned(),
-    })?;
-    Ok(member.sha256)
-}
-
-/// Reads every record, and refuses those that contradict the index, the lock, each other, or what they
-/// name.
-fn check_rows(staging: &Staging, index: &Index, limits: &Limits) -> Result<(), ImportError> {
-    let promised = Promised::read(staging, index)?;
-    let mut known = Known::new(index, &promised, limits);
-    let mut last = 0;
-    for line in Lines::of(staging.open(&digest_of(index, LEDGER)?)?) {
-        let (row, line) = line?;
-        last = line;
-        let refuse = |why: String| ImportError::Record { line, why };
-        let mut modules = BTreeSet::new();
-        let of_release = |record: &RunRecord| {
-            record.id == index.release.run && record.plan == index.release.plan
-        };
-        if line == 1 && !matches!(&row, Row::Run { record } if of_release(record)) {
-            return Err(refuse("it is not the run that the index names".to_owned()));
-        }
-        if let Row::Attestation { record } = &row {
-            modules = modules_of(staging, record).map_err(refuse)?;
-        }
-        known.take(&row, modules).map_err(refuse)?;
-    }
-    known
-        .finish()
-        .map_err(|why| ImportError::Record { line: last, why })
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use crate::bundle::import::ImportError;
+use crate::bundle::held::Contradiction;
 use crate::bundle::row::Row;
 
 /// The most bytes of one record.
@@ -43,7 +43,7 @@ impl<R: Read> Lines<R> {
 }
 
 impl<R: Read> Iterator for Lines<R> {
-    type Item = Result<(Row, u64), ImportError>;
+    type Item = Result<(Row, u64), Contradiction>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
@@ -56,7 +56,7 @@ impl<R: Read> Iterator for Lines<R> {
             Ok(None) => None,
             Err(why) => {
                 self.done = true;
-                Some(Err(ImportError::Record { line, why }))
+                Some(Err(Contradiction::Record { line, why }))
             }
         }
     }

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 
 use crate::bundle::contents::LOCK;
-use crate::bundle::import::{ImportError, digest_of};
+use crate::bundle::held::{Contradiction, Members, Unheld, digest_of};
 use crate::bundle::index::Index;
 #[cfg(test)]
 use crate::digest::Sha256Digest;
 use crate::ledger::CellRecord;
 use crate::lock::{self, Lock};
 use crate::name::CellId;
-use crate::store::Staging;
 
 /// The most bytes of a lock.
 const MOST_OF_A_LOCK: u64 = 256 << 20;
@@ -24,18 +23,16 @@ pub(super) struct Promised {
 
 impl Promised {
     /// Reads the lock, which has to be the one that the release names, of the plan that it names.
-    pub(super) fn read(staging: &Staging, index: &Index) -> Result<Self, ImportError> {
-        let refuse = |why: String| ImportError::Member {
+    pub(super) fn read(members: &impl Members, index: &Index) -> Result<Self, Unheld> {
+        let refuse = |why: String| Contradiction::Member {
             member: LOCK.to_owned(),
             why,
         };
         let digest = digest_of(index, LOCK)?;
         if digest != index.release.lock {
-            return Err(refuse(
-                "it is not the lock that the release names".to_owned(),
-            ));
+            return Err(refuse("it is not the lock that the release names".to_owned()).into());
         }
-        let reader = staging.open(&digest)?.take(MOST_OF_A_LOCK);
+        let reader = members.open(&digest)?.take(MOST_OF_A_LOCK);
         let lock: Lock = serde_json::from_reader(BufReader::new(reader))
             .map_err(|error| refuse(error.to_string()))?;
         if lock.schema_version != lock::SCHEMA {
@@ -43,10 +40,11 @@ impl Promised {
             let known = lock::SCHEMA;
             return Err(refuse(format!(
                 "it has schema {found}, and this program knows {known}"
-            )));
+            ))
+            .into());
         }
         if lock.plan != index.release.plan {
-            return Err(refuse("it is the lock of another plan".to_owned()));
+            return Err(refuse("it is the lock of another plan".to_owned()).into());
         }
         let cells = lock.cells.iter().map(|cell| (cell.id.clone(), cell.target));
         Ok(Self {

@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use crate::bundle::format::{Limits, MemberPath};
+use crate::bundle::held::Contradiction;
 use crate::bundle::import::{ImportError, open};
 use crate::bundle::index::{Kind, Member};
 use crate::bundle::read::ArchiveReader;
@@ -140,10 +141,11 @@ fn take(
     }
     *total += member.bytes;
     if *total > MOST_OF_A_CELL {
-        return Err(ImportError::Member {
+        return Err(Contradiction::Member {
             member: member.path.to_string(),
             why: format!("what stands beside it has more than {MOST_OF_A_CELL} bytes"),
-        });
+        }
+        .into());
     }
     let mut bytes = Vec::new();
     let copied = reader.copy_to(&mut bytes);

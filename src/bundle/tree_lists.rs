@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 
 use crate::bundle::contents::{TREES, TreeList};
-use crate::bundle::import::ImportError;
+use crate::bundle::held::{Contradiction, Members, Unheld};
 use crate::bundle::index::{Index, Kind};
 use crate::digest::Sha256Digest;
-use crate::store::Staging;
 use crate::tree::{self, Entries, Entry};
 
 /// The most bytes of the list of a tree.
@@ -19,28 +18,28 @@ const MOST_OF_A_LIST: u64 = 256 << 20;
 ///
 /// A list is somebody's word for what will be written to this disk. Names stay below the tree, links do
 /// not leave it, and nothing stands below what is no directory.
-pub(super) fn tree_lists(staging: &Staging, index: &Index) -> Result<Vec<TreeList>, ImportError> {
-    let members = index.members.iter();
-    let held: BTreeMap<Sha256Digest, u64> = members.map(|one| (one.sha256, one.bytes)).collect();
+pub(super) fn tree_lists(members: &impl Members, index: &Index) -> Result<Vec<TreeList>, Unheld> {
+    let all = index.members.iter();
+    let held: BTreeMap<Sha256Digest, u64> = all.map(|one| (one.sha256, one.bytes)).collect();
     let mut lists = Vec::new();
     for member in index.of(Kind::Source) {
         let path = member.path.as_str();
         let Some(name) = path.strip_prefix(TREES) else {
             continue;
         };
-        let refuse = |why: String| ImportError::Member {
+        let refuse = |why: String| Contradiction::Member {
             member: path.to_owned(),
             why,
         };
-        let reader = staging.open(&member.sha256)?.take(MOST_OF_A_LIST);
+        let reader = members.open(&member.sha256)?.take(MOST_OF_A_LIST);
         let list: TreeList = serde_json::from_reader(BufReader::new(reader))
             .map_err(|error| refuse(error.to_string()))?;
         if let Some(why) = flaw(&list.entries) {
-            return Err(refuse(why));
+            return Err(refuse(why).into());
         }
         let is_named = name == format!("{}.json", list.tree.to_hex());
         if !is_named || tree::digest(&list.entries) != list.tree {
-            return Err(refuse("it is the list of another tree".to_owned()));
+            return Err(refuse("it is the list of another tree".to_owned()).into());
         }
         for entry in list.entries.values() {
             if let Entry::File { digest, bytes, .. } = entry
@@ -48,7 +47,8 @@ pub(super) fn tree_lists(staging: &Staging, index: &Index) -> Result<Vec<TreeLis
             {
                 return Err(refuse(format!(
                     "the archive does not hold {digest} with {bytes} bytes"
-                )));
+                ))
+                .into());
             }
         }
         lists.push(list);

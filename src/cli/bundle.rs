@@ -236,6 +236,7 @@ async fn export(common: &Common, arguments: Export, status: &Status) -> Result<E
     status.busy("Gathering", &format!("what the run {run} has left"));
     let contents = bundle::gather(&ledger, &inputs.store, request)?;
     let index = contents.index(signer.is_some());
+    contents.hold(&inputs.store, &index)?;
     let signature = match &signer {
         Some(signer) => {
             let signed = signer.sign(&bundle::statement(&index)).await?;

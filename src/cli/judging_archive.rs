@@ -199,8 +199,7 @@ pub(super) fn record(
             error @ (ImportError::Damage(_)
             | ImportError::Foreign { .. }
             | ImportError::Signature(_)
-            | ImportError::Record { .. }
-            | ImportError::Member { .. }),
+            | ImportError::Contradiction(_)),
         ) => {
             let verdict = json!({ "archive": { "why": error.to_string() } });
             (identity(archive)?, false, verdict)

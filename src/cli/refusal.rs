@@ -312,6 +312,11 @@ impl From<ExportError> for Refusal {
                 &error,
                 "`kmatrix build` makes or fetches again what cells need".to_owned(),
             ),
+            ExportError::Contradiction(_) => Self::of(
+                Exit::EvidenceMissing,
+                &error,
+                "`kmatrix attest` signs what is recorded now".to_owned(),
+            ),
             ExportError::Twice { .. } => Self::of(
                 Exit::Usage,
                 &error,
@@ -352,10 +357,7 @@ impl From<ImportError> for Refusal {
             ImportError::Scratch(_) | ImportError::Read { .. } => {
                 Self::of(Exit::Internal, &error, None)
             }
-            ImportError::Damage(_)
-            | ImportError::Signature(_)
-            | ImportError::Record { .. }
-            | ImportError::Member { .. } => {
+            ImportError::Damage(_) | ImportError::Signature(_) | ImportError::Contradiction(_) => {
                 Self::of(Exit::VerificationFailed, &error, hint.to_owned())
             }
         }

@@ -4,6 +4,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::{Both, kmatrix, text};
 use crate::common::Ran;
 
@@ -165,4 +167,34 @@ fn an_archive_that_comes_again_is_read_again() {
     // And stays known, whoever takes it in as it comes.
     kmatrix(&both.elsewhere, &unsigned).expect(0);
     assert_eq!(asked(), known);
+}
+
+#[test]
+fn what_contradicts_itself_is_not_exported() {
+    let both = Both::of("reproducible", 0);
+    let path = both.vendor.state().join("ledger.sqlite");
+    let ledger = rusqlite::Connection::open(path).expect("a ledger");
+    let record: String = ledger
+        .query_row("SELECT record FROM attempt WHERE number = 0", [], |row| {
+            row.get(0)
+        })
+        .expect("a reference");
+    let mut record: Value = serde_json::from_str(&record).expect("a record");
+    record["outcome"]["modules"][0]["digest"] = record["log"].clone();
+    let changed = ledger.execute(
+        "UPDATE attempt SET record = ?1 WHERE number = 0",
+        [record.to_string()],
+    );
+    assert_eq!(changed.expect("changed"), 1);
+    drop(ledger);
+    let out = both.vendor.path().join("release.tar");
+    let export = ["bundle", "export", "matrix.toml", "--out", text(&out)];
+    let ran = kmatrix(
+        &both.vendor,
+        &[&export[..], &["--sign-key", "own.key"]].concat(),
+    )
+    .expect(42);
+    assert!(ran.stderr.contains("speaks of other modules"), "{ran}");
+    assert!(ran.stderr.contains("`kmatrix attest`"), "{ran}");
+    assert!(!out.exists());
 }
