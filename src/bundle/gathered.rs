@@ -110,7 +110,7 @@ impl Contents {
         let mut archive = ArchiveWriter::new(out, index, signature)?;
         for (member, from) in self.members.values() {
             match from {
-                From::Store => archive.add(member, store.open_blob(&member.sha256)?)?,
+                From::Store => archive.add(member, store.open_unhashed(&member.sha256)?)?,
                 From::Memory(bytes) => archive.add(member, &bytes[..])?,
                 From::File(path) => {
                     let file = File::open(path).map_err(|source| ExportError::Io {
