@@ -7,7 +7,6 @@
 //! or a module that it does not speak of.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +14,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::attest::{Envelope, PredicateType, Statement, Subject, SubjectForm, cell_uri};
-use crate::bundle::held::Members;
 use crate::digest::Sha256Digest;
 use crate::ledger::AttestationRecord;
 use crate::verify::read_statement;
@@ -36,15 +34,14 @@ struct Bundle {
 ///
 /// What its record says that the statement does not.
 pub(super) fn modules_of(
-    members: &impl Members,
+    envelope: &[u8],
+    bundle: &[u8],
     record: &AttestationRecord,
 ) -> Result<BTreeSet<Sha256Digest>, String> {
-    let bytes = read(members, &record.envelope)?;
-    let envelope: Envelope = serde_json::from_slice(&bytes)
+    let envelope: Envelope = serde_json::from_slice(envelope)
         .map_err(|error| format!("{} is no envelope: {error}", record.envelope))?;
     let payload = payload_of(&envelope, record, &record.envelope)?;
-    let bytes = read(members, &record.bundle)?;
-    let bundle: Bundle = serde_json::from_slice(&bytes)
+    let bundle: Bundle = serde_json::from_slice(bundle)
         .map_err(|error| format!("{} is no bundle: {error}", record.bundle))?;
     payload_of(&bundle.dsse_envelope, record, &record.bundle)?;
     let statement = read_statement(&payload)
@@ -52,17 +49,6 @@ pub(super) fn modules_of(
     hold(&statement, record)?;
     let payloads = statement.subject.iter().filter(|one| is_payload(one));
     Ok(payloads.filter_map(Subject::sha256).collect())
-}
-
-fn read(members: &impl Members, digest: &Sha256Digest) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    members
-        .open(digest)
-        .map_err(|error| error.to_string())?
-        .take(MOST_OF_A_STATEMENT)
-        .read_to_end(&mut bytes)
-        .map_err(|error| error.to_string())?;
-    Ok(bytes)
 }
 
 fn payload_of(

@@ -43,6 +43,15 @@ pub enum ExportError {
     },
 }
 
+impl std::convert::From<Unheld> for ExportError {
+    fn from(error: Unheld) -> Self {
+        match error {
+            Unheld::Contradiction(contradiction) => contradiction.into(),
+            Unheld::Store(error) => error.into(),
+        }
+    }
+}
+
 /// A file that somebody else made for the archive: the report, a policy, keys.
 #[derive(Debug, Clone)]
 pub struct Extra {
@@ -92,11 +101,8 @@ impl Contents {
             store,
             members: members.map(|(one, from)| (one.sha256, from)).collect(),
         };
-        match hold(&outgoing, index, &Limits::default()) {
-            Ok(_) => Ok(()),
-            Err(Unheld::Contradiction(contradiction)) => Err(contradiction.into()),
-            Err(Unheld::Store(error)) => Err(error.into()),
-        }
+        hold(&outgoing, index, &Limits::default())?;
+        Ok(())
     }
 
     /// Writes the archive. `index` is this value's own.

@@ -1,10 +1,9 @@
 //! The lock of an archive: which cells were promised, and what each was to be built from.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read};
 
 use crate::bundle::contents::LOCK;
-use crate::bundle::held::{Contradiction, Members, Unheld, digest_of};
+use crate::bundle::held::{Contradiction, Members, Unheld, digest_of, read};
 use crate::bundle::index::Index;
 #[cfg(test)]
 use crate::digest::Sha256Digest;
@@ -32,9 +31,9 @@ impl Promised {
         if digest != index.release.lock {
             return Err(refuse("it is not the lock that the release names".to_owned()).into());
         }
-        let reader = members.open(&digest)?.take(MOST_OF_A_LOCK);
-        let lock: Lock = serde_json::from_reader(BufReader::new(reader))
-            .map_err(|error| refuse(error.to_string()))?;
+        let bytes = read(members, &digest, MOST_OF_A_LOCK)?;
+        let lock: Lock =
+            serde_json::from_slice(&bytes).map_err(|error| refuse(error.to_string()))?;
         if lock.schema_version != lock::SCHEMA {
             let found = lock.schema_version;
             let known = lock::SCHEMA;

@@ -1,10 +1,9 @@
 //! The source trees of an archive: their lists, and whether a tree can be made of each.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read};
 
 use crate::bundle::contents::{TREES, TreeList};
-use crate::bundle::held::{Contradiction, Members, Unheld};
+use crate::bundle::held::{Contradiction, Members, Unheld, read};
 use crate::bundle::index::{Index, Kind};
 use crate::digest::Sha256Digest;
 use crate::tree::{self, Entries, Entry};
@@ -31,9 +30,9 @@ pub(super) fn tree_lists(members: &impl Members, index: &Index) -> Result<Vec<Tr
             member: path.to_owned(),
             why,
         };
-        let reader = members.open(&member.sha256)?.take(MOST_OF_A_LIST);
-        let list: TreeList = serde_json::from_reader(BufReader::new(reader))
-            .map_err(|error| refuse(error.to_string()))?;
+        let bytes = read(members, &member.sha256, MOST_OF_A_LIST)?;
+        let list: TreeList =
+            serde_json::from_slice(&bytes).map_err(|error| refuse(error.to_string()))?;
         if let Some(why) = flaw(&list.entries) {
             return Err(refuse(why).into());
         }

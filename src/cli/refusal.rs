@@ -315,7 +315,9 @@ impl From<ExportError> for Refusal {
             ExportError::Contradiction(_) => Self::of(
                 Exit::EvidenceMissing,
                 &error,
-                "`kmatrix attest` signs what is recorded now".to_owned(),
+                "records were changed after they were signed: put the state back as it was, or build \
+                 and sign in another one (`--state`)"
+                    .to_owned(),
             ),
             ExportError::Twice { .. } => Self::of(
                 Exit::Usage,

@@ -213,7 +213,7 @@ impl BlobReader {
 }
 
 /// Takes the store's own error back out of a [`BlobReader`]'s.
-fn unreadable(error: io::Error, path: PathBuf) -> StoreError {
+pub(crate) fn unreadable(error: io::Error, path: PathBuf) -> StoreError {
     error
         .downcast::<StoreError>()
         .unwrap_or_else(failed("read", path))

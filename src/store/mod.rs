@@ -55,6 +55,7 @@ mod trees;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use blobs::unreadable;
 pub use blobs::{BlobReader, BlobWriter};
 pub use error::StoreError;
 pub use garbage::{Choice, Collection, choose};
