@@ -8,8 +8,8 @@
 
 use std::fs;
 use std::hint::black_box;
-use std::io::{self, Write as _};
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Instant;
@@ -23,21 +23,44 @@ const ROUNDS: usize = 5;
 const TARGET: f64 = 0.9;
 /// What OpenSSL hashes at once, and ours in the row without files.
 const BLOCK: usize = 16 << 10;
-/// As many files of the size of a module as do not fit into any cache of a processor.
-const FILES: usize = 400;
-const FILE: usize = 1 << 20;
+/// Sets of files, each of more bytes than a core's caches hold: of the size of sources, of modules, and of
+/// modules with debug information.
+const SETS: [Set; 3] = [Set::of(32 << 10), Set::of(1 << 20), Set::of(4 << 20)];
+/// How many bytes a set has.
+const ALL: usize = 512 << 20;
+
+/// Files of one size.
+struct Set {
+    count: usize,
+    bytes: usize,
+}
+
+impl Set {
+    const fn of(bytes: usize) -> Self {
+        Self {
+            count: ALL / bytes,
+            bytes,
+        }
+    }
+
+    fn write(&self, root: &Path) -> Result<PathBuf, Failure> {
+        let directory = root.join(self.bytes.to_string());
+        fs::create_dir(&directory)?;
+        let mut bytes = vec![0_u8; self.bytes];
+        for number in 0..self.count {
+            bytes[..8].copy_from_slice(&number.to_le_bytes());
+            fs::write(directory.join(format!("{number}.ko")), &bytes)?;
+        }
+        Ok(directory)
+    }
+}
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Measures bytes a second.
 type Work<'a> = dyn Fn() -> Result<f64, Failure> + 'a;
 
 fn main() -> Result<(), Failure> {
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let mut bytes = vec![0_u8; FILE];
-    for number in 0..FILES {
-        bytes[..8].copy_from_slice(&number.to_le_bytes());
-        fs::write(directory.path().join(format!("{number}.ko")), &bytes)?;
-    }
+    let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let cpus = thread::available_parallelism()?.get();
     let profile = if cfg!(debug_assertions) {
         "an UNOPTIMISED build"
@@ -45,45 +68,58 @@ fn main() -> Result<(), Failure> {
         "a release build"
     };
     let mut out = io::stdout().lock();
-    writeln!(
-        out,
-        "{FILES} files of {FILE} bytes, {cpus} CPUs, {profile}, medians of {ROUNDS}"
-    )?;
-    let all_cores = format!("files, {cpus} cores");
-    let files = |cores: usize| files(directory.path(), cores);
+    writeln!(out, "{cpus} CPUs, {profile}, medians of {ROUNDS}")?;
     let speed = |cores: usize| move || openssl_speed(cores);
-    let rows: [(&str, &str, &Work, &Work); 4] = [
-        ("one buffer, one core", "speed", &speed(1), &buffer),
-        ("files, one core", "speed", &speed(1), &|| files(1)),
-        (
-            "files, one core",
-            "dgst",
-            &|| openssl_dgst(directory.path()),
-            &|| files(1),
-        ),
-        (&all_cores, "speed", &speed(cpus), &|| files(cpus)),
-    ];
-    for (what, beside, theirs, ours) in rows {
-        let mut measured = Vec::new();
-        for _ in 0..ROUNDS {
-            measured.push((theirs()?, ours()?));
-        }
-        let theirs = median(measured.iter().map(|(theirs, _)| *theirs));
-        let rate = median(measured.iter().map(|(_, ours)| *ours));
-        let ratio = median(measured.iter().map(|(theirs, ours)| ours / theirs));
-        let verdict = if ratio >= TARGET { "met" } else { "MISSED" };
-        writeln!(
-            out,
-            "{what:<22} openssl {beside:<5} {:>7.1} MB/s  ours {:>7.1} MB/s  ratio {ratio:>5.2}  >= {TARGET} {verdict}",
-            theirs / 1e6,
-            rate / 1e6
-        )?;
+    row(
+        &mut out,
+        "one buffer, one core",
+        "speed",
+        &speed(1),
+        &buffer,
+    )?;
+    for set in &SETS {
+        let directory = set.write(root.path())?;
+        let Set { count, bytes } = set;
+        let name = |cores: &str| format!("{count} files of {} KiB, {cores}", bytes >> 10);
+        let files = |cores: usize| files(&directory, *count, cores);
+        let dgst = || openssl_dgst(&directory, *count);
+        row(&mut out, &name("one core"), "speed", &speed(1), &|| {
+            files(1)
+        })?;
+        row(&mut out, &name("one core"), "dgst", &dgst, &|| files(1))?;
+        let all = name(&format!("{cpus} cores"));
+        row(&mut out, &all, "speed", &speed(cpus), &|| files(cpus))?;
     }
     Ok(())
 }
 
+/// Measures both in turns and prints a row.
+fn row(
+    out: &mut impl Write,
+    what: &str,
+    beside: &str,
+    theirs: &Work<'_>,
+    ours: &Work<'_>,
+) -> Result<(), Failure> {
+    let mut measured = Vec::new();
+    for _ in 0..ROUNDS {
+        measured.push((theirs()?, ours()?));
+    }
+    let theirs = median(measured.iter().map(|(theirs, _)| *theirs));
+    let rate = median(measured.iter().map(|(_, ours)| *ours));
+    let ratio = median(measured.iter().map(|(theirs, ours)| ours / theirs));
+    let verdict = if ratio >= TARGET { "met" } else { "MISSED" };
+    writeln!(
+        out,
+        "{what:<34} openssl {beside:<5} {:>7.1} MB/s  ours {:>7.1} MB/s  ratio {ratio:>5.2}  >= {TARGET} {verdict}",
+        theirs / 1e6,
+        rate / 1e6
+    )?;
+    Ok(())
+}
+
 /// Returns how many bytes a second OpenSSL hashes of the files, on one core and by the time that it worked.
-fn openssl_dgst(directory: &Path) -> Result<f64, Failure> {
+fn openssl_dgst(directory: &Path, count: usize) -> Result<f64, Failure> {
     // The clock of a process that has ended ticks a hundred times a second.
     const TIMES: usize = 4;
     let mut paths = Vec::new();
@@ -91,15 +127,13 @@ fn openssl_dgst(directory: &Path) -> Result<f64, Failure> {
         paths.push(entry?.path());
     }
     let begun = worked_by_children()?;
-    let mut command = Command::new("openssl");
-    command.args(["dgst", "-sha256"]);
     for _ in 0..TIMES {
-        command.args(&paths);
+        let mut command = Command::new("openssl");
+        let output = command.args(["dgst", "-sha256"]).args(&paths).output()?;
+        let lines = output.stdout.iter().filter(|&&byte| byte == b'\n').count();
+        assert_eq!(lines, count, "openssl hashed every file");
     }
-    let output = command.output()?;
-    let lines = output.stdout.iter().filter(|&&byte| byte == b'\n').count();
-    assert_eq!(lines, FILES * TIMES, "openssl hashed every file");
-    Ok((FILES * FILE * TIMES) as f64 / (worked_by_children()? - begun))
+    Ok((ALL * TIMES) as f64 / (worked_by_children()? - begun))
 }
 
 /// Returns how many bytes a second OpenSSL hashes on so many cores.
@@ -138,10 +172,10 @@ fn buffer() -> Result<f64, Failure> {
 }
 
 /// Returns how many bytes a second are hashed that are in files.
-fn files(directory: &Path, cores: usize) -> Result<f64, Failure> {
+fn files(directory: &Path, count: usize, cores: usize) -> Result<f64, Failure> {
     let pool = ThreadPoolBuilder::new().num_threads(cores).build()?;
     let rules = WalkRules {
-        limit: FILES,
+        limit: count,
         skip: &[],
     };
     // The pool's threads have to be there when their time is read.
@@ -152,8 +186,8 @@ fn files(directory: &Path, cores: usize) -> Result<f64, Failure> {
             1 => worked()? - begun,
             _ => clock.elapsed().as_secs_f64(),
         };
-        assert_eq!(entries.len(), FILES);
-        Ok((FILES * FILE) as f64 / seconds)
+        assert_eq!(entries.len(), count);
+        Ok(ALL as f64 / seconds)
     })
 }
 

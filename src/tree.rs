@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
-use crate::digest::{Hashing, Sha256Digest};
+use crate::digest::{Hashing, Sha256Digest, hash_files};
 
 /// What stands at one path of a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +71,34 @@ pub struct WalkRules<'a> {
 /// A symbolic link is recorded, not followed, and one whose target leaves the tree is refused: what
 /// it points at would be an input that the digest does not cover.
 pub fn read_directory(root: &Path, rules: WalkRules<'_>) -> Result<Entries, TreeError> {
-    let (entries, _) = read_directory_with(root, rules, |_, _| Ok(()))?;
+    let found: Vec<((String, Found), walkdir::DirEntry)> = walk(root, rules)?
+        .into_par_iter()
+        .map(|entry| Ok((Found::at(root, &entry)?, entry)))
+        .collect::<Result<_, TreeError>>()?;
+    let mut entries = Entries::new();
+    let mut files = Vec::new();
+    for ((name, found), entry) in found {
+        match found {
+            Found::Other(entry) => {
+                entries.insert(name, entry);
+            }
+            Found::File { bytes, executable } => files.push((name, entry, bytes, executable)),
+        }
+    }
+    let paths: Vec<(&Path, u64)> = files
+        .iter()
+        .map(|(_, entry, bytes, _)| (entry.path(), *bytes))
+        .collect();
+    let hashed = hash_files(&paths);
+    for ((name, entry, _, executable), hashed) in files.into_iter().zip(hashed) {
+        let (digest, bytes) = hashed.map_err(unreadable(entry.path()))?;
+        let file = Entry::File {
+            digest,
+            bytes,
+            executable,
+        };
+        entries.insert(name, file);
+    }
     Ok(entries)
 }
 
@@ -82,6 +109,40 @@ pub fn read_directory_with<T: Send>(
     rules: WalkRules<'_>,
     look: impl Fn(&str, &mut dyn Read) -> io::Result<T> + Sync,
 ) -> Result<(Entries, BTreeMap<String, T>), TreeError> {
+    let read = |entry: walkdir::DirEntry| {
+        let path = entry.path();
+        let (name, found) = Found::at(root, &entry)?;
+        let (bytes, executable) = match found {
+            Found::Other(entry) => return Ok((name, entry, None)),
+            Found::File { bytes, executable } => (bytes, executable),
+        };
+        let mut file = Hashing::new(File::open(path).map_err(unreadable(path))?);
+        let seen = look(&name, &mut file).map_err(unreadable(path))?;
+        file.read_rest(bytes).map_err(unreadable(path))?;
+        let (_, digest, bytes) = file.finish();
+        let entry = Entry::File {
+            digest,
+            bytes,
+            executable,
+        };
+        Ok((name, entry, Some(seen)))
+    };
+    let read: Vec<(String, Entry, Option<T>)> = walk(root, rules)?
+        .into_par_iter()
+        .map(read)
+        .collect::<Result<_, _>>()?;
+    let mut entries = Entries::new();
+    let mut seen = BTreeMap::new();
+    for (name, entry, what) in read {
+        if let Some(what) = what {
+            seen.insert(name.clone(), what);
+        }
+        entries.insert(name, entry);
+    }
+    Ok((entries, seen))
+}
+
+fn walk(root: &Path, rules: WalkRules<'_>) -> Result<Vec<walkdir::DirEntry>, TreeError> {
     let mut found = Vec::new();
     let walk = WalkDir::new(root).min_depth(1).sort_by_file_name();
     for entry in walk
@@ -97,71 +158,65 @@ pub fn read_directory_with<T: Send>(
         }
         found.push(entry);
     }
-    let read: Vec<(String, Entry, Option<T>)> = found
-        .into_par_iter()
-        .map(|entry| read_entry(root, &entry, &look))
-        .collect::<Result<_, _>>()?;
-    let mut entries = Entries::new();
-    let mut seen = BTreeMap::new();
-    for (name, entry, what) in read {
-        if let Some(what) = what {
-            seen.insert(name.clone(), what);
-        }
-        entries.insert(name, entry);
-    }
-    Ok((entries, seen))
+    Ok(found)
 }
 
-fn read_entry<T>(
-    root: &Path,
-    entry: &walkdir::DirEntry,
-    look: &impl Fn(&str, &mut dyn Read) -> io::Result<T>,
-) -> Result<(String, Entry, Option<T>), TreeError> {
-    let path = entry.path();
-    let read = |source| TreeError::Read {
+/// What a walk came upon.
+enum Found {
+    /// A file, which is not read yet.
+    File {
+        bytes: u64,
+        executable: bool,
+    },
+    Other(Entry),
+}
+
+impl Found {
+    /// Returns what stands at an entry of the walk, and its name in the tree.
+    fn at(root: &Path, entry: &walkdir::DirEntry) -> Result<(String, Self), TreeError> {
+        let path = entry.path();
+        let not_utf8 = || TreeError::NotUtf8 {
+            path: path.to_owned(),
+        };
+        let name = path
+            .strip_prefix(root)
+            .ok()
+            .and_then(Path::to_str)
+            .ok_or_else(not_utf8)?
+            .to_owned();
+        let kind = entry.file_type();
+        let found = if kind.is_dir() {
+            Self::Other(Entry::Directory)
+        } else if kind.is_file() {
+            let found = fs::symlink_metadata(path).map_err(unreadable(path))?;
+            Self::File {
+                bytes: found.len(),
+                executable: found.permissions().mode() & 0o100 != 0,
+            }
+        } else if kind.is_symlink() {
+            let target = fs::read_link(path).map_err(unreadable(path))?;
+            let target = target.to_str().ok_or_else(not_utf8)?.to_owned();
+            if link_leaves(&name, &target) {
+                return Err(TreeError::LinkLeaves {
+                    path: path.to_owned(),
+                    target,
+                });
+            }
+            Self::Other(Entry::Symlink { target })
+        } else {
+            return Err(TreeError::Special {
+                path: path.to_owned(),
+            });
+        };
+        Ok((name, found))
+    }
+}
+
+fn unreadable(path: &Path) -> impl Fn(io::Error) -> TreeError {
+    move |source| TreeError::Read {
         path: path.to_owned(),
         source,
-    };
-    let not_utf8 = || TreeError::NotUtf8 {
-        path: path.to_owned(),
-    };
-    let name = path
-        .strip_prefix(root)
-        .ok()
-        .and_then(Path::to_str)
-        .ok_or_else(not_utf8)?
-        .to_owned();
-    let kind = entry.file_type();
-    let mut seen = None;
-    let read = if kind.is_dir() {
-        Entry::Directory
-    } else if kind.is_file() {
-        let found = fs::symlink_metadata(path).map_err(read)?;
-        let mut file = Hashing::new(File::open(path).map_err(read)?);
-        seen = Some(look(&name, &mut file).map_err(read)?);
-        file.read_rest(found.len()).map_err(read)?;
-        let (_, digest, bytes) = file.finish();
-        Entry::File {
-            digest,
-            bytes,
-            executable: found.permissions().mode() & 0o100 != 0,
-        }
-    } else if kind.is_symlink() {
-        let target = fs::read_link(path).map_err(read)?;
-        let target = target.to_str().ok_or_else(not_utf8)?.to_owned();
-        if link_leaves(&name, &target) {
-            return Err(TreeError::LinkLeaves {
-                path: path.to_owned(),
-                target,
-            });
-        }
-        Entry::Symlink { target }
-    } else {
-        return Err(TreeError::Special {
-            path: path.to_owned(),
-        });
-    };
-    Ok((name, read, seen))
+    }
 }
 
 /// Returns true if a link at `name` (relative to the root) with this target points out of the tree

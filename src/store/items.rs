@@ -15,7 +15,7 @@ use walkdir::WalkDir;
 use super::Store;
 use super::error::{StoreError, failed};
 use super::manifest::{self, EntriesFile, ManifestFile, TreeFile};
-use crate::digest::{Sha256Digest, hash_file};
+use crate::digest::{Sha256Digest, hash_files};
 use crate::tree::{self, Entries, Entry};
 
 /// One blob or one tree.
@@ -67,16 +67,14 @@ impl Store {
     pub fn verify(&self) -> Result<Verification, StoreError> {
         let items = self.items()?;
         let count = items.len();
-        let mut corrupt: Vec<(Item, String)> = items
-            .into_par_iter()
-            .filter_map(|item| {
-                let found = match &item.kind {
-                    ItemKind::Blob => check_blob(&item),
-                    ItemKind::Tree(_) => check_tree(&item),
-                };
-                found.err().map(|why| (item, why))
-            })
-            .collect();
+        let (trees, blobs): (Vec<Item>, Vec<Item>) = items
+            .into_iter()
+            .partition(|item| matches!(item.kind, ItemKind::Tree(_)));
+        let mut corrupt = check_blobs(blobs);
+        corrupt.par_extend(trees.into_par_iter().filter_map(|item| {
+            let found = check_tree(&item).err();
+            found.map(|why| (item, why))
+        }));
         corrupt.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         Ok(Verification { count, corrupt })
     }
@@ -171,14 +169,22 @@ fn measured(
     }
 }
 
-fn check_blob(item: &Item) -> Result<(), String> {
-    let (found, _) =
-        hash_file(&item.path).map_err(|error| format!("it cannot be read: {error}"))?;
-    if found == item.digest {
-        Ok(())
-    } else {
-        Err(format!("its bytes have {found}"))
-    }
+/// Returns the blobs that are not what their names say, each with the reason.
+fn check_blobs(blobs: Vec<Item>) -> Vec<(Item, String)> {
+    let files: Vec<(&Path, u64)> = blobs
+        .iter()
+        .map(|item| (item.path.as_path(), item.bytes))
+        .collect();
+    let hashed = hash_files(&files);
+    let checked = blobs.into_iter().zip(hashed).filter_map(|(item, hashed)| {
+        let why = match hashed {
+            Err(error) => format!("it cannot be read: {error}"),
+            Ok((found, _)) if found != item.digest => format!("its bytes have {found}"),
+            Ok(_) => return None,
+        };
+        Some((item, why))
+    });
+    checked.collect()
 }
 
 /// Holds a tree's files against its own entries, and those against its digest.
@@ -196,35 +202,57 @@ fn check_tree(item: &Item) -> Result<(), String> {
         return Err("its entries do not have its digest".to_owned());
     }
     let root = item.path.join(super::trees::ROOT);
+    let wrong = |name: &str, why: String| format!("`{name}` {why}");
+    let mut files = Vec::new();
     for (name, entry) in &entries {
-        check_entry(&root.join(name), entry).map_err(|why| format!("`{name}` {why}"))?;
+        let path = root.join(name);
+        check_kind(&path, entry).map_err(|why| wrong(name, why))?;
+        if let Entry::File { digest, bytes, .. } = entry {
+            files.push((name, path, *digest, *bytes));
+        }
+    }
+    let paths: Vec<(&Path, u64)> = files
+        .iter()
+        .map(|(_, path, _, bytes)| (path.as_path(), *bytes))
+        .collect();
+    let hashed = hash_files(&paths);
+    for ((name, _, digest, _), hashed) in files.iter().zip(hashed) {
+        match hashed {
+            Ok((found, _)) if found == *digest => {}
+            Ok(_) => return Err(wrong(name, CHANGED.to_owned())),
+            Err(error) => return Err(wrong(name, unreadable(&error))),
+        }
     }
     check_for_more(&root, &entries)
 }
 
-fn check_entry(path: &Path, entry: &Entry) -> Result<(), String> {
-    let unreadable = |error: io::Error| format!("cannot be read: {error}");
-    let metadata = fs::symlink_metadata(path).map_err(unreadable)?;
+const CHANGED: &str = "is not what it was";
+
+fn unreadable(error: &io::Error) -> String {
+    format!("cannot be read: {error}")
+}
+
+/// Holds what stands at a path against an entry, all but the bytes of a file.
+fn check_kind(path: &Path, entry: &Entry) -> Result<(), String> {
+    let metadata = fs::symlink_metadata(path).map_err(|error| unreadable(&error))?;
     let is_right = match entry {
         Entry::Directory => metadata.is_dir(),
         Entry::Symlink { target } => {
-            metadata.is_symlink() && fs::read_link(path).map_err(unreadable)? == Path::new(target)
+            metadata.is_symlink()
+                && fs::read_link(path).map_err(|error| unreadable(&error))? == Path::new(target)
         }
         Entry::File {
-            digest,
-            bytes,
-            executable,
+            bytes, executable, ..
         } => {
             metadata.is_file()
                 && metadata.len() == *bytes
                 && (metadata.mode() & 0o100 != 0) == *executable
-                && hash_file(path).map_err(unreadable)?.0 == *digest
         }
     };
     if is_right {
         Ok(())
     } else {
-        Err("is not what it was".to_owned())
+        Err(CHANGED.to_owned())
     }
 }
 

@@ -3,6 +3,8 @@
 //! Bytes are hashed once, as they pass. The record carries the digest from then on, and nothing
 //! reads a path a second time to find out what it holds.
 
+mod many;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -11,6 +13,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+pub use many::hash_files;
 
 /// How much of a file is read at once: so much that calls cost little, and so little that it stays in a
 /// processor's cache until it is hashed.
