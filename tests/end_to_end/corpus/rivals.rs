@@ -1,6 +1,9 @@
 //! What others find in the same modules: two builds in the same surroundings held against each other by
-//! their digests, and diffoscope over a pair that differs where there is one.
+//! their digests, diffoscope over a pair that differs where there is one, and reprotest, which builds them
+//! by itself and is run before the test (`ci/benchmark/corpus`).
 
+use std::collections::BTreeMap;
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +18,37 @@ use crate::common::Place;
 pub struct Rivals {
     /// What diffoscope says that it is; `None` where it is not installed.
     pub diffoscope: Option<String>,
+    pub reprotest: Option<Reprotest>,
+}
+
+/// What reprotest found.
+pub struct Reprotest {
+    pub version: String,
+    /// Whether the builds of a module differed; `None` for what it was not run on.
+    found: BTreeMap<String, Option<bool>>,
+}
+
+impl Reprotest {
+    /// Reads what `KMATRIX_TEST_REPROTEST` names: a line with its version, and `NAME yes|no|-` a module.
+    /// `None` if it names nothing.
+    fn given() -> Option<Self> {
+        let path = PathBuf::from(env::var_os("KMATRIX_TEST_REPROTEST")?);
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let (version, lines) = text.split_once('\n').expect("a version");
+        let found = lines.lines().map(|line| {
+            let found = match line.split_once(' ') {
+                Some((_, "yes")) => Some(true),
+                Some((_, "no")) => Some(false),
+                Some((_, "-")) => None,
+                Some(_) | None => panic!("{}: {line}", path.display()),
+            };
+            (line.split(' ').next().expect("a name").to_owned(), found)
+        });
+        Some(Self {
+            version: version.to_owned(),
+            found: found.collect(),
+        })
+    }
 }
 
 /// What others find in one module.
@@ -23,6 +57,8 @@ pub struct Judged {
     /// True if two builds with nothing varied had other digests. `None` if no module was made.
     pub two_builds: Option<bool>,
     pub diffoscope: Option<Seen>,
+    /// True if what reprotest built differed. `None` if it built nothing.
+    pub reprotest: Option<bool>,
 }
 
 /// What diffoscope says of a pair.
@@ -44,7 +80,10 @@ impl Rivals {
             assert!(answer.status.success(), "diffoscope: {answer:?}");
             String::from_utf8_lossy(&answer.stdout).trim().to_owned()
         });
-        Self { diffoscope }
+        Self {
+            diffoscope,
+            reprotest: Reprotest::given(),
+        }
     }
 
     /// Judges every cell, as many at a time as there are CPUs.
@@ -56,6 +95,11 @@ impl Rivals {
     }
 
     fn judge_one(&self, place: &Place, name: &str, cell: &Value) -> Judged {
+        let given = self.reprotest.as_ref();
+        let reprotest = given.and_then(|given| {
+            let found = given.found.get(name);
+            *found.unwrap_or_else(|| panic!("nothing is given of what reprotest finds in {name}"))
+        });
         let id = cell["id"].as_str().expect("an id");
         let record = place.state().join("out").join(id).join("record.json");
         let text = fs::read(&record).unwrap_or_else(|e| panic!("{}: {e}", record.display()));
@@ -69,7 +113,10 @@ impl Rivals {
             Some(module["digest"].as_str().expect("a digest").to_owned())
         };
         let Some(reference) = attempts.first().and_then(digest) else {
-            return Judged::default();
+            return Judged {
+                reprotest,
+                ..Judged::default()
+            };
         };
         let rebuilds = || {
             attempts[1..]
@@ -101,6 +148,7 @@ impl Rivals {
         Judged {
             two_builds,
             diffoscope,
+            reprotest,
         }
     }
 }

@@ -88,13 +88,14 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<36} {:<40} {:>8} {:>6} {:>6} {:>11} {:>11} {:>6} {:>6}",
+            "{:<36} {:<40} {:>8} {:>6} {:>6} {:>11} {:>10} {:>11} {:>6} {:>6}",
             "module",
             "planted",
             "rebuilds",
             "finds",
             "names",
             "two builds",
+            "reprotest",
             "diffoscope",
             "shows",
             "lines"
@@ -104,13 +105,14 @@ impl fmt::Display for Table {
             let lines = seen.map_or("-".to_owned(), |seen| seen.lines.to_string());
             writeln!(
                 f,
-                "{:<36} {:<40} {:>8} {:>6} {:>6} {:>11} {:>11} {:>6} {:>6}",
+                "{:<36} {:<40} {:>8} {:>6} {:>6} {:>11} {:>10} {:>11} {:>6} {:>6}",
                 row.name,
                 if row.is_planted { &row.planted } else { "-" },
                 row.rebuilds,
                 word(Some(row.found)),
                 word(Some(row.named)),
                 word(row.rivals.two_builds),
+                word(row.rivals.reprotest),
                 word(seen.map(|seen| seen.found)),
                 word(seen.filter(|_| row.is_planted).map(|seen| seen.shows)),
                 lines,
@@ -124,18 +126,24 @@ impl fmt::Display for Table {
         self.counted(f, "two builds, nothing varied, and sha256", |row| {
             row.rivals.two_builds == Some(true)
         })?;
-        let Some(version) = &self.rivals.diffoscope else {
-            return writeln!(f, "diffoscope: not installed");
-        };
-        let seen = |is_so: fn(&super::rivals::Seen) -> bool| {
-            move |row: &Row| row.rivals.diffoscope.as_ref().is_some_and(is_so)
-        };
-        let what = format!("{version}, over a pair that differs");
-        self.counted(f, &what, seen(|seen| seen.found))?;
-        self.counted(
-            f,
-            "diffoscope shows the place (it names nothing)",
-            seen(|seen| seen.shows),
-        )
+        match &self.rivals.diffoscope {
+            Some(version) => {
+                let seen = |is_so: fn(&super::rivals::Seen) -> bool| {
+                    move |row: &Row| row.rivals.diffoscope.as_ref().is_some_and(is_so)
+                };
+                let what = format!("{version}, over a pair that differs");
+                self.counted(f, &what, seen(|seen| seen.found))?;
+                let what = "diffoscope shows the place (it names nothing)";
+                self.counted(f, what, seen(|seen| seen.shows))?;
+            }
+            None => writeln!(f, "diffoscope: not installed")?,
+        }
+        match &self.rivals.reprotest {
+            Some(given) => {
+                let found = |row: &Row| row.rivals.reprotest == Some(true);
+                self.counted(f, &format!("{} finds a difference", given.version), found)
+            }
+            None => writeln!(f, "reprotest: not run, see ci/benchmark/corpus"),
+        }
     }
 }
