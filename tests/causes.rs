@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread;
 
 use serde_json::Value;
 
 /// One cause, planted by a script that makes `out.ko` in a directory of its own. `$N` is 1 in the
-/// first build and 2 in the second; `$AWAY` is the compiler's option that maps the directory away.
+/// first build and 2 in the second; `$AWAY` is the compiler's option that maps the directory away; at
+/// `$PORT` of this machine a server has another list every time that it is asked.
 struct Row {
     name: &'static str,
     /// The files beside `main.c`.
@@ -16,7 +20,7 @@ struct Row {
     after: &'static str,
 }
 
-const ROWS: [Row; 22] = [
+const ROWS: [Row; 23] = [
     Row {
         name: "build-path-code",
         before: "cc -c -O2 -DTEXT=__FILE__ -o out.ko $PWD/main.c",
@@ -153,6 +157,17 @@ const ROWS: [Row; 22] = [
         after: "cc -c -m64 -o out.ko main.c",
     },
     Row {
+        name: "network-content",
+        before: r#"fetch="curl --silent --show-error http://127.0.0.1:$PORT/list.h -o list.h"
+            command="$fetch && cc -c -include list.h -o out.ko main.c"
+            eval "$command"; echo "savedcmd_$PWD/out.ko := $command" >.out.ko.cmd"#,
+        // It was fetched before, is pinned by its digest, and stands in the source.
+        after: r##"echo '#define TEXT "a list of ten names"' >list.h
+            echo 'b6530012f81f2a0a0086420789ceb6c27f7c740c82b499ded2623cadd5c1f257  list.h' | sha256sum --check --quiet
+            command="cc -c -include list.h -o out.ko main.c"
+            eval "$command"; echo "savedcmd_$PWD/out.ko := $command" >.out.ko.cmd"##,
+    },
+    Row {
         name: "source-drift",
         before: "[ $N = 1 ] || echo 'int more(int x) { return x + 1; }' >>main.c
             cc -c -o out.ko main.c",
@@ -177,8 +192,33 @@ const char *text(void) { return TEXT; }
 unsigned long number(void) { return NUMBER; }
 "#;
 
+/// Has a server answer with a list of names, with another one every other time, and returns its port.
+fn serve() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        let lists = ["a list of ten names", "a longer list, of eleven"];
+        for (stream, list) in listener.incoming().zip(lists.iter().cycle()) {
+            let mut stream = stream.expect("a connection");
+            let mut lines = BufReader::new(&stream).lines();
+            while lines
+                .next()
+                .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+            {}
+            let body = format!("#define TEXT \"{list}\"\n");
+            let bytes = body.len();
+            write!(
+                stream,
+                "HTTP/1.0 200 OK\r\nContent-Length: {bytes}\r\n\r\n{body}"
+            )
+            .expect("somebody who reads");
+        }
+    });
+    port
+}
+
 /// Builds in two directories whose names are of different length, and returns the modules.
-fn build(place: &Path, script: &str) -> [PathBuf; 2] {
+fn build(place: &Path, script: &str, port: u16) -> [PathBuf; 2] {
     ["1", "2"].map(|number| {
         let below = if number == "1" { "one" } else { "another/one" };
         let directory = place.join(below);
@@ -189,6 +229,7 @@ fn build(place: &Path, script: &str) -> [PathBuf; 2] {
             .current_dir(&directory)
             .env_remove("SOURCE_DATE_EPOCH")
             .env("N", number)
+            .env("PORT", port.to_string())
             .env(
                 "AWAY",
                 format!("-ffile-prefix-map={}=.", directory.display()),
@@ -219,10 +260,11 @@ fn json(ran: &Output) -> Value {
 
 #[test]
 fn each_cause_is_named_and_goes_away_by_its_fix() {
+    let port = serve();
     let mut wrong = Vec::new();
     for row in &ROWS {
         let place = tempfile::tempdir().expect("a directory");
-        let broken = build(&place.path().join("before"), row.before);
+        let broken = build(&place.path().join("before"), row.before, port);
         let pair = [&broken[0], &broken[1]].map(|path| path.to_str().expect("UTF-8"));
         let ran = explain(&[pair[0], pair[1], "--format", "json"]);
         assert_eq!(ran.status.code(), Some(31), "{}", row.name);
@@ -244,7 +286,7 @@ fn each_cause_is_named_and_goes_away_by_its_fix() {
         assert!(people.contains(row.name), "{people}");
         assert!(people.contains("fix: "), "{people}");
 
-        let fixed = build(&place.path().join("after"), row.after);
+        let fixed = build(&place.path().join("after"), row.after, port);
         let pair = [&fixed[0], &fixed[1]].map(|path| path.to_str().expect("UTF-8"));
         let ran = explain(&[pair[0], pair[1], "--format", "json"]);
         let answer = json(&ran);

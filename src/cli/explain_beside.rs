@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-use crate::outcome::{CommandText, MOST_OF_COMMANDS, parts_of};
+use crate::outcome::{CommandText, Commands, MOST_OF_COMMANDS, Sign, parts_of};
 
 /// The most files that are read, and the most bytes of one.
 const MOST_FILES: usize = 2_000;
@@ -17,6 +17,8 @@ const MOST_OF_A_FILE: u64 = 1 << 20;
 pub(super) struct Beside {
     text: Vec<u8>,
     directories: BTreeSet<String>,
+    /// True if a run of this program recorded them, which no network reached.
+    is_recorded: bool,
 }
 
 impl Beside {
@@ -25,6 +27,7 @@ impl Beside {
         Self {
             text,
             directories: directories.into_iter().collect(),
+            is_recorded: true,
         }
     }
 
@@ -102,6 +105,16 @@ impl Beside {
         }
         objects.truncate(MOST_FILES);
         objects
+    }
+
+    pub(super) fn is_recorded(&self) -> bool {
+        self.is_recorded
+    }
+
+    /// Returns what they let in.
+    pub(super) fn signs(&self) -> Vec<Sign> {
+        let built_at = self.directories.iter().next();
+        Commands::read(&self.text, built_at.map_or("", String::as_str)).signs
     }
 
     /// Returns them as text that can be held against another build's.

@@ -11,7 +11,7 @@ use crate::compare::cause::{Context, causes};
 use crate::compare::{Basis, Layer, Which, differences};
 use crate::exit::Exit;
 use crate::ko;
-use crate::outcome::changed;
+use crate::outcome::{Sign, changed};
 use crate::report::{PairDocument, explain_pair};
 
 /// Holds two files against each other, and their commands where both have them: `recorded` returns
@@ -39,12 +39,17 @@ pub(crate) fn run(
     let commands = |path: &Path| -> Result<Option<Beside>, Refusal> {
         Ok(recorded(path)?.or_else(|| Beside::read(path)))
     };
-    let commands = match (commands(first)?, commands(second)?) {
-        (Some(one), Some(two)) => Some(changed(&one.as_text(), &two.as_text())),
-        (Some(_), None) | (None, Some(_)) | (None, None) => None,
+    let both = [commands(first)?, commands(second)?];
+    let commands = match &both {
+        [Some(one), Some(two)] => Some(changed(&one.as_text(), &two.as_text())),
+        [Some(_), None] | [None, Some(_) | None] => None,
     };
+    let signs: Vec<Sign> = both.iter().flatten().flat_map(Beside::signs).collect();
     let context = Context {
         commands: commands.as_deref().unwrap_or_default(),
+        signs: &signs,
+        // Nobody says of builds elsewhere that they were sealed.
+        open: !both.iter().flatten().all(Beside::is_recorded),
         ..Context::default()
     };
     let named = causes(&found, &context);

@@ -17,7 +17,7 @@ use crate::ko::BtfBase;
 use crate::ledger::{AttemptRecord, CellRecord};
 use crate::outcome::{self, Failure, Left, Outcome, Reached};
 use crate::recipe::{BuildSpec, build_spec};
-use crate::run::commands::commands_apart;
+use crate::run::commands::{commands_apart, signs_of};
 use crate::run::kernels::{KernelTrees, Kernels};
 use crate::run::made::{differences, examine, keep, layers};
 use crate::run::metadata::is_metadata_equal;
@@ -335,6 +335,7 @@ impl CellTask {
                     given: &given,
                 },
                 commands: &commands,
+                signs: &signs_of([reference, rebuild]),
                 same_source: true,
                 open: !(sealed(reference) && sealed(rebuild)),
                 answer: None,

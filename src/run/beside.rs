@@ -5,7 +5,7 @@ use crate::compare::{self, Comparison};
 use crate::engine::Observed;
 use crate::ledger::{AttemptRecord, CellRecord};
 use crate::outcome::{BuiltModule, Outcome};
-use crate::run::commands::commands_apart;
+use crate::run::commands::{commands_apart, signs_of};
 use crate::run::made::differences;
 use crate::run::metadata::is_metadata_equal;
 use crate::store::{Store, StoreError};
@@ -31,6 +31,7 @@ pub fn compare_beside(
             given: &cell.inputs.given(),
         },
         commands: &commands_apart(store, theirs, ours)?,
+        signs: &signs_of([theirs, ours]),
         same_source: true,
         open: sealed(theirs) != Some(true) || sealed(ours) != Some(true),
         answer: None,

@@ -1,7 +1,7 @@
 //! In what the commands of two recorded attempts differ.
 
 use crate::ledger::AttemptRecord;
-use crate::outcome::{Changed, CommandText, MOST_OF_COMMANDS, changed};
+use crate::outcome::{Changed, CommandText, MOST_OF_COMMANDS, Sign, changed};
 use crate::recipe::built_at;
 use crate::store::{Store, StoreError};
 
@@ -17,6 +17,16 @@ pub(super) fn commands_apart(
     };
     let (one, two) = (of_attempt(first, &one), of_attempt(second, &two));
     Ok(changed(&one, &two))
+}
+
+/// Returns what the commands of attempts let in.
+pub(super) fn signs_of(attempts: [&AttemptRecord; 2]) -> Vec<Sign> {
+    let commands = attempts
+        .iter()
+        .filter_map(|attempt| attempt.commands.as_ref());
+    commands
+        .flat_map(|commands| commands.signs.clone())
+        .collect()
 }
 
 /// Returns the text of an attempt's commands with the directories that only this attempt has.

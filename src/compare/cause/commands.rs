@@ -95,6 +95,17 @@ pub(super) fn definitions(context: &Context<'_>) -> Vec<(Cause, Confidence, Evid
     all
 }
 
+/// Returns the commands that ask the network, by the program that does.
+pub(super) fn asking<'a>(context: &Context<'a>) -> impl Iterator<Item = Evidence> + use<'a> {
+    let signs = context.signs.iter();
+    signs
+        .filter(|sign| sign.rule == "network-in-command")
+        .map(|sign| {
+            let place = format!("{PLACE}{}", sign.object);
+            Evidence::values(&place, Some(&sign.word), Some(&sign.word))
+        })
+}
+
 /// Returns the option that a place of evidence shows, such as `-DNAME`; `None` if it is no command's.
 pub(super) fn option_of(evidence: &Evidence) -> Option<&str> {
     let word = evidence.first.as_deref().or(evidence.second.as_deref())?;

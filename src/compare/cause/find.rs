@@ -6,7 +6,7 @@ use super::{
 };
 use crate::compare::{Answer, Difference, Differences, Layer, ModuleView, Normalisation};
 use crate::ko::AppendedSignature;
-use crate::outcome::Changed;
+use crate::outcome::{Changed, Sign};
 
 /// What is known of two builds beside what they made; nothing of it has to be.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,6 +16,8 @@ pub struct Context<'a> {
     pub lines: Lines<'a>,
     /// In what their commands differ.
     pub commands: &'a [Changed],
+    /// What the commands of either let in.
+    pub signs: &'a [Sign],
     /// True if both are from one source tree, by digest.
     pub same_source: bool,
     /// True if the builds could reach a network.

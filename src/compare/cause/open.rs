@@ -68,6 +68,11 @@ pub(super) fn name(
         for place in &main {
             found.add(cause, confidence, Evidence::of(place));
         }
+        if cause == Cause::NetworkContent {
+            for evidence in commands::asking(context) {
+                found.bear_out(cause, evidence);
+            }
+        }
     }
     for (cause, confidence, evidence) in behind {
         for place in &main {
@@ -279,8 +284,8 @@ fn guess(pair: &Differences, context: &Context<'_>, places: &[Difference]) -> Ca
     if pair.first.latent_entropy && pair.second.latent_entropy && places.iter().all(is_code) {
         return Cause::LatentEntropySeed;
     }
-    let network = context.lines.has("network");
-    if context.open && network {
+    let asks_network = context.lines.has("network") || commands::asking(context).next().is_some();
+    if context.open && asks_network {
         return Cause::NetworkContent;
     }
     let is_random = |place: &Difference| match place {

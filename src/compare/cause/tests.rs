@@ -8,7 +8,7 @@ use crate::compare::tests::{changed, types, with, with_types};
 use crate::compare::{Answer, Basis, Differences, differences};
 use crate::ko::BtfBase;
 use crate::ko::testing::{Form, Piece, build_id_note, module};
-use crate::outcome::{Changed, Reached, WordKind};
+use crate::outcome::{Changed, Reached, Sign, WordKind};
 use crate::source::Suspicion;
 use crate::variation::{Axis, Variation};
 
@@ -707,6 +707,37 @@ fn options_that_an_axis_changes_are_its_doing() {
     };
     let found = named(&held(&one, &two), &context);
     assert_eq!(found, [(Cause::CpuCount, Confidence::Certain)]);
+}
+
+#[test]
+fn commands_that_ask_the_network_are_blamed_only_where_one_could_be_reached() {
+    let pair = held(&says("first"), &says("second"));
+    let signs = [Sign {
+        rule: "network-in-command".to_owned(),
+        object: "list.o".to_owned(),
+        word: "curl".to_owned(),
+        others: 0,
+    }];
+    for (signs, open, expected) in [
+        (&signs[..], true, Cause::NetworkContent),
+        (&signs[..], false, Cause::Unexplained),
+        (&[], true, Cause::Unexplained),
+    ] {
+        let context = Context {
+            signs,
+            open,
+            same_source: true,
+            ..Context::default()
+        };
+        let found = causes(&pair, &context);
+        let [only] = &found[..] else {
+            panic!("one cause: {found:#?}");
+        };
+        assert_eq!(only.cause, expected, "{found:#?}");
+        let is_shown = |evidence: &Evidence| evidence.place == "command of list.o";
+        let shown = only.evidence.iter().any(is_shown);
+        assert_eq!(shown, expected == Cause::NetworkContent, "{found:#?}");
+    }
 }
 
 /// Pairs of what bytes alone name that [`by_bytes`] has no place for: each differs as its row in
