@@ -94,6 +94,9 @@ fn index(arch: Arch) -> String {
     .concat()
 }
 
+/// What stands in an index behind this is of the component `contrib`.
+const CONTRIB: &str = "# contrib\n";
+
 fn xz(bytes: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
     liblzma::read::XzEncoder::new(bytes, 1)
@@ -110,21 +113,27 @@ fn archive(
 ) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut list = String::new();
+    let mut components = BTreeSet::new();
     for arch in [Arch::Amd64, Arch::Arm64] {
-        let plain = index_of(arch).into_bytes();
-        let packed = xz(&plain);
-        let name = format!("main/binary-{arch}/Packages");
-        for (name, bytes) in [(name.clone(), &plain), (format!("{name}.xz"), &packed)] {
-            let digest = Sha256Digest::of(bytes).to_hex();
-            list += &format!(" {digest} {} {name}\n", bytes.len());
+        let all = index_of(arch);
+        for (component, text) in ["main", "contrib"].into_iter().zip(all.split(CONTRIB)) {
+            components.insert(component);
+            let plain = text.as_bytes();
+            let packed = xz(plain);
+            let directory = format!("{component}/binary-{arch}");
+            let name = format!("{directory}/Packages");
+            for (name, bytes) in [(name.clone(), plain), (format!("{name}.xz"), &packed)] {
+                let digest = Sha256Digest::of(bytes).to_hex();
+                list += &format!(" {digest} {} {name}\n", bytes.len());
+            }
+            let path = if release.by_hash {
+                let digest = Sha256Digest::of(&packed).to_hex();
+                format!("dists/bookworm/{directory}/by-hash/SHA256/{digest}")
+            } else {
+                format!("dists/bookworm/{name}.xz")
+            };
+            files.insert(path, packed);
         }
-        let path = if release.by_hash {
-            let digest = Sha256Digest::of(&packed).to_hex();
-            format!("dists/bookworm/main/binary-{arch}/by-hash/SHA256/{digest}")
-        } else {
-            format!("dists/bookworm/{name}.xz")
-        };
-        files.insert(path, packed);
         for name in [
             format!("linux-headers-6.1.0-1-{arch}_{arch}"),
             format!("linux-kbuild-6.1_{arch}"),
@@ -141,10 +150,11 @@ fn archive(
         .valid_until
         .map_or(String::new(), |date| format!("Valid-Until: {date}\n"));
     let by_hash = if release.by_hash { "yes" } else { "no" };
+    let components = components.into_iter().collect::<Vec<_>>().join(" ");
     let text = format!(
         "Origin: Test\nSuite: oldstable\nCodename: {codename}\nDate: {date}\n{valid_until}\
          Acquire-By-Hash: {by_hash}\nNo-Support-for-Architecture-all: Packages\n\
-         Architectures: all amd64 arm64\nComponents: main\nSHA256:\n{list}"
+         Architectures: all amd64 arm64\nComponents: {components}\nSHA256:\n{list}"
     );
     files.insert(
         "dists/bookworm/InRelease".to_owned(),
@@ -187,7 +197,7 @@ impl Scene {
                 suites: vec![SuiteFacts {
                     suite: "bookworm".parse().expect("a suite"),
                     location: SuiteLocation::Dists {
-                        component: "main".to_owned(),
+                        components: vec!["main".to_owned()],
                     },
                     archs: None,
                     valid_until_required: true,
@@ -530,10 +540,44 @@ async fn an_index_that_is_malformed_is_refused() {
 async fn a_component_that_the_suite_lacks_is_told() {
     let mut scene = Scene::new().await;
     scene.suite().location = SuiteLocation::Dists {
-        component: "contrib".to_owned(),
+        components: vec!["main".to_owned(), "contrib".to_owned()],
     };
     let error = scene.refusal().await;
     assert!(matches!(error, CatalogError::NoComponent { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn every_component_that_is_named_is_read() {
+    let in_two = |arch| {
+        let all = index(arch);
+        let at = all.find("Package: linux-kbuild-6.1\n").expect("a stanza");
+        let (main, contrib) = all.split_at(at);
+        format!("{main}{CONTRIB}{contrib}")
+    };
+    let mut scene = Scene::of(&RELEASE, in_two).await;
+    let distro = scene.read().await.expect("the archive");
+    assert_eq!((distro.kernels.len(), distro.unresolved.len()), (0, 2));
+    scene.suite().location = SuiteLocation::Dists {
+        components: vec!["main".to_owned(), "contrib".to_owned()],
+    };
+    let distro = scene.read().await.expect("the archive");
+    assert_eq!((distro.kernels.len(), distro.unresolved.len()), (2, 0));
+    assert_eq!(distro.suites.len(), 1);
+
+    // Each has to be there for every architecture.
+    let in_one = |arch| match arch {
+        Arch::Amd64 => in_two(arch),
+        _ => index(arch),
+    };
+    let mut scene = Scene::of(&RELEASE, in_one).await;
+    scene.suite().location = SuiteLocation::Dists {
+        components: vec!["main".to_owned(), "contrib".to_owned()],
+    };
+    let error = scene.refusal().await;
+    assert!(
+        matches!(&error, CatalogError::NoIndex { component, .. } if component == "contrib"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ fn archive(name: &str, suite: &str, keys: &[&str], valid_until_required: bool) -
         suites: vec![SuiteFacts {
             suite: suite.parse().expect("a suite"),
             location: SuiteLocation::Dists {
-                component: "main".to_owned(),
+                components: vec!["main".to_owned()],
             },
             archs: None,
             valid_until_required,

@@ -35,8 +35,10 @@ pub(crate) fn read_archives(
 
 fn read_archive(table: &Table<'_>, folder: &Path, format: ArchiveFormat) -> Read<ArchiveFacts> {
     let name = table.required("name", Value::parse);
-    let component = match format {
-        ArchiveFormat::Apt => table.required("component", component).map(Some),
+    let components = match format {
+        ArchiveFormat::Apt => table
+            .required("component", |value| value.one_or_list(component))
+            .map(Some),
         ArchiveFormat::RpmMd
         | ArchiveFormat::Pacman
         | ArchiveFormat::Apk
@@ -49,18 +51,18 @@ fn read_archive(table: &Table<'_>, folder: &Path, format: ArchiveFormat) -> Read
     let suites = table.required("suite", |value| {
         let mut seen: Vec<Suite> = Vec::new();
         value.tables(|table| {
-            // A component that cannot be read has been reported; the suites still stand by one.
-            let component = match &component {
-                Ok(component) => component.clone(),
-                Err(_) => Some(String::new()),
+            // Components that cannot be read have been reported; the suites still stand by some.
+            let components = match &components {
+                Ok(components) => components.clone(),
+                Err(_) => Some(Vec::new()),
             };
-            let facts = read_suite(table, component)?;
+            let facts = read_suite(table, components)?;
             once(table, &mut seen, facts.suite.clone())?;
             Ok(facts)
         })
     });
     let keyrings = keyrings?.into_iter().map(|path| folder.join(path));
-    component?;
+    components?;
     Ok(ArchiveFacts {
         name: name?,
         suites: suites?,
@@ -71,13 +73,13 @@ fn read_archive(table: &Table<'_>, folder: &Path, format: ArchiveFormat) -> Read
     })
 }
 
-/// Reads a suite: below `dists/` if there is a component, or else at a path of its own.
-fn read_suite(table: &Table<'_>, component: Option<String>) -> Read<SuiteFacts> {
+/// Reads a suite: below `dists/` if there are components, or else at a path of its own.
+fn read_suite(table: &Table<'_>, components: Option<Vec<String>>) -> Read<SuiteFacts> {
     let suite = table.required("name", Value::parse);
     let archs = table.optional("archs", |value| value.one_or_list(Value::parse::<Arch>));
-    let (location, valid_until_required, expired) = match component {
-        Some(component) => (
-            Ok(SuiteLocation::Dists { component }),
+    let (location, valid_until_required, expired) = match components {
+        Some(components) => (
+            Ok(SuiteLocation::Dists { components }),
             table.or("requires-valid-until", true, Value::boolean),
             table.optional("accept-expired", |value| value.table(read_bounded_waiver)),
         ),

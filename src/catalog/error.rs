@@ -137,10 +137,11 @@ pub enum CatalogError {
         suite: Suite,
         component: String,
     },
-    #[error("the suite `{suite}` of `{archive}` has no package index for {arch}")]
+    #[error("the suite `{suite}` of `{archive}` has no package index of `{component}` for {arch}")]
     NoIndex {
         archive: ArchiveName,
         suite: Suite,
+        component: String,
         arch: Arch,
     },
     #[error("the package index `{path}` of `{archive}` is malformed")]
@@ -367,7 +368,7 @@ impl CatalogError {
                 "it is signed as it is, so tell the archive's maintainers".to_owned(),
             ),
             Self::NoComponent { .. } | Self::NoIndex { .. } => Some(
-                "leave the suite or the architecture out of the facts file, if the archive no longer has it"
+                "leave the component, the suite or the architecture out of the file that names it, if the archive no longer has it"
                     .to_owned(),
             ),
             Self::Vanished { .. } => Some(

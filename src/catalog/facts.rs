@@ -83,18 +83,18 @@ pub struct SuiteFacts {
 /// Where a suite stands below its archive's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SuiteLocation {
-    /// `dists/<suite>/`, of which one component is read.
-    Dists { component: String },
+    /// `dists/<suite>/`, of which these components are read; there is at least one.
+    Dists { components: Vec<String> },
     /// A path, with `{arch}` for what archives of the format call an architecture.
     Path(String),
 }
 
 impl SuiteLocation {
-    /// Returns the component of a suite below `dists/`.
-    pub fn component(&self) -> Option<&str> {
+    /// Returns the components of a suite below `dists/`.
+    pub fn components(&self) -> &[String] {
         match self {
-            Self::Dists { component } => Some(component),
-            Self::Path(_) => None,
+            Self::Dists { components } => components,
+            Self::Path(_) => &[],
         }
     }
 

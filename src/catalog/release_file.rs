@@ -272,7 +272,7 @@ mod tests {
         SuiteFacts {
             suite: "bookworm-security".parse().expect("a suite"),
             location: SuiteLocation::Dists {
-                component: "main".to_owned(),
+                components: vec!["main".to_owned()],
             },
             archs: None,
             valid_until_required: true,

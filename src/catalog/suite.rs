@@ -103,12 +103,18 @@ fn take_release(
     for decision in &unneeded {
         tracing::warn!(archive = %archive.name, suite = %suite.suite, decision, "a decision is not needed any more");
     }
-    let component = component(suite)?;
-    if !release.has_component(component) {
+    let components = suite.location.components();
+    if components.is_empty() {
+        return Err(CatalogError::Internal {
+            reason: format!("the suite `{}` does not stand below `dists`", suite.suite),
+        });
+    }
+    let mut components = components.iter();
+    if let Some(component) = components.find(|component| !release.has_component(component)) {
         return Err(CatalogError::NoComponent {
             archive: archive.name.clone(),
             suite: suite.suite.clone(),
-            component: component.to_owned(),
+            component: component.clone(),
         });
     }
     let record = SuiteRecord {
@@ -127,36 +133,33 @@ fn take_release(
     Ok((release, record))
 }
 
-/// Returns the component that is read; facts of this format always name one.
-fn component(suite: &SuiteFacts) -> Result<&str, CatalogError> {
-    suite
-        .location
-        .component()
-        .ok_or_else(|| CatalogError::Internal {
-            reason: format!("the suite `{}` does not stand below `dists`", suite.suite),
-        })
-}
-
 impl AuthenticSuite<'_> {
-    /// Returns the packages of an architecture whose names are wanted.
+    /// Returns the packages of an architecture whose names are wanted, of every component that is read.
     pub(super) async fn packages(
         &self,
         arch: Arch,
         wanted: &Wanted,
         at: &Surroundings<'_>,
     ) -> Result<(Vec<IndexedPackage>, Vec<PassedOver>), CatalogError> {
-        let (mut packages, mut passed_over) = self
-            .index(arch.as_str(), wanted, at)
-            .await?
-            .ok_or_else(|| CatalogError::NoIndex {
-                archive: self.archive.name.clone(),
-                suite: self.suite.suite.clone(),
-                arch,
-            })?;
-        if self.release.separate_all {
-            let (of_all, on_the_way) = self.index("all", wanted, at).await?.unwrap_or_default();
-            packages.extend(of_all);
+        let (mut packages, mut passed_over) = (Vec::new(), Vec::new());
+        for component in self.suite.location.components() {
+            let (found, on_the_way) = self
+                .index(component, arch.as_str(), wanted, at)
+                .await?
+                .ok_or_else(|| CatalogError::NoIndex {
+                    archive: self.archive.name.clone(),
+                    suite: self.suite.suite.clone(),
+                    component: component.clone(),
+                    arch,
+                })?;
+            packages.extend(found);
             passed_over.extend(on_the_way);
+            if self.release.separate_all
+                && let Some((of_all, on_the_way)) = self.index(component, "all", wanted, at).await?
+            {
+                packages.extend(of_all);
+                passed_over.extend(on_the_way);
+            }
         }
         Ok((packages, passed_over))
     }
@@ -164,11 +167,11 @@ impl AuthenticSuite<'_> {
     /// Fetches and reads one index, or returns `None` if the Release file has none.
     async fn index(
         &self,
+        component: &str,
         architecture: &str,
         wanted: &Wanted,
         at: &Surroundings<'_>,
     ) -> Result<Option<(Vec<IndexedPackage>, Vec<PassedOver>)>, CatalogError> {
-        let component = component(self.suite)?;
         let plain = format!("{component}/binary-{architecture}/Packages");
         let Some((compression, name, file)) =
             Compression::OF_APT.into_iter().find_map(|compression| {

@@ -126,13 +126,12 @@ pub async fn bootstrap(
         .arg("-");
     for (archive, state) in bootstrap.archives.iter().zip(states) {
         for suite in &archive.suites {
-            if let Some(component) = suite.location.component() {
-                command.arg(format!(
-                    "deb {} {} {component}",
-                    state.mirror.address_for_apt(),
-                    suite.suite,
-                ));
-            }
+            command.arg(format!(
+                "deb {} {} {}",
+                state.mirror.address_for_apt(),
+                suite.suite,
+                suite.location.components().join(" "),
+            ));
         }
     }
     let root = run(command, store)
