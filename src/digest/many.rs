@@ -1,6 +1,10 @@
 //! Files that are hashed several at a time on each core. The rounds of one SHA-256 wait for each other,
-//! those of several do not, so that a processor gets more done than it does of one file after another;
-//! that pays for reading them as well.
+//! those of several do not, so that a processor with wide vectors gets more done than it does of one file
+//! after another; that pays for reading them as well.
+//!
+//! Only files of about one length gain by it, since what is short waits for the longest. The others are
+//! hashed one after another, and all of them where the processor has the SHA extensions alone: with those
+//! the library takes only messages of equal length together.
 //!
 //! # Security
 //!
@@ -19,9 +23,9 @@ use rayon::prelude::*;
 use super::{Sha256Digest, hash_file, hash_reader};
 
 /// The most bytes that a core has in memory to hash them at once.
-const AT_ONCE: usize = 16 << 20;
-/// With fewer files than this at once nothing is gained over one after another.
-const LEAST: usize = 4;
+const AT_ONCE: u64 = 16 << 20;
+/// With fewer lanes it is no vector that hashes, but the SHA extensions.
+const LEAST_LANES: usize = 8;
 
 /// What came of a file: its digest and the number of its bytes.
 type Hashed = io::Result<(Sha256Digest, u64)>;
@@ -40,6 +44,9 @@ static MANY: LazyLock<Option<Many>> = LazyLock::new(|| {
         hash: tape_sha256::hash_many,
         lanes: tape_sha256::lane_width(),
     };
+    if many.lanes < LEAST_LANES {
+        return None;
+    }
     if many.is_right() {
         return Some(many);
     }
@@ -66,13 +73,11 @@ fn hash_by(many: Option<Many>, files: &[(&Path, u64)]) -> Vec<Hashed> {
             let mut buffer = Vec::new();
             let mut hashed = Vec::new();
             while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-                match many {
-                    Some(many) if group.len() >= LEAST => {
+                match (many, group.as_slice()) {
+                    (Some(many), [_, _, ..]) => {
                         many.hash_group(files, group, &mut buffer, &mut hashed);
                     }
-                    Some(_) | None => {
-                        hashed.extend(group.iter().map(|&file| (file, hash_file(files[file].0))));
-                    }
+                    _ => hashed.extend(group.iter().map(|&file| (file, hash_file(files[file].0)))),
                 }
             }
             hashed
@@ -82,57 +87,60 @@ fn hash_by(many: Option<Many>, files: &[(&Path, u64)]) -> Vec<Hashed> {
     hashed.into_iter().map(|(_, hashed)| hashed).collect()
 }
 
-/// Returns what is hashed at once, the largest files first. Files of a group are about as large, because
-/// what is short waits for the longest; and no group is so large that a core would have none.
+/// Returns what is hashed at once, the largest files first: as many as there are lanes where they are about
+/// as large, and else one alone. With fewer files than all cores have lanes, each is alone.
 fn groups(lanes: usize, cores: usize, files: &[(&Path, u64)]) -> Vec<Vec<usize>> {
-    let most = lanes.min(files.len().div_ceil(cores));
     let mut order: Vec<usize> = (0..files.len()).collect();
     order.sort_by_key(|&file| std::cmp::Reverse(files[file].1));
+    let lanes = match lanes {
+        lanes if files.len() < lanes * cores => 1,
+        lanes => lanes,
+    };
     let mut groups = Vec::new();
-    let mut group = Vec::new();
-    let mut bytes = 0;
-    for file in order {
-        let size = limited(files[file].1);
-        if group.len() == most || (bytes > 0 && bytes + size > AT_ONCE) {
-            groups.push(std::mem::take(&mut group));
-            bytes = 0;
-        }
-        bytes += size;
-        group.push(file);
+    let mut left = &order[..];
+    while let Some((&longest, _)) = left.split_first() {
+        let many = left.get(..lanes).filter(|group| {
+            let all = group.iter().map(|&file| files[file].1);
+            let all = all.fold(0, u64::saturating_add);
+            let full = files[longest].1.saturating_mul(lanes as u64);
+            // Three quarters of what the lanes could do.
+            all <= AT_ONCE && all >= full / 4 * 3
+        });
+        let (group, rest) = left.split_at(many.map_or(1, <[usize]>::len));
+        groups.push(group.to_vec());
+        left = rest;
     }
-    groups.push(group);
     groups
-}
-
-fn limited(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(AT_ONCE).min(AT_ONCE)
 }
 
 /// Returns how much room the bytes of a file get: one more, so that its end is seen.
 fn room(bytes: u64) -> usize {
-    limited(bytes) + 1
+    bytes.min(AT_ONCE) as usize + 1
 }
 
 impl Many {
-    /// Holds it against `sha2` over messages of every way to end, of one length and of several at once.
+    /// Holds it against `sha2`, for every number of messages, since that decides what hashes them, and for
+    /// every way to end: messages of one length, and of several at once.
     fn is_right(self) -> bool {
-        const LONGEST: usize = 130;
-        let bytes: Vec<u8> = (0..LONGEST + self.lanes)
-            .map(|at| (at * at % 251) as u8)
-            .collect();
-        for length in 0..=LONGEST {
-            let alike = (0..self.lanes).map(|from| &bytes[from..from + length]);
-            let other = (0..self.lanes).map(|more| &bytes[..(length + 37 * more) % LONGEST]);
-            for messages in [alike.collect::<Vec<_>>(), other.collect()] {
-                let mut digests = vec![[0; 32]; self.lanes];
-                (self.hash)(&messages, &mut digests);
-                let mut pairs = messages.iter().zip(&digests);
-                if !pairs.all(|(message, digest)| Sha256Digest::of(message).as_bytes() == digest) {
-                    return false;
-                }
-            }
-        }
-        true
+        // A block has 64 bytes, of which the end of a message takes nine (FIPS 180-4, 5.1.1).
+        const ENDS: [usize; 14] = [0, 1, 54, 55, 56, 57, 63, 64, 65, 119, 120, 127, 128, 129];
+        let bytes: Vec<u8> = (0..200).map(|at| (at * at % 251) as u8).collect();
+        let message = |from: usize, end: usize| &bytes[from % 61..][..ENDS[end % ENDS.len()]];
+        (1..=self.lanes).all(|count| {
+            (0..ENDS.len()).all(|end| {
+                let alike = (0..count).map(|lane| message(lane, end));
+                let other = (0..count).map(|lane| message(lane, end + lane));
+                self.is_right_of(&alike.collect::<Vec<_>>())
+                    && self.is_right_of(&other.collect::<Vec<_>>())
+            })
+        })
+    }
+
+    fn is_right_of(self, messages: &[&[u8]]) -> bool {
+        let mut digests = vec![[0; 32]; messages.len()];
+        (self.hash)(messages, &mut digests);
+        let mut pairs = messages.iter().zip(&digests);
+        pairs.all(|(message, digest)| Sha256Digest::of(message).as_bytes() == digest)
     }
 
     fn hash_group(
@@ -220,9 +228,23 @@ mod tests {
             })
             .collect();
         let files: Vec<(&Path, u64)> = paths.iter().map(|(path, n)| (path.as_path(), *n)).collect();
-        let all = hash_by(many, &files).into_iter();
+        let all = on_one_core(|| hash_by(many, &files)).into_iter();
         all.map(|one| one.expect("a file that can be read"))
             .collect()
+    }
+
+    /// Files are hashed together where there are enough of them for every core.
+    fn on_one_core<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        pool.expect("a thread").install(work)
+    }
+
+    /// The library, on processors of every kind.
+    fn many() -> Option<Many> {
+        Some(Many {
+            hash: tape_sha256::hash_many,
+            lanes: tape_sha256::lane_width().max(LEAST_LANES),
+        })
     }
 
     fn bytes(number: usize, length: usize) -> Vec<u8> {
@@ -242,7 +264,8 @@ mod tests {
 
     #[test]
     fn the_library_is_right_on_this_processor() {
-        assert!(MANY.is_some());
+        assert!(many().is_some_and(Many::is_right));
+        assert_eq!(MANY.is_some(), tape_sha256::lane_width() >= LEAST_LANES);
     }
 
     proptest! {
@@ -250,53 +273,56 @@ mod tests {
 
         #[test]
         fn many_files_have_the_digests_that_each_has(
-            lengths in prop::collection::vec(0_usize..5_000, 0..70),
+            longest in 1_usize..5_000,
+            shares in prop::collection::vec(70_usize..100, 0..70),
             wrong in 0_u64..3,
         ) {
             // Whether they are as long as they are said to be, longer or shorter.
             let said = |length: u64| (length * wrong + wrong / 2).min(20_000);
-            prop_assert_eq!(hashed(*MANY, &lengths, said), expected(&lengths));
+            let lengths: Vec<usize> = shares.iter().map(|share| longest * share / 100).collect();
+            prop_assert_eq!(hashed(many(), &lengths, said), expected(&lengths));
         }
     }
 
     #[test]
-    fn files_are_hashed_as_many_at_a_time_as_memory_and_cores_allow() {
+    fn files_of_one_length_are_hashed_together_where_no_core_is_left_without() {
         let file = |bytes: u64| (Path::new("x"), bytes);
         let counts = |cores: usize, files: &[(&Path, u64)]| -> Vec<usize> {
             groups(16, cores, files).iter().map(Vec::len).collect()
         };
-        let whole = AT_ONCE as u64;
-        assert_eq!(
-            counts(1, &[file(whole), file(u64::MAX), file(5)]),
-            [1, 1, 1]
-        );
-        assert_eq!(counts(1, &[file(whole / 8); 20]), [8, 8, 4]);
-        assert_eq!(counts(2, &[file(1); 40]), [16, 16, 8]);
-        assert_eq!(counts(8, &[file(1); 40]), [5; 8]);
-        assert_eq!(counts(64, &[file(1); 3]), [1; 3]);
-        let few = [AT_ONCE + 1, AT_ONCE / 2, 70, 3, 0, 1];
-        let said = |length: u64| length;
-        assert_eq!(hashed(*MANY, &few, said), expected(&few));
+        let alone = |count: usize| vec![1; count];
+        assert_eq!(counts(1, &[]), alone(0));
+        assert_eq!(counts(2, &[file(9); 40]), [vec![16, 16], alone(8)].concat());
+        assert_eq!(counts(4, &[file(9); 40]), alone(40));
+        // As much as a core has in memory, and more.
+        assert_eq!(counts(1, &[file(AT_ONCE / 16); 17]), [16, 1]);
+        assert_eq!(counts(1, &[file(AT_ONCE / 16 + 1); 17]), alone(17));
+        assert_eq!(counts(1, &[file(u64::MAX); 17]), alone(17));
+        // What is much longer than the others would have them wait.
+        let mut ragged = vec![file(1_000_000), file(300_000)];
+        ragged.extend([file(1000); 17]);
+        assert_eq!(counts(1, &ragged), [1, 1, 16, 1]);
+        let steps: Vec<(&Path, u64)> = (0..16).map(|n| file(1000 - 30 * n)).collect();
+        assert_eq!(counts(1, &steps), [16]);
+        let steep: Vec<(&Path, u64)> = (0..16).map(|n| file(1000 - 40 * n)).collect();
+        assert_eq!(counts(1, &steep), alone(16));
     }
 
     #[test]
     fn what_hashes_wrongly_is_not_used() {
-        fn last_is_wrong(messages: &[&[u8]], digests: &mut [[u8; 32]]) {
+        /// Takes the last digest of so many messages wrong, if they are of more than one block.
+        fn wrong<const COUNT: usize>(messages: &[&[u8]], digests: &mut [[u8; 32]]) {
             tape_sha256::hash_many(messages, digests);
-            if messages.iter().any(|message| message.len() == 119) {
-                digests[messages.len() - 1][31] ^= 1;
+            let is_long = messages.iter().any(|message| message.len() == 119);
+            if messages.len() == COUNT && is_long {
+                digests[COUNT - 1][31] ^= 1;
             }
         }
-        let wrong = Many {
-            hash: last_is_wrong,
-            lanes: 8,
-        };
-        assert!(!wrong.is_right());
-        let right = Many {
-            hash: tape_sha256::hash_many,
-            ..wrong
-        };
-        assert!(right.is_right());
+        let by = |hash: HashMany| Many { hash, lanes: 8 }.is_right();
+        assert!(by(tape_sha256::hash_many));
+        assert!(by(wrong::<9>));
+        assert!(!by(wrong::<8>));
+        assert!(!by(wrong::<5>));
         let lengths = [119; 9];
         assert_eq!(hashed(None, &lengths, |n| n), expected(&lengths));
     }
@@ -309,7 +335,9 @@ mod tests {
         let gone = directory.path().join("gone");
         let mut files = vec![(there.as_path(), 1); 20];
         files[7] = (&gone, 1);
-        for (number, one) in hash_files(&files).into_iter().enumerate() {
+        let all = on_one_core(|| hash_by(many(), &files));
+        assert_eq!(all.len(), files.len());
+        for (number, one) in all.into_iter().enumerate() {
             match one {
                 Ok(found) => assert_eq!(found, (Sha256Digest::of(b"x"), 1)),
                 Err(error) => {
