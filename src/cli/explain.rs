@@ -10,6 +10,7 @@ use crate::cli::diffoscope::hand_over;
 use crate::cli::explain_beside::Beside;
 use crate::cli::find::{ambiguous, meant};
 use crate::cli::{Common, Format, Refusal, answer, answer_json, explain_pair};
+use crate::engine::Observed;
 use crate::exit::Exit;
 use crate::image::ImageReproduction;
 use crate::ledger::{AttemptRecord, Ledger};
@@ -166,8 +167,15 @@ fn recorded_commands(common: &Common, module: &Path) -> Result<Option<Beside>, R
         let text = attempt.commands.as_ref()?.text;
         let text = store.read_blob(&text, MOST_OF_COMMANDS).ok()?;
         let variation = &attempt.variation;
-        let directories = vec![built_at(variation), variation.header_root.clone()];
-        Some(Beside::recorded(text, directories))
+        let headers = vec![variation.header_root.clone()];
+        let observed = attempt.observed.as_ref();
+        let is_sealed = observed.is_some_and(Observed::is_sealed);
+        Some(Beside::recorded(
+            text,
+            built_at(variation),
+            headers,
+            is_sealed,
+        ))
     };
     Ok(reference.and_then(read))
 }

@@ -17,17 +17,26 @@ const MOST_OF_A_FILE: u64 = 1 << 20;
 pub(super) struct Beside {
     text: Vec<u8>,
     directories: BTreeSet<String>,
-    /// True if a run of this program recorded them, which no network reached.
-    is_recorded: bool,
+    /// Where they make what they make, if that is known.
+    built_at: String,
+    /// True if a run of this program recorded that no network was reached.
+    is_sealed: bool,
 }
 
 impl Beside {
-    /// Takes commands that were recorded, and the directories that only that build had.
-    pub(super) fn recorded(text: Vec<u8>, directories: Vec<String>) -> Self {
+    /// Takes commands that were recorded, where the module was built and the other directories that only
+    /// that build had, and whether it was sealed.
+    pub(super) fn recorded(
+        text: Vec<u8>,
+        built_at: String,
+        others: Vec<String>,
+        is_sealed: bool,
+    ) -> Self {
         Self {
             text,
-            directories: directories.into_iter().collect(),
-            is_recorded: true,
+            directories: others.into_iter().chain([built_at.clone()]).collect(),
+            built_at,
+            is_sealed,
         }
     }
 
@@ -84,6 +93,9 @@ impl Beside {
         let built_at = built_at.trim_end_matches('/').to_owned();
         if !built_at.is_empty() {
             self.directories.insert(built_at.clone());
+            if self.built_at.is_empty() {
+                self.built_at.clone_from(&built_at);
+            }
         }
         let below = |path: &str| {
             let rest = path.strip_prefix(&built_at).unwrap_or(path);
@@ -107,14 +119,13 @@ impl Beside {
         objects
     }
 
-    pub(super) fn is_recorded(&self) -> bool {
-        self.is_recorded
+    pub(super) fn is_sealed(&self) -> bool {
+        self.is_sealed
     }
 
     /// Returns what they let in.
     pub(super) fn signs(&self) -> Vec<Sign> {
-        let built_at = self.directories.iter().next();
-        Commands::read(&self.text, built_at.map_or("", String::as_str)).signs
+        Commands::read(&self.text, &self.built_at).signs
     }
 
     /// Returns them as text that can be held against another build's.

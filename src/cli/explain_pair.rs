@@ -11,7 +11,7 @@ use crate::compare::cause::{Context, causes};
 use crate::compare::{Basis, Layer, Which, differences};
 use crate::exit::Exit;
 use crate::ko;
-use crate::outcome::{Sign, changed};
+use crate::outcome::changed;
 use crate::report::{PairDocument, explain_pair};
 
 /// Holds two files against each other, and their commands where both have them: `recorded` returns
@@ -44,12 +44,17 @@ pub(crate) fn run(
         [Some(one), Some(two)] => Some(changed(&one.as_text(), &two.as_text())),
         [Some(_), None] | [None, Some(_) | None] => None,
     };
-    let signs: Vec<Sign> = both.iter().flatten().flat_map(Beside::signs).collect();
+    let signs = both.each_ref().map(|commands| {
+        let commands = commands.as_ref();
+        commands.map_or_else(Vec::new, Beside::signs)
+    });
     let context = Context {
         commands: commands.as_deref().unwrap_or_default(),
-        signs: &signs,
+        signs: [&signs[0], &signs[1]],
         // Nobody says of builds elsewhere that they were sealed.
-        open: !both.iter().flatten().all(Beside::is_recorded),
+        open: !both
+            .iter()
+            .all(|commands| commands.as_ref().is_some_and(Beside::is_sealed)),
         ..Context::default()
     };
     let named = causes(&found, &context);

@@ -335,7 +335,7 @@ impl CellTask {
                     given: &given,
                 },
                 commands: &commands,
-                signs: &signs_of([reference, rebuild]),
+                signs: [signs_of(reference), signs_of(rebuild)],
                 same_source: true,
                 open: !(sealed(reference) && sealed(rebuild)),
                 answer: None,

@@ -31,7 +31,7 @@ pub fn compare_beside(
             given: &cell.inputs.given(),
         },
         commands: &commands_apart(store, theirs, ours)?,
-        signs: &signs_of([theirs, ours]),
+        signs: [signs_of(theirs), signs_of(ours)],
         same_source: true,
         open: sealed(theirs) != Some(true) || sealed(ours) != Some(true),
         answer: None,

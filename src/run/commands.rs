@@ -19,14 +19,10 @@ pub(super) fn commands_apart(
     Ok(changed(&one, &two))
 }
 
-/// Returns what the commands of attempts let in.
-pub(super) fn signs_of(attempts: [&AttemptRecord; 2]) -> Vec<Sign> {
-    let commands = attempts
-        .iter()
-        .filter_map(|attempt| attempt.commands.as_ref());
-    commands
-        .flat_map(|commands| commands.signs.clone())
-        .collect()
+/// Returns what the commands of an attempt let in.
+pub(super) fn signs_of(attempt: &AttemptRecord) -> &[Sign] {
+    let commands = attempt.commands.as_ref();
+    commands.map_or(&[], |commands| &commands.signs)
 }
 
 /// Returns the text of an attempt's commands with the directories that only this attempt has.

@@ -5,7 +5,7 @@ use super::named::Found;
 use super::texts::of_axis;
 use super::{Cause, Confidence, Evidence, shape};
 use crate::compare::Differences;
-use crate::outcome::{Changed, WordKind};
+use crate::outcome::{Changed, Sign, WordKind};
 
 /// What stands before an object in a place of evidence.
 pub(super) const PLACE: &str = "command of ";
@@ -95,15 +95,23 @@ pub(super) fn definitions(context: &Context<'_>) -> Vec<(Cause, Confidence, Evid
     all
 }
 
-/// Returns the commands that ask the network, by the program that does.
-pub(super) fn asking<'a>(context: &Context<'a>) -> impl Iterator<Item = Evidence> + use<'a> {
-    let signs = context.signs.iter();
-    signs
-        .filter(|sign| sign.rule == "network-in-command")
-        .map(|sign| {
-            let place = format!("{PLACE}{}", sign.object);
-            Evidence::values(&place, Some(&sign.word), Some(&sign.word))
-        })
+/// Returns the commands that ask the network, by the program that does, of the builds that have them.
+pub(super) fn asking(context: &Context<'_>) -> Vec<Evidence> {
+    let asks = |sign: &&Sign| sign.rule == "network-in-command";
+    let [one, two] = context.signs.map(|signs| signs.iter().filter(asks));
+    let mut all: Vec<Evidence> = Vec::new();
+    let firsts = one.map(|sign| (sign, true));
+    for (sign, is_first) in firsts.chain(two.map(|sign| (sign, false))) {
+        let place = format!("{PLACE}{}", sign.object);
+        let word = Some(sign.word.clone());
+        let is_known = |known: &&mut Evidence| known.place == place && known.first == word;
+        match all.iter_mut().find(is_known) {
+            Some(known) if !is_first => known.second = word,
+            _ if is_first => all.push(Evidence::values(&place, word, None::<String>)),
+            _ => all.push(Evidence::values(&place, None::<String>, word)),
+        }
+    }
+    all
 }
 
 /// Returns the option that a place of evidence shows, such as `-DNAME`; `None` if it is no command's.

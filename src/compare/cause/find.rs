@@ -16,8 +16,8 @@ pub struct Context<'a> {
     pub lines: Lines<'a>,
     /// In what their commands differ.
     pub commands: &'a [Changed],
-    /// What the commands of either let in.
-    pub signs: &'a [Sign],
+    /// What the commands of each let in.
+    pub signs: [&'a [Sign]; 2],
     /// True if both are from one source tree, by digest.
     pub same_source: bool,
     /// True if the builds could reach a network.

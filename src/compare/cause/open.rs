@@ -58,10 +58,9 @@ pub(super) fn name(
         Confidence::Likely
     };
     // A definition that accounts for something else does not account for this as well.
-    let mut behind = if cause == Cause::Unexplained {
-        commands::definitions(context)
-    } else {
-        Vec::new()
+    let mut behind = match cause {
+        Cause::Unexplained | Cause::NetworkContent => commands::definitions(context),
+        _ => Vec::new(),
     };
     behind.retain(|(behind, _, _)| !found.has(|known| known == *behind));
     if behind.is_empty() {
@@ -284,7 +283,7 @@ fn guess(pair: &Differences, context: &Context<'_>, places: &[Difference]) -> Ca
     if pair.first.latent_entropy && pair.second.latent_entropy && places.iter().all(is_code) {
         return Cause::LatentEntropySeed;
     }
-    let asks_network = context.lines.has("network") || commands::asking(context).next().is_some();
+    let asks_network = context.lines.has("network") || !commands::asking(context).is_empty();
     if context.open && asks_network {
         return Cause::NetworkContent;
     }

@@ -718,13 +718,24 @@ fn commands_that_ask_the_network_are_blamed_only_where_one_could_be_reached() {
         word: "curl".to_owned(),
         others: 0,
     }];
-    for (signs, open, expected) in [
-        (&signs[..], true, Cause::NetworkContent),
-        (&signs[..], false, Cause::Unexplained),
-        (&[], true, Cause::Unexplained),
+    let commands = [Changed {
+        object: "main.o".to_owned(),
+        kind: WordKind::Definition,
+        first: Some("-DLIST=first".to_owned()),
+        second: Some("-DLIST=second".to_owned()),
+    }];
+    let asks = &signs[..];
+    for (signs, open, commands, expected) in [
+        ([asks, asks], true, &[][..], Cause::NetworkContent),
+        ([asks, &[]], true, &[], Cause::NetworkContent),
+        ([asks, asks], false, &[], Cause::Unexplained),
+        ([&[], &[]], true, &[], Cause::Unexplained),
+        // What differs in the commands themselves is nearer.
+        ([asks, asks], true, &commands, Cause::CompilerFlags),
     ] {
         let context = Context {
             signs,
+            commands,
             open,
             same_source: true,
             ..Context::default()
@@ -734,9 +745,13 @@ fn commands_that_ask_the_network_are_blamed_only_where_one_could_be_reached() {
             panic!("one cause: {found:#?}");
         };
         assert_eq!(only.cause, expected, "{found:#?}");
-        let is_shown = |evidence: &Evidence| evidence.place == "command of list.o";
-        let shown = only.evidence.iter().any(is_shown);
-        assert_eq!(shown, expected == Cause::NetworkContent, "{found:#?}");
+        let mut shown = only.evidence.iter();
+        let shown = shown.find(|evidence| evidence.place == "command of list.o");
+        assert_eq!(shown.is_some(), expected == Cause::NetworkContent);
+        if let Some(shown) = shown {
+            let words = [&shown.first, &shown.second].map(Option::is_some);
+            assert_eq!(words, signs.map(|signs| !signs.is_empty()));
+        }
     }
 }
 

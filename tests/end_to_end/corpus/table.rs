@@ -61,12 +61,20 @@ impl Table {
         who: &str,
         holds: impl Fn(&Row) -> bool,
     ) -> fmt::Result {
+        self.counted_of(f, who, |row| Some(holds(row)))
+    }
+
+    /// The same, of the modules of which it is known.
+    fn counted_of(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        who: &str,
+        holds: impl Fn(&Row) -> Option<bool>,
+    ) -> fmt::Result {
         let of = |is_planted: bool| {
-            let rows = self
-                .rows
-                .iter()
-                .filter(move |row| row.is_planted == is_planted);
-            (rows.clone().filter(|row| holds(row)).count(), rows.count())
+            let rows = self.rows.iter().filter(|row| row.is_planted == is_planted);
+            let known: Vec<bool> = rows.filter_map(&holds).collect();
+            (known.iter().filter(|holds| **holds).count(), known.len())
         };
         let ((planted, all), (sound, sounds)) = (of(true), of(false));
         writeln!(
@@ -140,8 +148,8 @@ impl fmt::Display for Table {
         }
         match &self.rivals.reprotest {
             Some(given) => {
-                let found = |row: &Row| row.rivals.reprotest == Some(true);
-                self.counted(f, &format!("{} finds a difference", given.version), found)
+                let what = format!("{} finds a difference", given.version);
+                self.counted_of(f, &what, |row| row.rivals.reprotest)
             }
             None => writeln!(f, "reprotest: not run, see ci/benchmark/corpus"),
         }
