@@ -77,7 +77,7 @@ const PLACES: &[(&str, &str)] = &[
     ("sigstore_tuf", "src/verify/tuf.rs"),
     ("sigstore_verify", "src/sign/keyless.rs"),
     ("sigstore_verify", "src/verify/sigstore.rs"),
-    ("tape_sha256", "src/digest/many.rs"),
+    ("sha256_lanes", "src/digest/many.rs"),
     ("tracing_subscriber", "src/cli/"),
     ("uzers", "src/cli/recording.rs"),
     ("x509_cert", "src/verify/certificate.rs"),

@@ -4,6 +4,7 @@
 //! reads a path a second time to find out what it holds.
 
 mod many;
+mod open;
 
 use std::fmt;
 use std::fs::File;
@@ -14,7 +15,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-pub use many::hash_files;
+pub use many::{HashedFile, hash_files};
+pub use open::OpenFile;
 
 /// How much of a file is read at once: so much that calls cost little, and so little that it stays in a
 /// processor's cache until it is hashed.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use rayon::prelude::*;
+use rustix::fs::CWD;
 use walkdir::WalkDir;
 
 use super::Store;
@@ -175,11 +176,13 @@ fn check_blobs(blobs: Vec<Item>) -> Vec<(Item, String)> {
         .iter()
         .map(|item| (item.path.as_path(), item.bytes))
         .collect();
-    let hashed = hash_files(&files);
+    let hashed = hash_files(CWD, &files);
     let checked = blobs.into_iter().zip(hashed).filter_map(|(item, hashed)| {
         let why = match hashed {
             Err(error) => format!("it cannot be read: {error}"),
-            Ok((found, _)) if found != item.digest => format!("its bytes have {found}"),
+            Ok(found) if found.digest != item.digest => {
+                format!("its bytes have {}", found.digest)
+            }
             Ok(_) => return None,
         };
         Some((item, why))
@@ -205,20 +208,20 @@ fn check_tree(item: &Item) -> Result<(), String> {
     let wrong = |name: &str, why: String| format!("`{name}` {why}");
     let mut files = Vec::new();
     for (name, entry) in &entries {
-        let path = root.join(name);
-        check_kind(&path, entry).map_err(|why| wrong(name, why))?;
+        check_kind(&root.join(name), entry).map_err(|why| wrong(name, why))?;
         if let Entry::File { digest, bytes, .. } = entry {
-            files.push((name, path, *digest, *bytes));
+            files.push((name, *digest, *bytes));
         }
     }
     let paths: Vec<(&Path, u64)> = files
         .iter()
-        .map(|(_, path, _, bytes)| (path.as_path(), *bytes))
+        .map(|(name, _, bytes)| (Path::new(name), *bytes))
         .collect();
-    let hashed = hash_files(&paths);
-    for ((name, _, digest, _), hashed) in files.iter().zip(hashed) {
+    let directory = File::open(&root).map_err(|error| unreadable(&error))?;
+    let hashed = hash_files(&directory, &paths);
+    for ((name, digest, _), hashed) in files.iter().zip(hashed) {
         match hashed {
-            Ok((found, _)) if found == *digest => {}
+            Ok(found) if found.digest == *digest => {}
             Ok(_) => return Err(wrong(name, CHANGED.to_owned())),
             Err(error) => return Err(wrong(name, unreadable(&error))),
         }
