@@ -124,8 +124,9 @@ fn hand_over_pairs(assessment: &Assessment, store: &Store) -> Result<(), Refusal
         let [one, two] = [reference, rebuild].map(|digest| {
             store.blob_path(&digest).ok_or_else(|| {
                 let refused = format!("the store no longer has `{path}` ({digest})");
-                Refusal::new(Exit::InputUnavailable, refused)
-                    .hint("`kmatrix build` makes it again".to_owned())
+                Refusal::new(Exit::InputUnavailable, refused).hint(
+                    "give another copy of it: `kmatrix explain A.ko B.ko --diffoscope`".to_owned(),
+                )
             })
         });
         answer(|out| writeln!(out, "{path}: the reference, and rebuild {number}"))?;

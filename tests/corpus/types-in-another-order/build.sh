@@ -1,1 +1,1 @@
-make -C "$KERNELDIR" M="$PWD" KBUILD_BUILD_TIMESTAMP= modules
+make -C "$KERNELDIR" M="$PWD" PAHOLE_FLAGS="--btf_gen_floats -j8" modules

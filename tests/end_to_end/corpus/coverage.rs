@@ -18,7 +18,7 @@ const ELSEWHERE: [(&str, &str); 11] = [
     ),
     (
         "link-order-wildcard",
-        "another make: that of every image sorts what `wildcard` finds",
+        "another make: that of every image sorts what `wildcard` finds, and an image is made for it",
     ),
     ("network-content", "a network, which no build reaches"),
     ("pahole-version", "two images: each has one pahole"),

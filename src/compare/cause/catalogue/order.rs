@@ -14,7 +14,7 @@ pub(super) const ENTRIES: [Entry; 4] = [
         axis: Some(Axis::FileOrder),
         rules: &["file-order"],
         fix: "sort it: `$(sort $(wildcard *.c))`, or list the objects",
-        tried: Tried::Not("every make of a Debian that is supported sorts what `wildcard` finds"),
+        tried: Tried::ByTools,
     },
     Entry {
         cause: Cause::LinkOrderReaddir,
