@@ -118,9 +118,7 @@ impl Lanes {
     /// bits, and with those of 256 where there are no instructions for SHA-256.
     pub fn new() -> Option<Self> {
         let level = Level::new();
-        let are_faster =
-            level.as_avx512().is_some() || (level.as_avx2().is_some() && !has_instructions());
-        are_faster.then_some(Self { level })
+        are_faster(level).then_some(Self { level })
     }
 
     /// Returns the lanes of any processor, however slow.
@@ -137,13 +135,15 @@ impl Lanes {
 }
 
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-fn has_instructions() -> bool {
-    std::arch::is_x86_feature_detected!("sha")
+fn are_faster(level: Level) -> bool {
+    let has_instructions = std::arch::is_x86_feature_detected!("sha");
+    level.as_avx512().is_some() || (level.as_avx2().is_some() && !has_instructions)
 }
 
+/// Vectors of 128 bits are never faster.
 #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-fn has_instructions() -> bool {
-    true
+fn are_faster(_: Level) -> bool {
+    false
 }
 
 #[inline(always)]
@@ -241,9 +241,10 @@ mod tests {
     /// The lanes by every kind of vectors that this processor has.
     fn every_kind() -> Vec<Lanes> {
         let level = Level::new();
-        let mut levels = vec![level, Level::baseline()];
-        levels.extend(level.as_avx2().map(|avx2| avx2.level()));
-        levels.into_iter().map(|level| Lanes { level }).collect()
+        let levels = [level, Level::baseline()].into_iter();
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        let levels = levels.chain(level.as_avx2().map(|avx2| avx2.level()));
+        levels.map(|level| Lanes { level }).collect()
     }
 
     /// Hashes whole messages, each in its lane and together for as long as all have blocks.
