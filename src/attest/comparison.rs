@@ -46,6 +46,10 @@ pub struct ComparedAttempt {
     pub varied: BTreeSet<Axis>,
     /// Those that were seen to have reached the build.
     pub reached: BTreeSet<Axis>,
+    /// What it had on those of them that have but a few values; empty in statements of before they were
+    /// told apart.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub choices: BTreeMap<Axis, String>,
     /// `built`, `excluded`, or the class of its failure.
     pub outcome: String,
     pub modules: Vec<ComparedModule>,
@@ -107,7 +111,8 @@ impl RebuildComparison {
             spec: attempt.spec,
             platform: platform(&attempt.engine),
             varied: attempt.variation.axes.clone(),
-            reached: &attempt.variation.axes & &attempt.reached.differs_from(&reference.reached),
+            reached: attempt.varied(reference),
+            choices: attempt.choices(reference),
             outcome: attempt.outcome_word().to_owned(),
             modules: modules(material, attempt),
             same: is_same(reference, attempt),

@@ -218,6 +218,7 @@ pub fn comparison_statement(
         platform: platform.to_owned(),
         varied: record.variation.axes.clone(),
         reached: BTreeSet::new(),
+        choices: BTreeMap::new(),
         outcome: record.outcome_word().to_owned(),
         modules: built(record)
             .iter()

@@ -4,8 +4,14 @@
 //! A rebuild with nothing varied that differs is noise, and no axis is to blame. Else the axes of a
 //! rebuild that differs are cut down by halving, until each that is left is needed; what else makes
 //! it differ is looked for among the others, until all the others together agree.
+//!
+//! Some axes have a few values of which one may make a module differ and another not: one CPU or more
+//! jobs than CPUs, one locale or another. Rebuilds are held against each other only where these are the
+//! same, and what makes a rebuild differ is looked for with its own.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +22,14 @@ use crate::variation::Axis;
 /// three in less than one case in a hundred.
 const CONFIRMATIONS: usize = 3;
 
+/// How often it has to agree with the CPUs held before they are believed to do it. Threads that race do so
+/// more often where there are more of them, and now and then with the reference's: then it is no axis
+/// that does it.
+const CONFIRMATIONS_OF_CPUS: usize = 8;
+
+/// The most rebuilds with the same surroundings that an inquiry asks for.
+pub const MOST_ALIKE: usize = CONFIRMATIONS_OF_CPUS;
+
 /// The most axes that are looked for that do it only together.
 const MOST_TOGETHER: usize = 3;
 
@@ -25,8 +39,12 @@ pub const MOST_TRIALS: usize = 40;
 /// One rebuild that was held against the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trial {
+    /// The attempt's number.
+    pub number: u32,
     /// The axes on which it was found to differ from the reference's surroundings.
     pub axes: BTreeSet<Axis>,
+    /// What it had on those of them that have but a few values (`Variation::choices`).
+    pub choices: BTreeMap<Axis, String>,
     /// True if it has the reference's bits.
     pub same: bool,
 }
@@ -34,8 +52,11 @@ pub struct Trial {
 /// Where an inquiry stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inquiry {
-    /// A rebuild with just these axes is needed.
-    Try(BTreeSet<Axis>),
+    /// A rebuild is needed with just these axes, and on them with what the attempt of this number had.
+    Try {
+        axes: BTreeSet<Axis>,
+        like: u32,
+    },
     Over(Answer),
 }
 
@@ -61,50 +82,57 @@ pub enum Answer {
 
 /// Says what to try next, or what was found.
 pub fn inquire(trials: &[Trial]) -> Inquiry {
-    let trials = Trials(trials);
-    let Some(whole) = trials.largest_that_differs() else {
+    let mut answer = Found::default();
+    let mut unexplained: Vec<&Trial> = trials.iter().filter(|trial| !trial.same).collect();
+    // The one with the most axes first; of several the first.
+    unexplained.sort_by_key(|trial| Reverse(trial.axes.len()));
+    while let Some(base) = unexplained.first().copied() {
+        let alike = Trials::like(base, trials);
+        match alike.inquire(&base.axes, &mut answer) {
+            ControlFlow::Continue(()) => {}
+            ControlFlow::Break(Step::Over(answer)) => return Inquiry::Over(answer),
+            ControlFlow::Break(Step::Try(axes)) => {
+                let like = base.number;
+                return Inquiry::Try { axes, like };
+            }
+        }
+        unexplained.retain(|trial| !is_like(trial, base));
+    }
+    let Some(agreeing) = answer.agreeing else {
         return Inquiry::Over(Answer::Same);
     };
-    let nothing = BTreeSet::new();
-    let (agreeing, differing) = trials.count(&nothing);
-    if differing > 0 {
-        return Inquiry::Over(Answer::Noise {
-            differing,
-            of: agreeing + differing,
-        });
+    // What differs without any of the sets does so by chance, or against what larger ones showed.
+    let is_explained = |trial: &&Trial| answer.sets.iter().any(|set| set.is_subset(&trial.axes));
+    let mut differing = trials.iter().filter(|trial| !trial.same);
+    match differing.find(|trial| !is_explained(trial)) {
+        Some(trial) => Inquiry::Over(Answer::Unsteady {
+            axes: trial.axes.clone(),
+        }),
+        None => Inquiry::Over(Answer::Axes {
+            sets: answer.sets,
+            agreeing,
+        }),
     }
-    if agreeing < CONFIRMATIONS {
-        return Inquiry::Try(nothing);
-    }
-    let mut sets: Vec<BTreeSet<Axis>> = Vec::new();
-    loop {
-        let rest: BTreeSet<Axis> = whole
-            .iter()
-            .filter(|axis| !sets.iter().any(|set| set.contains(axis)))
-            .copied()
-            .collect();
-        match trials.count(&rest) {
-            (0, 0) => return Inquiry::Try(rest),
-            (1.., 1..) => return Inquiry::Over(Answer::Unsteady { axes: rest }),
-            (agreeing, 0) if agreeing < CONFIRMATIONS => return Inquiry::Try(rest),
-            (agreeing, 0) => return Inquiry::Over(Answer::Axes { sets, agreeing }),
-            (0, _) => {}
-        }
-        let smallest = match trials.cut(&rest) {
-            Cut::Try(axes) => return Inquiry::Try(axes),
-            Cut::Mixed(axes) => return Inquiry::Over(Answer::Unsteady { axes }),
-            Cut::TooMany(axes) => {
-                let limit = MOST_TOGETHER;
-                return Inquiry::Over(Answer::TooMany { axes, limit });
-            }
-            Cut::Done(axes) => axes,
-        };
-        match trials.count(&smallest) {
-            (1.., _) => return Inquiry::Over(Answer::Unsteady { axes: smallest }),
-            (0, differing) if differing < CONFIRMATIONS => return Inquiry::Try(smallest),
-            (0, _) => sets.push(smallest),
-        }
-    }
+}
+
+/// What was found so far.
+#[derive(Debug, Default)]
+struct Found {
+    sets: Vec<BTreeSet<Axis>>,
+    /// How often it agreed with all of the sets held; the fewest of all that rebuilds were held against.
+    agreeing: Option<usize>,
+}
+
+/// What ends or holds up an inquiry.
+enum Step {
+    Try(BTreeSet<Axis>),
+    Over(Answer),
+}
+
+/// Returns true if a rebuild has on its axes what another one has.
+fn is_like(trial: &Trial, base: &Trial) -> bool {
+    let mut axes = trial.axes.iter();
+    axes.all(|axis| trial.choices.get(axis) == base.choices.get(axis))
 }
 
 /// Where the cutting down of a set of axes stands.
@@ -118,9 +146,69 @@ enum Cut {
     Done(BTreeSet<Axis>),
 }
 
-struct Trials<'a>(&'a [Trial]);
+/// Rebuilds that may be held against each other.
+struct Trials<'a>(Vec<&'a Trial>);
 
-impl Trials<'_> {
+impl<'a> Trials<'a> {
+    fn like(base: &Trial, trials: &'a [Trial]) -> Self {
+        let alike = trials.iter().filter(|trial| is_like(trial, base));
+        Self(alike.collect())
+    }
+
+    /// Looks for what makes a rebuild on these axes differ, beside what was found before.
+    fn inquire(&self, whole: &BTreeSet<Axis>, found: &mut Found) -> ControlFlow<Step> {
+        let over = |answer| ControlFlow::Break(Step::Over(answer));
+        let next = |axes| ControlFlow::Break(Step::Try(axes));
+        let nothing = BTreeSet::new();
+        let (agreeing, differing) = self.count(&nothing);
+        if differing > 0 {
+            return over(Answer::Noise {
+                differing,
+                of: agreeing + differing,
+            });
+        }
+        if agreeing < CONFIRMATIONS {
+            return next(nothing);
+        }
+        loop {
+            let rest: BTreeSet<Axis> = whole
+                .iter()
+                .filter(|axis| !found.sets.iter().any(|set| set.contains(axis)))
+                .copied()
+                .collect();
+            let enough = if found.sets.iter().any(|set| set.contains(&Axis::Cpus)) {
+                CONFIRMATIONS_OF_CPUS
+            } else {
+                CONFIRMATIONS
+            };
+            match self.count(&rest) {
+                (0, 0) => return next(rest),
+                (1.., 1..) => return over(Answer::Unsteady { axes: rest }),
+                (agreeing, 0) if agreeing < enough => return next(rest),
+                (agreeing, 0) => {
+                    let fewest = found.agreeing.map_or(agreeing, |known| known.min(agreeing));
+                    found.agreeing = Some(fewest);
+                    return ControlFlow::Continue(());
+                }
+                (0, _) => {}
+            }
+            let smallest = match self.cut(&rest) {
+                Cut::Try(axes) => return next(axes),
+                Cut::Mixed(axes) => return over(Answer::Unsteady { axes }),
+                Cut::TooMany(axes) => {
+                    let limit = MOST_TOGETHER;
+                    return over(Answer::TooMany { axes, limit });
+                }
+                Cut::Done(axes) => axes,
+            };
+            match self.count(&smallest) {
+                (1.., _) => return over(Answer::Unsteady { axes: smallest }),
+                (0, differing) if differing < CONFIRMATIONS => return next(smallest),
+                (0, _) => found.sets.push(smallest),
+            }
+        }
+    }
+
     /// Returns how many rebuilds with just these axes agreed, and how many differed.
     fn count(&self, axes: &BTreeSet<Axis>) -> (usize, usize) {
         let of = |same| {
@@ -128,17 +216,6 @@ impl Trials<'_> {
             matching.filter(|trial| trial.same == same).count()
         };
         (of(true), of(false))
-    }
-
-    fn differing(&self) -> impl Iterator<Item = &BTreeSet<Axis>> {
-        self.0
-            .iter()
-            .filter(|trial| !trial.same)
-            .map(|trial| &trial.axes)
-    }
-
-    fn largest_that_differs(&self) -> Option<BTreeSet<Axis>> {
-        self.differing().max_by_key(|axes| axes.len()).cloned()
     }
 
     /// Cuts a set that differs down to axes that are all needed. The shortest beginning of the list
@@ -192,25 +269,150 @@ mod tests {
         axes.iter().copied().collect()
     }
 
-    /// Rebuilds until the inquiry is over, beginning with one that varies everything.
-    fn solve(mut same: impl FnMut(&BTreeSet<Axis>, usize) -> bool) -> (Answer, usize) {
-        let mut trials = Vec::new();
-        let mut next = Axis::all();
-        loop {
-            let result = same(&next, trials.len());
+    fn chosen(value: &str) -> BTreeMap<Axis, String> {
+        [
+            (Axis::Cpus, value.to_owned()),
+            (Axis::Umask, value.to_owned()),
+        ]
+        .into_iter()
+        .collect()
+    }
+
+    /// Rebuilds until the inquiry is over, beginning with one that varies everything for each of these
+    /// values of the axes that have but a few.
+    fn solve_with(
+        values: &[&str],
+        mut same: impl FnMut(&BTreeSet<Axis>, &BTreeMap<Axis, String>, usize) -> bool,
+    ) -> (Answer, usize) {
+        let mut trials: Vec<Trial> = Vec::new();
+        let mut make = |trials: &mut Vec<Trial>, axes: BTreeSet<Axis>, values| {
+            let mut choices: BTreeMap<Axis, String> = values;
+            choices.retain(|axis, _| axes.contains(axis));
+            let same = same(&axes, &choices, trials.len());
             trials.push(Trial {
-                axes: next,
-                same: result,
+                number: trials.len() as u32 + 1,
+                axes,
+                choices,
+                same,
             });
+        };
+        for value in values {
+            make(&mut trials, Axis::all(), chosen(value));
+        }
+        loop {
             match inquire(&trials) {
-                Inquiry::Try(_) if trials.len() == MOST_TRIALS => {
+                Inquiry::Try { .. } if trials.len() == MOST_TRIALS => {
                     let axes = trials[0].axes.clone();
                     return (Answer::Unsteady { axes }, MOST_TRIALS);
                 }
-                Inquiry::Try(axes) => next = axes,
+                Inquiry::Try { axes, like } => {
+                    let values = trials[like as usize - 1].choices.clone();
+                    make(&mut trials, axes, values);
+                }
                 Inquiry::Over(finding) => return (finding, trials.len()),
             }
         }
+    }
+
+    fn confirmations(axis: Axis) -> usize {
+        if axis == Axis::Cpus {
+            CONFIRMATIONS_OF_CPUS
+        } else {
+            CONFIRMATIONS
+        }
+    }
+
+    fn solve(mut same: impl FnMut(&BTreeSet<Axis>, usize) -> bool) -> (Answer, usize) {
+        solve_with(&["one"], |axes, _, number| same(axes, number))
+    }
+
+    #[test]
+    fn one_value_of_an_axis_may_do_it_and_another_not() {
+        for values in [
+            ["one", "two", "two"],
+            ["two", "one", "two"],
+            ["two", "two", "one"],
+        ] {
+            for axis in [Axis::Cpus, Axis::Umask] {
+                let (finding, trials) = solve_with(&values, |_, choices, _| {
+                    choices.get(&axis).is_none_or(|value| value == "two")
+                });
+                let expected = Answer::Axes {
+                    sets: vec![set(&[axis])],
+                    agreeing: confirmations(axis),
+                };
+                assert_eq!(finding, expected, "{values:?}");
+                assert!(trials <= 15 + confirmations(axis), "{trials}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_value_that_makes_it_differ_is_asked_what_else_does() {
+        // One value of the umask does it, and with the others something that the first has not shown.
+        let (finding, trials) = solve_with(&["one", "two"], |axes, choices, _| {
+            match choices.get(&Axis::Umask).map(String::as_str) {
+                Some("one") => false,
+                Some(_) => !axes.contains(&Axis::Memory),
+                None => true,
+            }
+        });
+        let expected = Answer::Axes {
+            sets: vec![set(&[Axis::Umask])],
+            agreeing: CONFIRMATIONS,
+        };
+        assert_eq!(finding, expected);
+        let (finding, more) = solve_with(&["one", "two"], |axes, choices, _| {
+            match choices.get(&Axis::Cpus).map(String::as_str) {
+                Some("one") => false,
+                Some(_) | None => !axes.contains(&Axis::Memory),
+            }
+        });
+        let Answer::Axes { mut sets, .. } = finding else {
+            panic!("{finding:?}");
+        };
+        sets.sort();
+        assert_eq!(sets, [set(&[Axis::Cpus]), set(&[Axis::Memory])]);
+        assert!(
+            trials < MOST_TRIALS && more < MOST_TRIALS,
+            "{trials} {more}"
+        );
+    }
+
+    #[test]
+    fn what_differs_without_the_axes_that_were_found_is_unsteady() {
+        let mut trials = Vec::new();
+        let mut add = |axes: BTreeSet<Axis>, same| {
+            let number = trials.len() as u32 + 1;
+            let choices = BTreeMap::new();
+            trials.push(Trial {
+                number,
+                axes,
+                choices,
+                same,
+            });
+            inquire(&trials)
+        };
+        let whole = set(&[Axis::Home, Axis::Locale, Axis::Umask]);
+        add(whole.clone(), false);
+        for _ in 0..CONFIRMATIONS {
+            add(set(&[]), true);
+        }
+        add(set(&[Axis::Home]), true);
+        add(set(&[Axis::Home, Axis::Locale]), true);
+        for _ in 0..CONFIRMATIONS {
+            add(set(&[Axis::Umask]), false);
+        }
+        add(set(&[Axis::Home, Axis::Locale]), true);
+        let found = add(set(&[Axis::Home, Axis::Locale]), true);
+        assert!(
+            matches!(found, Inquiry::Over(Answer::Axes { .. })),
+            "{found:?}"
+        );
+        // One of another run.
+        let found = add(set(&[Axis::Locale]), false);
+        let axes = set(&[Axis::Locale]);
+        assert_eq!(found, Inquiry::Over(Answer::Unsteady { axes }));
     }
 
     #[test]
@@ -219,10 +421,10 @@ mod tests {
             let (finding, trials) = solve(|axes, _| !axes.contains(&axis));
             let expected = Answer::Axes {
                 sets: vec![set(&[axis])],
-                agreeing: CONFIRMATIONS,
+                agreeing: confirmations(axis),
             };
             assert_eq!(finding, expected);
-            assert!(trials <= 15, "{axis} took {trials}");
+            assert!(trials <= 12 + confirmations(axis), "{axis} took {trials}");
         }
     }
 
@@ -233,7 +435,7 @@ mod tests {
                 let (finding, _) = solve(|axes, _| !(axes.contains(&one) && axes.contains(&other)));
                 let expected = Answer::Axes {
                     sets: vec![set(&[one, other])],
-                    agreeing: CONFIRMATIONS,
+                    agreeing: confirmations(one).max(confirmations(other)),
                 };
                 assert_eq!(finding, expected);
             }
@@ -290,23 +492,38 @@ mod tests {
     fn what_flips_is_hardly_ever_blamed_on_an_axis() {
         // A linear congruential generator (Knuth's MMIX), for coins that fall alike every time.
         let mut state: u64 = 1;
-        let mut blamed = 0;
-        for _ in 0..2000 {
-            let (finding, _) = solve(|_, number| {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                number > 0 && (state >> 33) % 10 < 6
-            });
-            match finding {
-                Answer::Axes { .. } => blamed += 1,
-                Answer::Noise { .. }
-                | Answer::Unsteady { .. }
-                | Answer::TooMany { .. }
-                | Answer::Same => {}
+        let mut flips = |of_ten: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % 10 < of_ten
+        };
+        let mut blamed = |values: &[&str], of_ten: u64, with_more_jobs: u64| {
+            let mut blamed = 0;
+            for _ in 0..2000 {
+                let (finding, _) = solve_with(values, |_, choices, number| {
+                    let of_ten = match choices.get(&Axis::Cpus).map(String::as_str) {
+                        Some("more-jobs") => with_more_jobs,
+                        Some(_) | None => of_ten,
+                    };
+                    !flips(of_ten) && number > 0
+                });
+                match finding {
+                    Answer::Axes { .. } => blamed += 1,
+                    Answer::Noise { .. }
+                    | Answer::Unsteady { .. }
+                    | Answer::TooMany { .. }
+                    | Answer::Same => {}
+                }
             }
-        }
-        assert!(blamed <= 20, "{blamed} of 2000");
+            blamed
+        };
+        assert!(blamed(&["one"], 4, 4) <= 20);
+        assert!(blamed(&["one", "two", "two"], 4, 4) <= 20);
+        assert!(blamed(&["one"], 2, 2) <= 20);
+        // A race of threads, which always shows where there are many of them.
+        let races = blamed(&["one", "more-jobs"], 4, 10);
+        assert!(races <= 20, "{races}");
     }
 
     #[test]

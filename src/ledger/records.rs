@@ -168,6 +168,20 @@ impl AttemptRecord {
             Outcome::Excluded { .. } => "excluded",
         }
     }
+
+    /// Returns the axes that were to be varied, and on which its surroundings were seen not to be the
+    /// reference's.
+    pub fn varied(&self, reference: &Self) -> BTreeSet<Axis> {
+        &self.variation.axes & &self.reached.differs_from(&reference.reached)
+    }
+
+    /// Returns what it had on those of these axes that have but a few values.
+    pub fn choices(&self, reference: &Self) -> BTreeMap<Axis, String> {
+        let varied = self.varied(reference);
+        let mut choices = self.variation.choices();
+        choices.retain(|axis, _| varied.contains(axis));
+        choices
+    }
 }
 
 /// One statement that was signed. Statement, bundle and envelope are in the store.

@@ -59,6 +59,7 @@ impl Reached {
                     Axis::Clock => are_days_apart(one, other),
                     // A host and its domain; numbers and a name: all have to be others.
                     Axis::HostName | Axis::User => every_word_differs(one, other),
+                    Axis::Cpus => is_another_count(one, other),
                     Axis::BuildPath
                     | Axis::HeaderPath
                     | Axis::Home
@@ -66,7 +67,6 @@ impl Reached {
                     | Axis::TimeZone
                     | Axis::Umask
                     | Axis::Environment
-                    | Axis::Cpus
                     | Axis::FileOrder
                     | Axis::Kernel
                     | Axis::PathOrder
@@ -84,6 +84,18 @@ fn every_word_differs(one: &str, other: &str) -> bool {
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let (one, other) = (words(one), words(other));
     one.len() == other.len() && one.iter().zip(&other).all(|(one, other)| one != other)
+}
+
+/// Holds two answers such as `2 -j5` against each other: the CPUs that there are, and what `nproc` counts;
+/// in records of before the two were told apart, one number for both. What needs several CPUs to show
+/// itself cannot do so where neither build had them, however many jobs there were.
+fn is_another_count(one: &str, other: &str) -> bool {
+    let cpus = |text: &str| {
+        let first = text.split(' ').next();
+        first.and_then(|count| count.parse::<u32>().ok())
+    };
+    let has_several = |text| cpus(text).is_some_and(|count| count > 1);
+    one != other && (has_several(one) || has_several(other))
 }
 
 /// Holds two clocks, in seconds of the Unix epoch, against each other.
@@ -139,6 +151,12 @@ mod tests {
             ("memory 0x700000000000", "memory 0x100000000000", true),
             ("memory 0x700000000000", "memory 0x700000000000", false),
             ("memory 0x700000000000", "umask 0077", false),
+            ("cpus 2 -j2", "cpus 1 -j1", true),
+            ("cpus 2 -j2", "cpus 2 -j5", true),
+            ("cpus 2 -j2", "cpus 2 -j2", false),
+            ("cpus 1 -j1", "cpus 1 -j4", false),
+            ("cpus 2", "cpus 1", true),
+            ("cpus many", "cpus 1 -j1", false),
         ] {
             let (first, second) = (probe(&format!("{first}\n")), probe(&format!("{second}\n")));
             let found = second.differs_from(&first);

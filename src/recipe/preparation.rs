@@ -12,7 +12,7 @@ use crate::variation::Variation;
 
 /// The version of how kernels are prepared; it changes whenever the same inputs would be prepared in
 /// another way.
-pub const PREPARATION: u32 = 3;
+pub const PREPARATION: u32 = 4;
 
 /// Where the kernel's source stands, read-only, while the kernel is prepared and while modules are
 /// built: the kernel's makefiles write the path down.
@@ -192,7 +192,7 @@ mod tests {
         let tree = Sha256Digest::of(b"tree");
         let axes = Axis::of_a_preparation();
         let first = preparation_spec(&inputs(), tree, tree, Variation::reference());
-        let second = preparation_spec(&inputs(), tree, tree, Variation::of(1, &axes));
+        let second = preparation_spec(&inputs(), tree, tree, Variation::of(1, 0, &axes));
         assert_eq!(first.inputs, second.inputs);
         assert_ne!(first.digest(), second.digest());
         assert_eq!(first.environment["KBUILD_BUILD_TIMESTAMP"], "@0");
@@ -203,7 +203,7 @@ mod tests {
         let mut bounded = inputs();
         bounded.cpus = Some(3);
         let cpus = |variation| preparation_spec(&bounded, tree, tree, variation).cpus;
-        let varied = Variation::of(1, &axes);
+        let varied = Variation::of(1, 0, &axes);
         assert_eq!((cpus(Variation::reference()), cpus(varied)), (3, 1));
         for word in [
             "ARCH=arm64",

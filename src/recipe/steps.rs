@@ -38,6 +38,7 @@ pub(super) fn settings(variation: &Variation) -> String {
         settings.push(format!("days-ahead={}", variation.days_ahead));
     }
     for (is_set, setting) in [
+        (variation.more_jobs, "jobs=more"),
         (variation.reversed_files, "files=reversed"),
         (variation.old_kernel, "kernel=old"),
         (variation.terminal, "terminal=yes"),

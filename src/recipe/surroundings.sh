@@ -8,6 +8,7 @@ surround() {
         case $setting in
             umask=*) umask "${setting#umask=}" ;;
             days-ahead=*) set_clock "${setting#days-ahead=}" ;;
+            jobs=more) count_more ;;
             files=reversed) order=--reverse ;;
             kernel=old) setarch --uname-2.6 true 2>/dev/null && personality='setarch --uname-2.6' ;;
             terminal=yes) command -v script >/dev/null && terminal=yes ;;
@@ -28,6 +29,13 @@ set_clock() {
         past='--mtime=@1000000000'
         return
     done
+}
+
+# count_more: has `nproc` count three more than there are (GNU coreutils manual, "nproc invocation"), and
+# with it `make -j`.
+count_more() {
+    OMP_NUM_THREADS=$(($(nproc) + 3))
+    export OMP_NUM_THREADS
 }
 
 # surrounded COMMAND...: runs a command where the source has a say.
@@ -92,7 +100,7 @@ probe() {
         say clock "$(date +%s)"
         say umask "$(umask)"
         say environment "$KMATRIX_NOISE/$BUILD_NUMBER"
-        say cpus "$(nproc)"
+        say cpus "$(OMP_NUM_THREADS= nproc) -j$(nproc)"
         say file-order "$(ls -U "$3" | tr "\n" " ")"
         say kernel "$(uname -r)"
         say path-order "$PATH"

@@ -28,8 +28,9 @@ pub fn needed(known: &[AttemptRecord], rebuilds: u32, axes: &BTreeSet<Axis>) -> 
         numbers
             .into_iter()
             .take(rebuilds as usize)
-            .filter(|number| !answered(*number))
-            .map(|number| Variation::of(number, axes)),
+            .enumerate()
+            .filter(|(_, number)| !answered(*number))
+            .map(|(earlier, number)| Variation::of(number, earlier, axes)),
     );
     needed
 }
@@ -88,5 +89,68 @@ fn is_answer(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Built { .. } | Outcome::Excluded { .. } => true,
         Outcome::Failed { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Sha256Digest;
+    use crate::ledger::testing::{attempt, with_bits};
+    use crate::outcome::Failure;
+
+    /// Returns an attempt on these axes; without bits it has failed.
+    fn on(number: u32, axes: &BTreeSet<Axis>, is_built: bool) -> AttemptRecord {
+        let outcome = if is_built {
+            with_bits(Sha256Digest::of(b"module"))
+        } else {
+            Outcome::Failed {
+                failure: Failure::NoModule,
+            }
+        };
+        let mut made = attempt(number, outcome);
+        made.variation = match number {
+            0 => Variation::reference(),
+            _ => Variation::of(number, 0, axes),
+        };
+        made
+    }
+
+    /// Returns number, CPUs and whether there are more jobs of each attempt that is needed.
+    fn asked(
+        known: &[AttemptRecord],
+        rebuilds: u32,
+        axes: &BTreeSet<Axis>,
+    ) -> Vec<(u32, u32, bool)> {
+        let needed = needed(known, rebuilds, axes);
+        let of = |one: &Variation| (one.attempt, one.cpus, one.more_jobs);
+        needed.iter().map(of).collect()
+    }
+
+    #[test]
+    fn the_first_rebuild_on_its_axes_has_one_cpu_whatever_its_number() {
+        let all = Axis::expected();
+        let few: BTreeSet<Axis> = [Axis::Umask].into_iter().collect();
+        let (one, more) = ((1, false), (0, true));
+        let of = |number: u32, (cpus, more_jobs)| (number, cpus, more_jobs);
+        assert_eq!(
+            asked(&[], 3, &all),
+            [(0, 0, false), of(1, one), of(2, more), of(3, more)]
+        );
+        let known = [on(0, &few, true), on(1, &few, true), on(2, &few, false)];
+        assert_eq!(asked(&known, 2, &all), [of(3, one), of(4, more)]);
+        // The umask alone is varied, and CPUs are the reference's.
+        assert_eq!(asked(&known, 3, &few), [(2, 0, false), (3, 0, false)]);
+    }
+
+    #[test]
+    fn what_failed_is_made_again_as_it_was() {
+        let all = Axis::expected();
+        let known = [on(0, &all, true), on(1, &all, false), on(2, &all, true)];
+        assert_eq!(asked(&known, 2, &all), [(1, 1, false)]);
+        let known = [on(0, &all, true), on(1, &all, true), on(2, &all, false)];
+        assert_eq!(asked(&known, 2, &all), [(2, 0, true)]);
+        assert_eq!(asked(&known, 1, &all), []);
+        assert_eq!(asked(&known, 0, &all), []);
     }
 }

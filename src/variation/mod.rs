@@ -3,7 +3,7 @@
 mod axis;
 mod profile;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,9 @@ pub struct Variation {
     pub noise: Vec<(String, String)>,
     /// The CPUs that the attempt may use, and `make -j`. Zero stands for all of the machine's.
     pub cpus: u32,
+    /// True if `nproc`, and with it `make -j`, counts more than there are.
+    #[serde(default)]
+    pub more_jobs: bool,
     /// True if files are made from the last to the first.
     #[serde(default)]
     pub reversed_files: bool,
@@ -92,6 +95,7 @@ impl Variation {
             umask: "022".to_owned(),
             noise: Vec::new(),
             cpus: 0,
+            more_jobs: false,
             reversed_files: false,
             old_kernel: false,
             path: DIRECTORIES.join(":"),
@@ -100,22 +104,28 @@ impl Variation {
         }
     }
 
-    /// Returns the surroundings of an attempt: those of the reference, but for these axes. Every
+    /// Returns the surroundings of a rebuild: those of the reference, but for these axes. Every
     /// attempt has other values on them, as far as an axis has more than two.
-    pub fn of(attempt: u32, axes: &BTreeSet<Axis>) -> Self {
-        Self::like(attempt, attempt, axes)
+    ///
+    /// `earlier` is how many rebuilds there are before it on these axes. The first has one CPU, which tells
+    /// what counts them and what a parallel build does otherwise; but threads that race each other do
+    /// so on several CPUs alone, so all others have every CPU, and more jobs than that. What races
+    /// had a chance to show itself in the reference and in all rebuilds but the first then: in as many
+    /// builds as there are rebuilds.
+    pub fn of(attempt: u32, earlier: usize, axes: &BTreeSet<Axis>) -> Self {
+        Self::like(&Self::unlike_the_reference(attempt, earlier), attempt, axes)
     }
 
     /// Returns the surroundings of an attempt that has on these axes the values of another one, so that
     /// nothing but the choice of axes is new in it.
-    pub fn like(other: u32, attempt: u32, axes: &BTreeSet<Axis>) -> Self {
+    pub fn like(other: &Self, attempt: u32, axes: &BTreeSet<Axis>) -> Self {
         let mut variation = Self {
             attempt,
             axes: axes.clone(),
             ..Self::reference()
         };
         for axis in axes {
-            variation.change(*axis, other);
+            variation.take(*axis, other);
         }
         variation
     }
@@ -125,58 +135,94 @@ impl Variation {
     pub fn of_preparation(number: u32) -> Self {
         match number {
             0 => Self::reference(),
-            _ => Self::of(number, &Axis::of_a_preparation()),
+            _ => Self::of(number, 0, &Axis::of_a_preparation()),
         }
     }
 
-    fn change(&mut self, axis: Axis, attempt: u32) {
+    /// Returns what these surroundings are on those of their axes that have but a few values. Rebuilds on the
+    /// same axes are in the same surroundings only if these are the same as well.
+    pub fn choices(&self) -> BTreeMap<Axis, String> {
+        let cpus = match (self.cpus, self.more_jobs) {
+            (0, true) => "more-jobs".to_owned(),
+            (count, _) => count.to_string(),
+        };
+        [
+            (Axis::Locale, self.locale.clone()),
+            (Axis::TimeZone, self.time_zone.clone()),
+            (Axis::Umask, self.umask.clone()),
+            (Axis::Cpus, cpus),
+        ]
+        .into_iter()
+        .filter(|(axis, _)| self.axes.contains(axis))
+        .collect()
+    }
+
+    /// Returns surroundings that are on every axis not those of the reference.
+    fn unlike_the_reference(attempt: u32, earlier: usize) -> Self {
         let odd = attempt % 2 == 1;
+        let mut directories = DIRECTORIES;
+        directories.reverse();
+        Self {
+            attempt,
+            axes: Axis::all(),
+            build_path: format!("rebuild-{attempt}/a/longer/path/to/the-same.source"),
+            header_root: format!("/kmatrix/elsewhere-{attempt}"),
+            host_name: format!("rebuild-{attempt}"),
+            domain_name: format!("elsewhere-{attempt}.invalid"),
+            user: 20_000 + attempt % 10_000,
+            group: 30_000 + attempt % 10_000,
+            user_name: format!("rebuilder{attempt}"),
+            home: format!("homes/of-rebuild-{attempt}"),
+            // Turkish folds case as no other locale does: `i` and `I` are not one letter there.
+            locale: if odd { "tr_TR.UTF-8" } else { "C" }.to_owned(),
+            // Half an hour off, and on the other side of the date line for most of the day.
+            time_zone: if odd { "KMX-13:30" } else { "KMX+11:30" }.to_owned(),
+            // Another day, week, month and year.
+            days_ahead: 400 + 37 * (attempt % 50),
+            umask: if odd { "077" } else { "002" }.to_owned(),
+            noise: vec![
+                ("KMATRIX_NOISE".to_owned(), format!("attempt {attempt}")),
+                ("CDPATH".to_owned(), String::new()),
+                (
+                    "BUILD_NUMBER".to_owned(),
+                    4711_u32.wrapping_add(attempt).to_string(),
+                ),
+            ],
+            cpus: u32::from(earlier == 0),
+            more_jobs: earlier > 0,
+            reversed_files: true,
+            old_kernel: true,
+            path: format!("{}:/nonexistent/{attempt}", directories.join(":")),
+            terminal: true,
+            other_memory: true,
+        }
+    }
+
+    /// Takes what belongs to an axis from other surroundings.
+    fn take(&mut self, axis: Axis, other: &Self) {
         match axis {
-            Axis::BuildPath => {
-                self.build_path = format!("rebuild-{attempt}/a/longer/path/to/the-same.source");
-            }
-            Axis::HeaderPath => self.header_root = format!("/kmatrix/elsewhere-{attempt}"),
+            Axis::BuildPath => self.build_path.clone_from(&other.build_path),
+            Axis::HeaderPath => self.header_root.clone_from(&other.header_root),
             Axis::HostName => {
-                self.host_name = format!("rebuild-{attempt}");
-                self.domain_name = format!("elsewhere-{attempt}.invalid");
+                self.host_name.clone_from(&other.host_name);
+                self.domain_name.clone_from(&other.domain_name);
             }
             Axis::User => {
-                self.user = 20_000 + attempt % 10_000;
-                self.group = 30_000 + attempt % 10_000;
-                self.user_name = format!("rebuilder{attempt}");
+                (self.user, self.group) = (other.user, other.group);
+                self.user_name.clone_from(&other.user_name);
             }
-            Axis::Home => self.home = format!("homes/of-rebuild-{attempt}"),
-            // Turkish folds case as no other locale does: `i` and `I` are not one letter there.
-            Axis::Locale => {
-                self.locale = if odd { "tr_TR.UTF-8" } else { "C" }.to_owned();
-            }
-            // Half an hour off, and on the other side of the date line for most of the day.
-            Axis::TimeZone => {
-                self.time_zone = if odd { "KMX-13:30" } else { "KMX+11:30" }.to_owned();
-            }
-            // Another day, week, month and year.
-            Axis::Clock => self.days_ahead = 400 + 37 * (attempt % 50),
-            Axis::Umask => self.umask = if odd { "077" } else { "002" }.to_owned(),
-            Axis::Environment => {
-                self.noise = vec![
-                    ("KMATRIX_NOISE".to_owned(), format!("attempt {attempt}")),
-                    ("CDPATH".to_owned(), String::new()),
-                    (
-                        "BUILD_NUMBER".to_owned(),
-                        4711_u32.wrapping_add(attempt).to_string(),
-                    ),
-                ];
-            }
-            Axis::Cpus => self.cpus = 1,
-            Axis::FileOrder => self.reversed_files = true,
-            Axis::Kernel => self.old_kernel = true,
-            Axis::PathOrder => {
-                let mut directories = DIRECTORIES;
-                directories.reverse();
-                self.path = format!("{}:/nonexistent/{attempt}", directories.join(":"));
-            }
-            Axis::Terminal => self.terminal = true,
-            Axis::Memory => self.other_memory = true,
+            Axis::Home => self.home.clone_from(&other.home),
+            Axis::Locale => self.locale.clone_from(&other.locale),
+            Axis::TimeZone => self.time_zone.clone_from(&other.time_zone),
+            Axis::Clock => self.days_ahead = other.days_ahead,
+            Axis::Umask => self.umask.clone_from(&other.umask),
+            Axis::Environment => self.noise.clone_from(&other.noise),
+            Axis::Cpus => (self.cpus, self.more_jobs) = (other.cpus, other.more_jobs),
+            Axis::FileOrder => self.reversed_files = other.reversed_files,
+            Axis::Kernel => self.old_kernel = other.old_kernel,
+            Axis::PathOrder => self.path.clone_from(&other.path),
+            Axis::Terminal => self.terminal = other.terminal,
+            Axis::Memory => self.other_memory = other.other_memory,
         }
     }
 }
@@ -197,12 +243,12 @@ mod tests {
             fields
         };
         let reference = without(&Variation::reference());
-        for attempt in [1, 2, 7, 50] {
-            let same = Variation::of(attempt, &BTreeSet::new());
-            assert_eq!(without(&same), reference);
+        for (attempt, earlier) in [(1, 0), (2, 1), (7, 0), (7, 6), (50, 49)] {
+            let of = |axes: &BTreeSet<Axis>| Variation::of(attempt, earlier, axes);
+            assert_eq!(without(&of(&BTreeSet::new())), reference);
             let mut changed_by_one = 0;
             for axis in Axis::ALL {
-                let one = without(&Variation::of(attempt, &[axis].into_iter().collect()));
+                let one = without(&of(&[axis].into_iter().collect()));
                 let changed = one
                     .iter()
                     .filter(|(name, value)| reference[*name] != **value);
@@ -210,11 +256,44 @@ mod tests {
                 assert!(changed > 0, "{axis} changes nothing in attempt {attempt}");
                 changed_by_one += changed;
             }
-            let all = without(&Variation::of(attempt, &Axis::all()));
+            let all = without(&of(&Axis::all()));
             let changed = all
                 .iter()
                 .filter(|(name, value)| reference[*name] != **value);
             assert_eq!(changed.count(), changed_by_one, "axes are independent");
         }
+    }
+
+    #[test]
+    fn one_rebuild_has_one_cpu_and_all_others_have_more_jobs_than_there_are_cpus() {
+        let cpus = |earlier| {
+            let variation = Variation::of(5, earlier, &Axis::all());
+            (variation.cpus, variation.more_jobs)
+        };
+        assert_eq!(
+            [cpus(0), cpus(1), cpus(8)],
+            [(1, false), (0, true), (0, true)]
+        );
+    }
+
+    #[test]
+    fn what_is_made_like_another_has_its_values_and_so_its_choices() {
+        let other = Variation::of(2, 1, &Axis::all());
+        for axis in Axis::ALL {
+            let axes = [axis].into_iter().collect();
+            let like = Variation::like(&other, 9, &axes);
+            assert_eq!((like.attempt, &like.axes), (9, &axes));
+            let back = Variation::like(&like, 2, &axes);
+            assert_eq!(back, Variation::of(2, 1, &axes), "{axis}");
+            assert_ne!(back, Variation::like(&Variation::reference(), 2, &axes));
+            for (of, value) in like.choices() {
+                assert_eq!((of, Some(&value)), (axis, other.choices().get(&axis)));
+            }
+        }
+        let of = |attempt, earlier| Variation::of(attempt, earlier, &Axis::all()).choices();
+        assert_eq!(of(1, 0).len(), 4);
+        assert_ne!(of(1, 0), of(3, 1));
+        assert_ne!(of(2, 1), of(3, 1));
+        assert_eq!(of(4, 1), of(2, 7));
     }
 }

@@ -103,7 +103,7 @@ fn seen(log: &str) -> BTreeMap<String, String> {
 #[test]
 fn every_variation_reaches_the_build() {
     let place = Place::new();
-    place.build_of("prints-surroundings", "", "", "");
+    place.build_of("prints-surroundings", "", "rebuilds = 2", "");
     let document = place.build(&[], 0);
     let cell = &document["cells"][0];
     let reference = seen(&place.log(cell, "reference.log"));
@@ -152,6 +152,9 @@ fn every_variation_reaches_the_build() {
             ("working-directory", headers),
         ])
     );
+    // On all CPUs and with more jobs than that: what races the reference's threads on one CPU never would.
+    let crowded = seen(&place.log(cell, "rebuild-2.log"));
+    assert_eq!(crowded["cpus"], (cpus + 3).to_string());
     for (name, value) in &reference {
         let is_fixed = name == "working-directory" || (name == "cpus" && cpus == 1);
         assert_eq!(rebuild[name] == *value, is_fixed, "{name}");

@@ -52,6 +52,7 @@ pub fn comparison(payload: Sha256Digest) -> RebuildComparison {
         } else {
             Axis::all()
         },
+        choices: BTreeMap::new(),
         outcome: "built".to_owned(),
         modules: vec![ComparedModule {
             path: "m.ko".to_owned(),

@@ -228,7 +228,7 @@ mod tests {
     fn of(attempt: u32, clock: i64) -> Surroundings {
         let variation = match attempt {
             0 => Variation::reference(),
-            _ => Variation::of(attempt, &Axis::all()),
+            _ => Variation::of(attempt, 0, &Axis::all()),
         };
         let path = format!("/build/{}", variation.build_path);
         let text = format!(

@@ -64,7 +64,7 @@ fn surroundings(attempt: u32, lines: &str) -> Surroundings {
     };
     let probe = format!("kmatrix-probe 1\n{lines}kmatrix-probe end\n");
     let reached = Reached::read(probe.as_bytes());
-    Surroundings::of(&Variation::of(attempt, &axes), &reached)
+    Surroundings::of(&Variation::of(attempt, 0, &axes), &reached)
 }
 
 /// Returns a module of two functions, in one order or the other.

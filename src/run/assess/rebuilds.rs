@@ -1,6 +1,6 @@
 //! What rebuilds showed, and why some of them differ.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::doubts::{Agreed, Shown};
 use super::evidence::{built, isolation};
@@ -53,7 +53,7 @@ pub(super) fn rebuilds(
     };
     let finding = match inquire(&trials) {
         Inquiry::Over(answer) => Some(answer),
-        Inquiry::Try(_) => None,
+        Inquiry::Try { .. } => None,
     };
     Rebuilds {
         same,
@@ -146,11 +146,14 @@ pub(in crate::run) fn trials(
         let is_built = matches!(rebuild.outcome, Outcome::Built { .. });
         is_built && !differing(built(reference), built(rebuild)).is_empty()
     };
-    let trial = |number: u32, same: bool| Trial {
-        axes: of(number).map_or_else(BTreeSet::new, |rebuild| {
-            &rebuild.variation.axes & &rebuild.reached.differs_from(&reference.reached)
-        }),
-        same,
+    let trial = |number: u32, same: bool| {
+        let rebuild = of(number);
+        Trial {
+            number,
+            axes: rebuild.map_or_else(BTreeSet::new, |rebuild| rebuild.varied(reference)),
+            choices: rebuild.map_or_else(BTreeMap::new, |rebuild| rebuild.choices(reference)),
+            same,
+        }
     };
     let compared = comparisons.iter().map(|(number, comparison)| {
         let same = comparison.is_same() && !of(*number).is_some_and(differs);

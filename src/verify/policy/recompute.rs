@@ -135,7 +135,15 @@ fn trials<'c>(
             } else {
                 &rebuild.varied & &rebuild.reached
             };
-            trials.push((rebuild, Trial { axes, same }));
+            let mut choices = rebuild.choices.clone();
+            choices.retain(|axis, _| axes.contains(axis));
+            let trial = Trial {
+                number,
+                axes,
+                choices,
+                same,
+            };
+            trials.push((rebuild, trial));
         }
     }
     trials
@@ -189,7 +197,7 @@ fn shown(comparison: &RebuildComparison, trials: &[(&ComparedAttempt, Trial)]) -
         doubts: claimed.map_or_else(Vec::new, |claimed| claimed.doubts.clone()),
         finding: match inquire(&all) {
             Inquiry::Over(answer) => Some(answer),
-            Inquiry::Try(_) => None,
+            Inquiry::Try { .. } => None,
         },
         causes: Vec::new(),
     };

@@ -104,7 +104,7 @@ impl Expected {
 
 impl Run {
     /// Returns the run of a module that is mended: with every axis varied, and as often as it takes for
-    /// that. Of two rebuilds each has another umask; no other has to be rebuilt twice.
+    /// that. Of two rebuilds each has another umask, another locale and another number of CPUs.
     fn of_mended(&self) -> Self {
         Self {
             rebuilds: self.rebuilds.min(2),
