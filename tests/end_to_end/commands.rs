@@ -136,3 +136,68 @@ fn how_pahole_was_called_is_known_and_not_guessed_from_makefiles() {
         assert_eq!(named, ["btf-order"]);
     }
 }
+
+/// Writes the commands that a build left beside a copy of its module, as the kernel build system does.
+fn copy_with_commands(place: &Place, cell: &Value, to: &str) -> String {
+    let id = cell["id"].as_str().expect("an id");
+    let directory = place.path().join(to);
+    fs::create_dir_all(&directory).expect("a directory");
+    let module = directory.join("fixture.ko");
+    let built = place.state().join("out").join(id).join("fixture.ko");
+    fs::copy(built, &module).expect("a module");
+    let text = commands(place, cell)[0]["text"].clone();
+    let digest: Sha256Digest = text
+        .as_str()
+        .and_then(|d| d.parse().ok())
+        .expect("a digest");
+    let store = kmatrix::store::Store::open(&place.state().join("store")).expect("a store");
+    let text = store.read_blob(&digest, 4 << 20).expect("the text");
+    let mut written = 0;
+    for line in String::from_utf8(text).expect("text").lines() {
+        let Some((made, _)) = line.split_once(" := ") else {
+            continue;
+        };
+        let (_, name) = made.rsplit_once('/').expect("a path");
+        fs::write(directory.join(format!(".{name}.cmd")), line).expect("a file");
+        written += 1;
+    }
+    assert!(written > 3, "{written}");
+    // What it is linked of (Linux, `scripts/Makefile.build`, `cmd_mod`).
+    let parts = "/build/module/main.o\n/build/module/list.o\n";
+    fs::write(directory.join("fixture.mod"), parts).expect("a file");
+    module.display().to_string()
+}
+
+#[test]
+fn a_recorded_build_is_known_to_have_reached_no_network() {
+    let place = Place::new();
+    place.fixture("asks-the-network");
+    let source = "modules/asks-the-network";
+    place.write(&matrix(
+        &[("first", source, ""), ("second", source, "")],
+        "rebuilds = 0",
+        "",
+    ));
+    let document = place.build(&[], 0);
+    let cells = document["cells"].as_array().expect("cells");
+    let causes = |pair: [&str; 2]| {
+        let ran = place.kmatrix(&["explain", pair[0], pair[1], "--format", "json"]);
+        let document = ran.expect(31).json();
+        let causes = document["causes"].as_array().expect("causes");
+        let ids = causes.iter().map(|cause| cause["cause"].clone());
+        ids.collect::<Vec<_>>()
+    };
+    let recorded = [0, 1].map(|number| {
+        let id = cells[number]["id"].as_str().expect("an id");
+        let path = place.state().join("out").join(id).join("fixture.ko");
+        path.display().to_string()
+    });
+    assert_eq!(causes([&recorded[0], &recorded[1]]), ["unexplained"]);
+    // Of the same modules with the same commands nobody knows that elsewhere.
+    let copied = [0, 1].map(|number| {
+        let to = format!("elsewhere-{number}");
+        copy_with_commands(&place, &cells[number], &to)
+    });
+    assert_eq!(causes([&copied[0], &copied[1]]), ["network-content"]);
+    assert_eq!(causes([&recorded[0], &copied[1]]), ["network-content"]);
+}

@@ -2,6 +2,16 @@
 
 use std::slice::from_ref;
 
+/// How deep commands in commands are looked at: substitutions, and what a shell is given to run.
+const MOST_NESTED: u32 = 4;
+
+/// Words that stand before a command and are none (POSIX.1-2017, XCU 2.4), and programs that call what comes
+/// after them.
+const BEFORE_A_COMMAND: [&str; 16] = [
+    "!", "{", "case", "command", "do", "elif", "else", "env", "exec", "if", "nohup", "then",
+    "time", "until", "while", "}",
+];
+
 /// One command line: what it makes, and the simple commands that it is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Command {
@@ -29,7 +39,7 @@ impl Command {
         let command = command.replace("$(pound)", "#").replace("$$", "$");
         Some(Self {
             object: object.to_owned(),
-            parts: parts(&command),
+            parts: parts(&command, MOST_NESTED),
         })
     }
 
@@ -40,16 +50,7 @@ impl Command {
 
     /// Returns the words of each simple command, the first of which is its program.
     pub(super) fn parts(&self) -> impl Iterator<Item = &[String]> {
-        self.parts.iter().map(|words| {
-            let is_assignment = |word: &&String| {
-                let name = word.split_once('=').map(|(name, _)| name);
-                name.is_some_and(|name| {
-                    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-                })
-            };
-            let assigned = words.iter().take_while(is_assignment).count();
-            &words[assigned..]
-        })
+        self.parts.iter().map(|words| called(words))
     }
 
     /// Returns true if it calls a program of this name, wherever that is.
@@ -90,9 +91,61 @@ pub(super) fn program_of(words: &[String]) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
+/// Returns a simple command without what stands before its program.
+fn called(words: &[String]) -> &[String] {
+    let is_before = |word: &&String| {
+        let name = word.split_once('=').map(|(name, _)| name);
+        let is_assignment = name.is_some_and(|name| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        });
+        is_assignment || BEFORE_A_COMMAND.contains(&word.as_str())
+    };
+    let before = words.iter().take_while(is_before).count();
+    &words[before..]
+}
+
+/// Returns the text that a simple command has a shell run.
+fn given_to_a_shell(words: &[String]) -> Option<String> {
+    let words = called(words);
+    let (_, arguments) = words.split_first()?;
+    match program_of(words) {
+        "sh" | "ash" | "bash" | "dash" => {
+            // `-c`, or an option of several letters with it, such as `-ec`.
+            let is_text = |word: &&String| {
+                let letters = word.strip_prefix('-');
+                letters.is_some_and(|letters| !letters.starts_with('-') && letters.ends_with('c'))
+            };
+            let at = arguments.iter().position(|word| is_text(&word))?;
+            arguments.get(at + 1).cloned()
+        }
+        "eval" => Some(arguments.join(" ")),
+        _ => None,
+    }
+}
+
+/// Takes what is substituted from where its parenthesis or its quote has been opened (POSIX.1-2017, XCU
+/// 2.6.3), up to where that is closed.
+fn substituted(characters: &mut impl Iterator<Item = char>, opened: char) -> String {
+    let mut text = String::new();
+    let mut open = 1_u32;
+    for c in characters {
+        match (opened, c) {
+            ('(', '(') => open = open.saturating_add(1),
+            ('(', ')') | ('`', '`') => open -= 1,
+            (_, _) => {}
+        }
+        if open == 0 {
+            break;
+        }
+        text.push(c);
+    }
+    text
+}
+
 /// Takes a command line apart as a shell does (POSIX.1-2017, XCU 2.2 and 2.3), without expanding
-/// anything.
-fn parts(command: &str) -> Vec<Vec<String>> {
+/// anything. Commands inside of others come after them.
+fn parts(command: &str, nested: u32) -> Vec<Vec<String>> {
+    let mut inside: Vec<String> = Vec::new();
     let mut parts = vec![Vec::new()];
     let mut word: Option<String> = None;
     let mut characters = command.chars().peekable();
@@ -117,11 +170,26 @@ fn parts(command: &str) -> Vec<Vec<String>> {
                 let word = word.get_or_insert_default();
                 word.extend(characters.by_ref().take_while(|c| *c != '\''));
             }
+            '`' => {
+                let text = substituted(&mut characters, '`');
+                word.get_or_insert_default().push_str(&text);
+                inside.push(text);
+            }
             '"' => {
                 let word = word.get_or_insert_default();
                 while let Some(c) = characters.next() {
                     match c {
                         '"' => break,
+                        '`' => {
+                            let text = substituted(&mut characters, '`');
+                            word.push_str(&text);
+                            inside.push(text);
+                        }
+                        '$' if characters.next_if_eq(&'(').is_some() => {
+                            let text = substituted(&mut characters, '(');
+                            word.push_str(&format!("$({text})"));
+                            inside.push(text);
+                        }
                         '\\' => match characters.next() {
                             Some(next @ ('"' | '\\' | '$' | '`')) => word.push(next),
                             Some(next) => word.extend(['\\', next]),
@@ -136,6 +204,12 @@ fn parts(command: &str) -> Vec<Vec<String>> {
     }
     end_word(&mut word, &mut parts);
     parts.retain(|part| !part.is_empty());
+    inside.extend(parts.iter().filter_map(|words| given_to_a_shell(words)));
+    if let Some(nested) = nested.checked_sub(1) {
+        let inside = inside.iter().flat_map(|text| self::parts(text, nested));
+        let inside: Vec<Vec<String>> = inside.collect();
+        parts.extend(inside);
+    }
     parts
 }
 
@@ -166,10 +240,31 @@ mod tests {
             (
                 "cmd_x := A=1 sh -c \"echo $$X $(pound)\"&&b|c",
                 "x",
-                strings(&[&["A=1", "sh", "-c", "echo $X #"], &["b"], &["c"]]),
+                strings(&[
+                    &["A=1", "sh", "-c", "echo $X #"],
+                    &["b"],
+                    &["c"],
+                    &["echo", "$X", "#"],
+                ]),
             ),
             ("cmd_x := \"not ended", "x", strings(&[&["not ended"]])),
             ("cmd_x := ", "x", Vec::new()),
+            (
+                "cmd_x := gcc -DA=\"$$(cat $$(ls a) b)\" -DB=`c d`",
+                "x",
+                strings(&[
+                    &["gcc", "-DA=$(cat $(ls a) b)", "-DB=c d"],
+                    &["cat", "$"],
+                    &["ls", "a"],
+                    &["b"],
+                    &["c", "d"],
+                ]),
+            ),
+            (
+                "cmd_x := \"$$(not ended",
+                "x",
+                strings(&[&["$(not ended)"], &["not", "ended"]]),
+            ),
             (
                 "called pahole -J -j m.ko",
                 "m.ko",
@@ -202,5 +297,37 @@ mod tests {
         assert!(command.is_link() && command.calls("pahole") && !command.calls("x"));
         let copied = Command::read("cmd_m.ko := cp prebuilt.ko m.ko").expect("a command");
         assert!(!copied.is_link());
+        for line in [
+            "cmd_x := { curl there || true; } > x",
+            "cmd_x := if ! curl there; then A=1 true; fi",
+            "cmd_x := while true; do A=1 exec curl there; done",
+            "cmd_x := gcc -DX=\"$$(curl there)\" -c x.c",
+            "cmd_x := gcc -DX=`curl there` -c x.c",
+            "cmd_x := /bin/sh -ec 'true && env A=1 /usr/bin/curl there'",
+            "cmd_x := eval \"curl there\" 'x'",
+            "cmd_x := sh -c 'sh -c \"$$(curl there)\"'",
+        ] {
+            let command = Command::read(line).expect("a command");
+            assert!(command.calls("curl"), "{command:?}");
+        }
+        for line in [
+            "cmd_x := echo curl { curl",
+            "cmd_x := sh curl -c",
+            "cmd_x := cat -c 'curl'",
+        ] {
+            let command = Command::read(line).expect("a command");
+            assert!(!command.calls("curl"), "{command:?}");
+        }
+    }
+
+    #[test]
+    fn commands_in_commands_are_looked_at_only_so_deep() {
+        let calls = |evals: usize| {
+            let line = format!("cmd_x := {}curl there", "eval ".repeat(evals));
+            Command::read(&line).is_some_and(|command| command.calls("curl"))
+        };
+        assert!(calls(0) && calls(4) && !calls(5) && !calls(10_000));
+        let deep = format!("cmd_x := \"{}\"", "$$(a ".repeat(10_000));
+        assert!(Command::read(&deep).is_some_and(|command| command.calls("a")));
     }
 }
