@@ -22,10 +22,11 @@ use crate::matrix::Matrix;
 use crate::name::CellId;
 use crate::report::{BuildDocument, Status, print_sharing, print_table};
 use crate::run::{
-    self, Assessment, Finished, Standing, Workshop, needed, needed_preparations, next_trial,
-    uncompared,
+    self, Assessment, Finished, Standing, Workshop, lost_modules, needed, needed_preparations,
+    next_trial, restoring, uncompared,
 };
 use crate::sign::CiJob;
+use crate::store::Store;
 use crate::variation::{Axis, Profile};
 
 #[derive(Debug, Args)]
@@ -93,7 +94,7 @@ pub(crate) async fn run(
         status.busy("Swept", &format!("{swept} containers of an earlier run"));
     }
 
-    let to_do = attempts_to_do(&ledger, &cells, !arguments.no_inquiry)?;
+    let to_do = attempts_to_do(&ledger, &inputs.store, &cells, !arguments.no_inquiry)?;
     let changed = changed_records(&ledger, &cells, &inputs.state.out())?;
     let finished = if to_do == 0 && changed.is_empty() {
         None
@@ -203,13 +204,23 @@ fn new_run(matrix: &Path, plan: Sha256Digest, rebuilds: u32) -> RunRecord {
     }
 }
 
-fn attempts_to_do(ledger: &Ledger, cells: &[CellRecord], inquires: bool) -> Result<u64, Refusal> {
+fn attempts_to_do(
+    ledger: &Ledger,
+    store: &Store,
+    cells: &[CellRecord],
+    inquires: bool,
+) -> Result<u64, Refusal> {
+    let is_kept = |digest: &Sha256Digest| store.has_blob(digest);
     let mut count = 0;
     for cell in cells {
         let known = ledger.attempts(&cell.inputs.digest())?;
-        count += needed(&known, cell.rebuilds, &cell.axes).len() as u64;
+        let wanted = needed(&known, cell.rebuilds, &cell.axes);
+        count += wanted.len() as u64;
+        count += u64::from(restoring(&known, &wanted, is_kept).is_some());
         let compared = ledger.comparisons(&cell.inputs.digest())?;
-        count += uncompared(&known, &compared).len() as u64;
+        if lost_modules(&known, is_kept).is_none() {
+            count += uncompared(&known, &compared).len() as u64;
+        }
         if inquires && next_trial(&known, &compared).is_some() {
             count += 1;
         }

@@ -191,6 +191,10 @@ impl Status {
                     self.bad("Failed", &format!("{cell}: {failure}"));
                 }
             }
+            Event::Restoring { cell } => {
+                let why = "the store has lost its modules; building with nothing varied";
+                self.busy("Restoring", &format!("{cell}: {why}"));
+            }
             Event::Inquiring { cell, axes } => {
                 self.bar().inc_length(1);
                 let names: Vec<&str> = axes.iter().map(|axis| axis.noun()).collect();

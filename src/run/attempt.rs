@@ -23,7 +23,7 @@ use crate::run::made::{differences, examine, keep, layers};
 use crate::run::metadata::is_metadata_equal;
 use crate::run::prepare::{PrepareError, Prepared, Unpacked, blocking, prepare};
 use crate::run::slots::{Slot, Slots};
-use crate::run::{Event, Message, Workshop, needed, next_trial};
+use crate::run::{Event, Message, Workshop, lost_modules, needed, next_trial, restoring};
 use crate::store::StoreError;
 use crate::variation::Variation;
 
@@ -69,6 +69,12 @@ impl CellTask {
         let mut made = self.known.clone();
         let mut compared = self.compared.clone();
         let mut wanted = needed(&made, self.cell.rebuilds, &self.cell.axes);
+        let store = &self.workshop.store;
+        if let Some(restoring) = restoring(&made, &wanted, |digest| store.has_blob(digest)) {
+            let cell = self.cell.id.clone();
+            self.event(Event::Restoring { cell });
+            wanted.push(restoring);
+        }
         let mut base = self.known.iter().find_map(|known| known.toolchain.btf_base);
         // A kernel is prepared as often as its cell asks, even if the cell itself needs nothing more.
         let mut kernel = match &self.cell.inputs.prepared {
@@ -327,6 +333,11 @@ impl CellTask {
             };
             let (one, two) = (surroundings(reference), surroundings(rebuild));
             let store = &self.workshop.store;
+            let is_same = compare::differing(&of_reference, &of_rebuild).is_empty();
+            if !is_same && lost_modules(made, |digest| store.has_blob(digest)).is_some() {
+                // Its digests say that it differs, and nothing is left to say in what.
+                continue;
+            }
             let commands = commands_apart(store, reference, rebuild)?;
             let context = Context {
                 surroundings: Some((&one, &two)),

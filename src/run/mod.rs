@@ -44,7 +44,9 @@ pub use prepare::PackageSource;
 pub(crate) use prepare::blocking;
 pub use trial::next_trial;
 pub use uniformity::{Aspect, Cause, Side, Uniform, Uniformity, uniformity};
-pub use wanted::{needed, needed_preparations, next_number, rebuilds_on, uncompared};
+pub use wanted::{
+    lost_modules, needed, needed_preparations, next_number, rebuilds_on, restoring, uncompared,
+};
 
 /// What a run works with.
 #[derive(Clone)]
@@ -88,6 +90,10 @@ pub enum Event {
     Inquiring {
         cell: CellId,
         axes: BTreeSet<Axis>,
+    },
+    /// The store has lost the cell's modules, and they are built again with nothing varied.
+    Restoring {
+        cell: CellId,
     },
     /// The engine failed, and the attempt is made again.
     Retrying {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::compare::Comparison;
+use crate::compare::{Comparison, differing};
+use crate::digest::Sha256Digest;
 use crate::ledger::{AttemptRecord, PreparationRecord};
-use crate::outcome::{Outcome, PreparationOutcome};
+use crate::outcome::{BuiltModule, Outcome, PreparationOutcome};
 use crate::variation::{Axis, Variation};
 
 /// Returns the attempts that a cell still needs: its reference, and rebuilds on these axes. One that
@@ -33,6 +34,44 @@ pub fn needed(known: &[AttemptRecord], rebuilds: u32, axes: &BTreeSet<Axis>) -> 
             .map(|(earlier, number)| Variation::of(number, earlier, axes)),
     );
     needed
+}
+
+/// Returns the rebuild that brings back modules of the reference that are kept no longer: one with
+/// nothing varied, beside those that are wanted anyway. `None` if nothing is lost, or if a rebuild with
+/// nothing varied has shown that it would not give the same bits.
+pub fn restoring(
+    known: &[AttemptRecord],
+    wanted: &[Variation],
+    is_kept: impl Fn(&Sha256Digest) -> bool,
+) -> Option<Variation> {
+    let lost = lost_modules(known, is_kept)?;
+    let gave_others = |attempt: &AttemptRecord| match &attempt.outcome {
+        Outcome::Built { modules } => !differing(lost, modules).is_empty(),
+        Outcome::Failed { .. } | Outcome::Excluded { .. } => false,
+    };
+    let mut unvaried = known
+        .iter()
+        .filter(|attempt| attempt.number > 0 && attempt.variation.axes.is_empty());
+    if unvaried.any(gave_others) {
+        return None;
+    }
+    let wanted = wanted.iter().map(|variation| variation.attempt + 1);
+    let number = wanted.max().unwrap_or(0).max(next_number(known));
+    let nothing = BTreeSet::new();
+    Some(Variation::like(&Variation::reference(), number, &nothing))
+}
+
+/// Returns the modules of the reference, if one of them is kept no longer.
+pub fn lost_modules(
+    known: &[AttemptRecord],
+    is_kept: impl Fn(&Sha256Digest) -> bool,
+) -> Option<&[BuiltModule]> {
+    let modules = known.iter().find_map(|attempt| match &attempt.outcome {
+        Outcome::Built { modules } if attempt.number == 0 => Some(modules.as_slice()),
+        Outcome::Built { .. } | Outcome::Failed { .. } | Outcome::Excluded { .. } => None,
+    })?;
+    let is_lost = modules.iter().any(|module| !is_kept(&module.digest));
+    is_lost.then_some(modules)
 }
 
 /// Returns the numbers of the rebuilds that were made on just these axes, in order.
@@ -95,7 +134,6 @@ fn is_answer(outcome: &Outcome) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Sha256Digest;
     use crate::ledger::testing::{attempt, with_bits};
     use crate::outcome::Failure;
 
@@ -141,6 +179,30 @@ mod tests {
         assert_eq!(asked(&known, 2, &all), [of(3, one), of(4, more)]);
         // The umask alone is varied, and CPUs are the reference's.
         assert_eq!(asked(&known, 3, &few), [(2, 0, false), (3, 0, false)]);
+    }
+
+    #[test]
+    fn modules_that_are_lost_are_built_again_with_nothing_varied() {
+        let all = Axis::expected();
+        let nothing = BTreeSet::new();
+        let known = [on(0, &all, true), on(1, &all, true), on(2, &all, false)];
+        let wanted = [Variation::of(2, 1, &all)];
+        let of = |known: &[AttemptRecord], is_kept: bool| {
+            let restoring = restoring(known, &wanted, |_| is_kept)?;
+            Some((restoring.attempt, restoring.axes))
+        };
+        assert_eq!(of(&known, true), None);
+        assert_eq!(of(&known, false), Some((3, nothing.clone())));
+        assert_eq!(of(&known[..2], false), Some((3, nothing.clone())));
+        assert_eq!(of(&known[1..], false), None, "there is no reference");
+        // One of before gave them, and was lost with them.
+        let again = |bits: &[u8]| {
+            let mut made = on(3, &nothing, true);
+            made.outcome = with_bits(Sha256Digest::of(bits));
+            [&known[..], &[made]].concat()
+        };
+        assert_eq!(of(&again(b"module"), false), Some((4, BTreeSet::new())));
+        assert_eq!(of(&again(b"other"), false), None);
     }
 
     #[test]

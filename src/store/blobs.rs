@@ -68,6 +68,11 @@ impl Store {
         Ok(writer.commit(Some((*expected, bytes)))?.1)
     }
 
+    /// Returns true if a blob is there, whatever its bytes are.
+    pub fn has_blob(&self, digest: &Sha256Digest) -> bool {
+        blob_place(&self.root, digest).is_file()
+    }
+
     /// Opens a blob for reading; the reader's end is an error if the bytes were not the digest's.
     pub fn open_blob(&self, digest: &Sha256Digest) -> Result<BlobReader, StoreError> {
         Ok(BlobReader {

@@ -67,14 +67,14 @@ impl StoreError {
                 Some("the disk is full: make room, and run the same command again".to_owned())
             }
             Self::CorruptBlob { path, .. } => Some(format!(
-                "delete `{}`, and it is fetched again",
+                "delete `{}`, and `kmatrix build` fetches or makes it again",
                 path.display()
             )),
             Self::CorruptTree { path, .. } => Some(format!(
                 "delete `{}`, and it is unpacked again",
                 path.display()
             )),
-            Self::NoBlob { .. } => Some("it has been removed from the store; `kmatrix build` fetches or makes what it needs again".to_owned()),
+            Self::NoBlob { .. } => Some("it has been removed from the store; `kmatrix build` fetches it again, or makes it again if it comes out the same".to_owned()),
             Self::Changed { .. } => {
                 Some("run again while nothing writes to that directory".to_owned())
             }

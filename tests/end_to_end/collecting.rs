@@ -3,6 +3,9 @@
 use std::fs;
 use std::process::Command;
 
+use kmatrix::digest::Sha256Digest;
+use serde_json::Value;
+
 use crate::common::{Place, Ran};
 
 /// Makes a place with a store of its own, whose files are those of the shared one.
@@ -72,4 +75,59 @@ fn a_build_loses_nothing_to_whoever_makes_room_meanwhile() {
     let mut running = place.start(&anew, "anew");
     place.let_go(&mut running);
     running.end().expect(0);
+}
+
+/// Takes a module of a cell away, out of the store and from where it was laid out.
+fn lose(place: &Place, cell: &Value) {
+    let module = &cell["modules"][0];
+    let digest = module["digest"].as_str().expect("a digest");
+    let (_, hex) = digest.split_once(':').expect("an algorithm");
+    let blobs = place.state().join("store/blobs/sha256");
+    fs::remove_file(blobs.join(&hex[..2]).join(hex)).expect("a blob");
+    let out = place.state().join("out");
+    let laid_out = out.join(cell["id"].as_str().expect("an id"));
+    fs::remove_dir_all(laid_out).expect("a directory");
+}
+
+#[test]
+fn modules_that_the_store_has_lost_are_built_again_if_they_come_out_the_same() {
+    let place = place_with_a_store();
+    let build = |name: &str| {
+        place.build_of(name, "", "rebuilds = 0", "");
+        place.build(&[], 0)["cells"][0].clone()
+    };
+    let random = build("random-constant");
+    let sound = build("reproducible");
+    lose(&place, &sound);
+    let again = ["build", "matrix.toml", "--no-inquiry", "--format", "json"];
+    let ran = place.kmatrix(&again).expect(0);
+    assert!(
+        ran.stderr.contains("Restoring") && ran.stderr.contains("the store has lost its modules"),
+        "{ran}"
+    );
+    assert_eq!(ran.json()["cells"][0]["modules"], sound["modules"]);
+    let id = sound["id"].as_str().expect("an id");
+    let attempts = place.explain(id)["attempts"].clone();
+    assert_eq!(attempts.as_array().map(Vec::len), Some(2));
+    assert_eq!(attempts[1]["variation"]["axes"], serde_json::json!([]));
+    let laid_out = place.state().join("out").join(id).join("fixture.ko");
+    let bytes = fs::read(laid_out).expect("a module");
+    let digest = sound["modules"][0]["digest"].as_str().expect("a digest");
+    assert_eq!(Sha256Digest::of(&bytes).to_string(), digest);
+    // It is there now.
+    let ran = place.kmatrix(&again).expect(0);
+    assert!(!ran.stderr.contains("Restoring"), "{ran}");
+
+    lose(&place, &random);
+    place.build_of("random-constant", "", "rebuilds = 0", "");
+    let hint = "makes it again if it comes out the same";
+    let ran = place.kmatrix(&again).expect(21);
+    assert!(ran.stderr.contains("Restoring"), "{ran}");
+    assert!(ran.stderr.contains(hint), "{ran}");
+    // It has shown that it does not, and is not tried once more.
+    let ran = place.kmatrix(&again).expect(21);
+    assert!(!ran.stderr.contains("Restoring"), "{ran}");
+    assert!(ran.stderr.contains(hint), "{ran}");
+    let document = place.explain(random["id"].as_str().expect("an id"));
+    assert_eq!(document["label"]["tier"], "irreproducible", "{document:#}");
 }
