@@ -1,7 +1,7 @@
 //! The attempts of a cell, for people: those that show something new in full, the others by what they
 //! have in common.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use crate::digest::Sha256Digest;
@@ -36,6 +36,7 @@ pub(super) fn print_attempts(
             like: like.number,
             axes: &attempt.variation.axes,
             reached: reached(reference, attempt),
+            but: other_choices(like, attempt),
         };
         match alike.iter_mut().find(|(known, _)| *known == alike_as) {
             Some((_, attempts)) => attempts.push(attempt),
@@ -59,6 +60,15 @@ struct Alike<'a> {
     /// What was to be varied, and what of it reached the build.
     axes: &'a BTreeSet<Axis>,
     reached: BTreeSet<Axis>,
+    /// What they have, and that attempt has not, on axes that have but a few values.
+    but: BTreeMap<Axis, String>,
+}
+
+fn other_choices(like: &AttemptRecord, attempt: &AttemptRecord) -> BTreeMap<Axis, String> {
+    let known = like.variation.choices();
+    let mut choices = attempt.variation.choices();
+    choices.retain(|axis, value| known.get(axis) != Some(value));
+    choices
 }
 
 /// Returns true if two attempts ended alike: in one outcome, with the reference's bits or with others,
@@ -124,8 +134,18 @@ fn print_alike(
     } else {
         format!(" ({} did not reach the build)", nouns(&missed))
     };
+    let but: Vec<String> = alike
+        .but
+        .iter()
+        .map(|(axis, value)| format!("{} {value}", axis.noun()))
+        .collect();
+    let but = if but.is_empty() {
+        String::new()
+    } else {
+        format!("; but {}", but.join(", "))
+    };
     let line = format!(
-        "{noun} {listed}: as rebuild {}, {varied}{missed}",
+        "{noun} {listed}: as rebuild {}, {varied}{missed}{but}",
         alike.like
     );
     for (index, line) in textwrap::wrap(&line, 78).iter().enumerate() {

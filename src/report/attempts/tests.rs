@@ -45,8 +45,9 @@ fn rebuilds_that_are_alike_are_one_line() {
         in_full,
         ["reference: built", "rebuild 1: built", "rebuild 4: compile"]
     );
-    let end = "\n\nrebuilds 2, 5, 7, 8: as rebuild 1, varied clock, umask\n\
+    let end = "\n\nrebuilds 2, 8: as rebuild 1, varied clock, umask; but umask 002\n\
                rebuild 3: as rebuild 1, varied clock, umask (clock did not reach the build)\n\
+               rebuilds 5, 7: as rebuild 1, varied clock, umask\n\
                rebuild 6: as rebuild 4, nothing varied\n";
     assert!(printed.ends_with(end), "{printed}");
 }
