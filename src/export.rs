@@ -11,6 +11,7 @@
 
 use std::path::Path;
 
+use crate::digest::Sha256Digest;
 use crate::ko;
 use crate::name::CellId;
 use crate::report::{CellDocument, log_name, preparation_log_name};
@@ -34,24 +35,38 @@ pub enum ExportError {
     State(#[from] StateError),
 }
 
-/// Writes one cell's results below `out`, each file whole or not at all.
-pub fn export(assessment: &Assessment, store: &Store, out: &Path) -> Result<(), ExportError> {
+/// Writes one cell's results below `out`, each file whole or not at all, and returns the names of logs
+/// that the store has lost and that do not lie there from before.
+pub fn export(
+    assessment: &Assessment,
+    store: &Store,
+    out: &Path,
+) -> Result<Vec<String>, ExportError> {
     let directory = out.join(assessment.cell.id.to_string());
+    let mut lost = Vec::new();
+    let mut export_log = |name: String, digest: &Sha256Digest| -> Result<(), ExportError> {
+        let place = directory.join(&name);
+        match store.read_blob(digest, MAX_LOG) {
+            Ok(bytes) => state::write_atomically(&place, &bytes)?,
+            // No second build prints the same.
+            Err(StoreError::NoBlob { .. }) if place.is_file() => {}
+            Err(StoreError::NoBlob { .. }) => lost.push(name),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    };
     for module in assessment.modules() {
         let bytes = store.read_blob(&module.digest, ko::MAX_BYTES)?;
         state::write_atomically(&directory.join(&module.path), &bytes)?;
     }
     for attempt in &assessment.attempts {
-        let bytes = store.read_blob(&attempt.log, MAX_LOG)?;
-        state::write_atomically(&directory.join(log_name(attempt.number)), &bytes)?;
+        export_log(log_name(attempt.number), &attempt.log)?;
     }
     for preparation in &assessment.preparations {
-        let bytes = store.read_blob(&preparation.log, MAX_LOG)?;
-        let name = preparation_log_name(preparation.number);
-        state::write_atomically(&directory.join(name), &bytes)?;
+        export_log(preparation_log_name(preparation.number), &preparation.log)?;
     }
     state::write_json(&directory.join(RECORD), &CellDocument::from(assessment))?;
-    Ok(())
+    Ok(lost)
 }
 
 /// Returns true if a cell's results lie below `out`.

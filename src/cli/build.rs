@@ -290,7 +290,13 @@ fn export_all(
             .iter()
             .any(|attempt| attempt.run == finished.record.id);
         if is_new || changed.contains(&assessment.cell.id) {
-            export::export(assessment, &inputs.store, &inputs.state.out())?;
+            let lost = export::export(assessment, &inputs.store, &inputs.state.out())?;
+            if !lost.is_empty() {
+                let (cell, lost) = (&assessment.cell.id, lost.join(", "));
+                status.warn(&format!(
+                    "{cell}: the store has lost {lost}, which no build brings back"
+                ));
+            }
         }
     }
     for (cell, error) in &finished.missing_inputs {

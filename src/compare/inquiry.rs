@@ -30,10 +30,14 @@ const CONFIRMATIONS_OF_CPUS: usize = 8;
 /// The most rebuilds with the same surroundings that an inquiry asks for.
 pub const MOST_ALIKE: usize = CONFIRMATIONS_OF_CPUS;
 
+/// How many ways there are to choose between values, on four axes of two values each. Where somebody tells of
+/// more, nobody looks at more.
+const MOST_CHOICES: usize = 16;
+
 /// The most axes that are looked for that do it only together.
 const MOST_TOGETHER: usize = 3;
 
-/// The most rebuilds that an inquiry takes.
+/// The most rebuilds that an inquiry takes, beside those that are made without one.
 pub const MOST_TRIALS: usize = 40;
 
 /// One rebuild that was held against the reference.
@@ -68,7 +72,7 @@ pub enum Answer {
     Same,
     /// It differed although nothing was varied.
     Noise { differing: usize, of: usize },
-    /// The same axes gave both the reference's bits and others.
+    /// With these axes varied it gave both the reference's bits and others.
     Unsteady { axes: BTreeSet<Axis> },
     /// More axes than are looked for are needed together, or it flips: which of the two, nobody has
     /// found out.
@@ -84,9 +88,15 @@ pub enum Answer {
 pub fn inquire(trials: &[Trial]) -> Inquiry {
     let mut answer = Found::default();
     let mut unexplained: Vec<&Trial> = trials.iter().filter(|trial| !trial.same).collect();
-    // The one with the most axes first; of several the first.
-    unexplained.sort_by_key(|trial| Reverse(trial.axes.len()));
+    // The one with the most axes first; of several the first that was made, whichever ended first.
+    unexplained.sort_by_key(|trial| (Reverse(trial.axes.len()), trial.number));
+    let mut bases = 0;
     while let Some(base) = unexplained.first().copied() {
+        bases += 1;
+        if bases > MOST_CHOICES {
+            let axes = base.axes.clone();
+            return Inquiry::Over(Answer::Unsteady { axes });
+        }
         let alike = Trials::like(base, trials);
         match alike.inquire(&base.axes, &mut answer) {
             ControlFlow::Continue(()) => {}
@@ -279,11 +289,11 @@ mod tests {
     }
 
     /// Rebuilds until the inquiry is over, beginning with one that varies everything for each of these
-    /// values of the axes that have but a few.
-    fn solve_with(
+    /// values of the axes that have but a few, and returns what was found and all rebuilds.
+    fn trials_of(
         values: &[&str],
         mut same: impl FnMut(&BTreeSet<Axis>, &BTreeMap<Axis, String>, usize) -> bool,
-    ) -> (Answer, usize) {
+    ) -> (Answer, Vec<Trial>) {
         let mut trials: Vec<Trial> = Vec::new();
         let mut make = |trials: &mut Vec<Trial>, axes: BTreeSet<Axis>, values| {
             let mut choices: BTreeMap<Axis, String> = values;
@@ -303,15 +313,23 @@ mod tests {
             match inquire(&trials) {
                 Inquiry::Try { .. } if trials.len() == MOST_TRIALS => {
                     let axes = trials[0].axes.clone();
-                    return (Answer::Unsteady { axes }, MOST_TRIALS);
+                    return (Answer::Unsteady { axes }, trials);
                 }
                 Inquiry::Try { axes, like } => {
                     let values = trials[like as usize - 1].choices.clone();
                     make(&mut trials, axes, values);
                 }
-                Inquiry::Over(finding) => return (finding, trials.len()),
+                Inquiry::Over(finding) => return (finding, trials),
             }
         }
+    }
+
+    fn solve_with(
+        values: &[&str],
+        same: impl FnMut(&BTreeSet<Axis>, &BTreeMap<Axis, String>, usize) -> bool,
+    ) -> (Answer, usize) {
+        let (finding, trials) = trials_of(values, same);
+        (finding, trials.len())
     }
 
     fn confirmations(axis: Axis) -> usize {
@@ -377,6 +395,39 @@ mod tests {
             trials < MOST_TRIALS && more < MOST_TRIALS,
             "{trials} {more}"
         );
+    }
+
+    #[test]
+    fn which_rebuild_ended_first_changes_nothing() {
+        let same = |axes: &BTreeSet<Axis>, _: &BTreeMap<Axis, String>, _: usize| {
+            !axes.contains(&Axis::HostName)
+        };
+        let mut trials = trials_of(&["one", "two"], same).1;
+        let found = inquire(&trials);
+        assert!(
+            matches!(found, Inquiry::Over(Answer::Axes { .. })),
+            "{found:?}"
+        );
+        for _ in 0..trials.len() {
+            trials.rotate_left(1);
+            assert_eq!(inquire(&trials), found);
+        }
+        trials.reverse();
+        assert_eq!(inquire(&trials), found);
+    }
+
+    #[test]
+    fn more_values_than_there_are_end_an_inquiry() {
+        let trial = |number: u32, axes: &[Axis], value: u32, same| Trial {
+            number,
+            axes: set(axes),
+            choices: axes.iter().map(|axis| (*axis, value.to_string())).collect(),
+            same,
+        };
+        let mut trials: Vec<Trial> = (1..4).map(|n| trial(n, &[], 0, true)).collect();
+        trials.extend((4..2000).map(|n| trial(n, &[Axis::Locale], (n - 4) / 3, false)));
+        let axes = set(&[Axis::Locale]);
+        assert_eq!(inquire(&trials), Inquiry::Over(Answer::Unsteady { axes }));
     }
 
     #[test]

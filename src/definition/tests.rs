@@ -4,7 +4,7 @@ use super::*;
 use crate::ledger::testing::{attempt_of, cell, spec_of, with_bits};
 use crate::outcome::Outcome;
 use crate::recipe::{Mount, build_spec};
-use crate::variation::{Axis, Variation};
+use crate::variation::{Axis, Cpus, Variation};
 
 fn modules(outcome: &Outcome) -> &[BuiltModule] {
     match outcome {
@@ -38,13 +38,16 @@ fn no_variation_changes_the_deterministic_part() {
     let reference = of(Variation::reference());
     for number in 1..9 {
         assert!(
-            of(Variation::of(number, number as usize - 1, &Axis::all())) == reference,
+            of(Variation::of(number, Cpus::AllAndMoreJobs, &Axis::all())) == reference,
             "{number}"
         );
     }
     for axis in Axis::ALL {
         let alone = [axis].into_iter().collect();
-        assert!(of(Variation::of(1, 0, &alone)) == reference, "{axis}");
+        assert!(
+            of(Variation::of(1, Cpus::One, &alone)) == reference,
+            "{axis}"
+        );
     }
 }
 

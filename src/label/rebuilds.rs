@@ -75,7 +75,7 @@ impl Rebuilds {
             Answer::Same => None,
             Answer::Noise { .. } => Some("it differs with nothing varied".to_owned()),
             Answer::Unsteady { .. } => {
-                Some("it differs and agrees in the same surroundings".to_owned())
+                Some("some agree and some differ with the same axes varied".to_owned())
             }
             Answer::TooMany { limit, .. } => Some(format!(
                 "it takes more than {limit} axes together, or differs by chance"
@@ -216,7 +216,7 @@ fn without_cause(rebuilds: &Rebuilds) -> (Grade, String) {
         }
         Some(Answer::Unsteady { axes }) => {
             let text = format!(
-                "{count}; with the same surroundings ({} varied) some agree and some do not",
+                "{count}; with another {} some agree and some do not",
                 names(axes)
             );
             (Grade::Differs, text)

@@ -13,7 +13,7 @@ use crate::ledger::{AttemptRecord, CellRecord};
 use crate::outcome::{BuiltModule, Outcome, Reached};
 use crate::recipe::toolchain::KernelToolchain;
 use crate::recipe::{BuildSpec, Limits, Mount, build_spec};
-use crate::variation::{Axis, Variation};
+use crate::variation::{Axis, Cpus, Variation};
 
 /// Makes an attempt with every axis varied, of which nothing but its outcome is known.
 pub(crate) fn attempt(number: u32, outcome: Outcome) -> AttemptRecord {
@@ -21,7 +21,7 @@ pub(crate) fn attempt(number: u32, outcome: Outcome) -> AttemptRecord {
         number,
         run: "r1".to_owned(),
         spec: Sha256Digest::of(b"spec"),
-        variation: Variation::of(number, earlier(number), &Axis::all()),
+        variation: Variation::of(number, cpus(number), &Axis::all()),
         started: jiff::Timestamp::UNIX_EPOCH,
         wall: Duration::from_millis(1500),
         steps: Steps::default(),
@@ -126,9 +126,13 @@ pub(crate) fn cell() -> CellRecord {
     serde_json::from_value(value).expect("a cell")
 }
 
-/// Returns how many rebuilds there are before an attempt, where none is missing.
-fn earlier(number: u32) -> usize {
-    number.saturating_sub(1) as usize
+/// Returns the CPUs of a rebuild, where none is missing.
+fn cpus(number: u32) -> Cpus {
+    if number == 1 {
+        Cpus::One
+    } else {
+        Cpus::AllAndMoreJobs
+    }
 }
 
 /// Returns the spec of an attempt of a cell with every axis varied; the reference has number 0.
@@ -139,7 +143,7 @@ pub(crate) fn spec_of(cell: &CellRecord, number: u32) -> BuildSpec {
     }];
     let variation = match number {
         0 => Variation::reference(),
-        number => Variation::of(number, earlier(number), &Axis::all()),
+        number => Variation::of(number, cpus(number), &Axis::all()),
     };
     let mut spec = build_spec(&cell.inputs, &mounts, variation);
     // So that what is written of it does not change with the script.

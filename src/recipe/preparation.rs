@@ -160,7 +160,7 @@ pub fn preparation_spec(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::variation::Axis;
+    use crate::variation::{Axis, Cpus};
 
     fn inputs() -> Preparation {
         Preparation {
@@ -192,7 +192,7 @@ mod tests {
         let tree = Sha256Digest::of(b"tree");
         let axes = Axis::of_a_preparation();
         let first = preparation_spec(&inputs(), tree, tree, Variation::reference());
-        let second = preparation_spec(&inputs(), tree, tree, Variation::of(1, 0, &axes));
+        let second = preparation_spec(&inputs(), tree, tree, Variation::of(1, Cpus::One, &axes));
         assert_eq!(first.inputs, second.inputs);
         assert_ne!(first.digest(), second.digest());
         assert_eq!(first.environment["KBUILD_BUILD_TIMESTAMP"], "@0");
@@ -203,7 +203,7 @@ mod tests {
         let mut bounded = inputs();
         bounded.cpus = Some(3);
         let cpus = |variation| preparation_spec(&bounded, tree, tree, variation).cpus;
-        let varied = Variation::of(1, 0, &axes);
+        let varied = Variation::of(1, Cpus::One, &axes);
         assert_eq!((cpus(Variation::reference()), cpus(varied)), (3, 1));
         for word in [
             "ARCH=arm64",

@@ -33,7 +33,9 @@ set_clock() {
 
 # count_more: has `nproc` count three more than there are (GNU coreutils manual, "nproc invocation"), and
 # with it `make -j`.
+# With one CPU it has no effect: nothing races there, and the count is held (docs/labels.md).
 count_more() {
+    [ "$(nproc)" -gt 1 ] || return 0
     OMP_NUM_THREADS=$(($(nproc) + 3))
     export OMP_NUM_THREADS
 }

@@ -23,7 +23,7 @@ use crate::run::made::{differences, examine, keep, layers};
 use crate::run::metadata::is_metadata_equal;
 use crate::run::prepare::{PrepareError, Prepared, Unpacked, blocking, prepare};
 use crate::run::slots::{Slot, Slots};
-use crate::run::{Event, Message, Workshop, lost_modules, needed, next_trial, restoring};
+use crate::run::{Event, Message, Workshop, needed, next_trial, restoring};
 use crate::store::StoreError;
 use crate::variation::Variation;
 
@@ -95,6 +95,8 @@ impl CellTask {
                 base = base.or(prepared.as_ref().and_then(|p| p.toolchain.btf_base));
             }
             if let Some(prepared) = &prepared {
+                self.restore_specs(&made, prepared)
+                    .map_err(PrepareError::Store)?;
                 for attempt in self.attempts(wanted, prepared).await? {
                     made.retain(|known| known.number != attempt.number);
                     made.push(attempt);
@@ -153,6 +155,20 @@ impl CellTask {
             made.extend(attempt.map_err(PrepareError::Store)?);
         }
         Ok(made)
+    }
+
+    /// Puts back what attempts were made of, where the store has lost it: without that nobody can say that
+    /// their provenance is the same.
+    fn restore_specs(&self, made: &[AttemptRecord], prepared: &Prepared) -> Result<(), StoreError> {
+        let store = &self.workshop.store;
+        for attempt in made.iter().filter(|known| !store.has_blob(&known.spec)) {
+            let variation = attempt.variation.clone();
+            let spec = build_spec(&self.cell.inputs, &prepared.mounts, variation);
+            if spec.digest() == attempt.spec {
+                store.put(&serde_json::to_vec(&spec).expect("plain values serialise"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Queues up for a slot per attempt, all at once and in order: attempts begin in their order,
@@ -333,8 +349,12 @@ impl CellTask {
             };
             let (one, two) = (surroundings(reference), surroundings(rebuild));
             let store = &self.workshop.store;
-            let is_same = compare::differing(&of_reference, &of_rebuild).is_empty();
-            if !is_same && lost_modules(made, |digest| store.has_blob(digest)).is_some() {
+            let mut differing = compare::differing(&of_reference, &of_rebuild).into_iter();
+            let is_lost = differing.any(|(_, one, two)| {
+                let mut both = [one, two].into_iter().flatten();
+                both.any(|digest| !store.has_blob(&digest))
+            });
+            if is_lost {
                 // Its digests say that it differs, and nothing is left to say in what.
                 continue;
             }

@@ -36,9 +36,15 @@ pub fn next_trial(
     };
     let is_hopeless = on_these().any(|attempt| match &attempt.outcome {
         Outcome::Built { .. } => false,
-        Outcome::Failed { .. } | Outcome::Excluded { .. } => true,
+        Outcome::Failed { failure } => !failure.is_infrastructure(),
+        Outcome::Excluded { .. } => true,
     });
-    let is_enough = comparisons.len() >= MOST_TRIALS || on_these().count() >= MOST_OF_ONE_KIND;
+    // Those that are made without an inquiry vary all that the one varies that it looks at.
+    let fewer = like.variation.axes.len();
+    let own = attempts
+        .iter()
+        .filter(|attempt| attempt.number > 0 && attempt.variation.axes.len() < fewer);
+    let is_enough = own.count() >= MOST_TRIALS || on_these().count() >= MOST_OF_ONE_KIND;
     (!is_hopeless && !is_enough).then_some(next)
 }
 
@@ -48,7 +54,7 @@ mod tests {
     use crate::compare::Answer;
     use crate::digest::Sha256Digest;
     use crate::ledger::testing::{attempt, probe_of, with_bits};
-    use crate::variation::Axis;
+    use crate::variation::{Axis, Cpus};
 
     /// Makes attempts of a build whose bits are what it makes of its surroundings, until nothing more
     /// has to be tried, and returns what was found and all surroundings.
@@ -80,7 +86,17 @@ mod tests {
             })
         };
         let mut all = vec![Variation::reference()];
-        all.extend((1..=rebuilds).map(|n| Variation::of(n, n as usize - 1, &Axis::expected())));
+        all.extend((1..=rebuilds).map(|n| {
+            Variation::of(
+                n,
+                if n == 1 {
+                    Cpus::One
+                } else {
+                    Cpus::AllAndMoreJobs
+                },
+                &Axis::expected(),
+            )
+        }));
         let mut next = Err(None);
         for variation in &all {
             next = make(variation.clone());

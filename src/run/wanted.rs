@@ -6,34 +6,54 @@ use crate::compare::{Comparison, differing};
 use crate::digest::Sha256Digest;
 use crate::ledger::{AttemptRecord, PreparationRecord};
 use crate::outcome::{BuiltModule, Outcome, PreparationOutcome};
-use crate::variation::{Axis, Variation};
+use crate::variation::{Axis, Cpus, Variation};
 
 /// Returns the attempts that a cell still needs: its reference, and rebuilds on these axes. One that
-/// failed is made again under its number; one that was made on other axes stays beside them.
+/// failed is made again under its number; one that was made on other axes stays beside them. A number
+/// of which nothing is recorded, because something ended it, is given out again.
 pub fn needed(known: &[AttemptRecord], rebuilds: u32, axes: &BTreeSet<Axis>) -> Vec<Variation> {
     let mut needed = Vec::new();
-    let answered = |number: u32| {
-        let mut of_number = known.iter().filter(|attempt| attempt.number == number);
-        of_number.any(|attempt| is_answer(&attempt.outcome))
-    };
-    if !answered(0) {
+    if !is_answered(known, 0) {
         needed.push(Variation::reference());
     }
-    let mut numbers = rebuilds_on(known, axes);
-    let mut next = next_number(known);
-    while numbers.len() < rebuilds as usize {
-        numbers.push(next);
-        next += 1;
-    }
-    needed.extend(
-        numbers
-            .into_iter()
-            .take(rebuilds as usize)
-            .enumerate()
-            .filter(|(_, number)| !answered(*number))
-            .map(|(earlier, number)| Variation::of(number, earlier, axes)),
-    );
+    let numbers = rebuilds_on(known, axes);
+    let recorded = |number: &u32| {
+        let attempt = known.iter().find(|attempt| attempt.number == *number);
+        attempt.map(|attempt| &attempt.variation)
+    };
+    let mut has_one_cpu = numbers
+        .iter()
+        .filter_map(recorded)
+        .any(|variation| variation.cpus == 1);
+    let missing = (rebuilds as usize).saturating_sub(numbers.len());
+    let failed = numbers
+        .iter()
+        .take(rebuilds as usize)
+        .filter(|number| !is_answered(known, **number));
+    needed.extend(failed.filter_map(recorded).cloned());
+    needed.extend(free_numbers(known).take(missing).map(|number| {
+        let cpus = if has_one_cpu {
+            Cpus::AllAndMoreJobs
+        } else {
+            Cpus::One
+        };
+        has_one_cpu = true;
+        Variation::of(number, cpus, axes)
+    }));
+    needed.sort_by_key(|variation| variation.attempt);
     needed
+}
+
+/// Returns true if an attempt of this number has nothing to add.
+fn is_answered(known: &[AttemptRecord], number: u32) -> bool {
+    let mut of_number = known.iter().filter(|attempt| attempt.number == number);
+    of_number.any(|attempt| is_answer(&attempt.outcome))
+}
+
+/// Returns the numbers of rebuilds that nothing is recorded of, from the lowest.
+fn free_numbers(known: &[AttemptRecord]) -> impl Iterator<Item = u32> + use<> {
+    let taken: BTreeSet<u32> = known.iter().map(|attempt| attempt.number).collect();
+    (1..).filter(move |number| !taken.contains(number))
 }
 
 /// Returns the rebuild that brings back modules of the reference that are kept no longer: one with
@@ -55,9 +75,17 @@ pub fn restoring(
     if unvaried.any(gave_others) {
         return None;
     }
-    let wanted = wanted.iter().map(|variation| variation.attempt + 1);
-    let number = wanted.max().unwrap_or(0).max(next_number(known));
     let nothing = BTreeSet::new();
+    let on_nothing = rebuilds_on(known, &nothing);
+    let failed = on_nothing
+        .into_iter()
+        .find(|number| !is_answered(known, *number));
+    let is_wanted = |number: &u32| wanted.iter().any(|one| one.attempt == *number);
+    let number = match failed {
+        Some(number) if is_wanted(&number) => return None,
+        Some(number) => number,
+        None => free_numbers(known).find(|number| !is_wanted(number))?,
+    };
     Some(Variation::like(&Variation::reference(), number, &nothing))
 }
 
@@ -101,10 +129,9 @@ pub fn uncompared(known: &[AttemptRecord], compared: &[(u32, Comparison)]) -> Ve
         .collect()
 }
 
-/// Returns a number that no attempt has.
+/// Returns the lowest number that no attempt has.
 pub fn next_number(known: &[AttemptRecord]) -> u32 {
-    let highest = known.iter().map(|attempt| attempt.number).max();
-    highest.unwrap_or(0) + 1
+    free_numbers(known).next().unwrap_or(u32::MAX)
 }
 
 /// Returns the numbers of the preparations that a cell's kernel still needs: one to be used, and if
@@ -149,7 +176,8 @@ mod tests {
         let mut made = attempt(number, outcome);
         made.variation = match number {
             0 => Variation::reference(),
-            _ => Variation::of(number, 0, axes),
+            1 => Variation::of(number, Cpus::One, axes),
+            _ => Variation::of(number, Cpus::AllAndMoreJobs, axes),
         };
         made
     }
@@ -166,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_rebuild_on_its_axes_has_one_cpu_whatever_its_number() {
+    fn one_rebuild_on_its_axes_has_one_cpu_whatever_its_number() {
         let all = Axis::expected();
         let few: BTreeSet<Axis> = [Axis::Umask].into_iter().collect();
         let (one, more) = ((1, false), (0, true));
@@ -182,11 +210,24 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_an_interrupt_left_open_are_given_out_again() {
+        let all = Axis::expected();
+        // The one that was interrupted had one CPU.
+        let known = [on(0, &all, true), on(2, &all, true)];
+        assert_eq!(asked(&known, 2, &all), [(1, 1, false)]);
+        let known = [on(0, &all, true), on(1, &all, true), on(3, &all, true)];
+        assert_eq!(asked(&known, 4, &all), [(2, 0, true), (4, 0, true)]);
+        assert_eq!(next_number(&known), 2);
+        assert_eq!(next_number(&known[..2]), 2);
+        assert_eq!(next_number(&[]), 1);
+    }
+
+    #[test]
     fn modules_that_are_lost_are_built_again_with_nothing_varied() {
         let all = Axis::expected();
         let nothing = BTreeSet::new();
         let known = [on(0, &all, true), on(1, &all, true), on(2, &all, false)];
-        let wanted = [Variation::of(2, 1, &all)];
+        let wanted = [Variation::of(2, Cpus::AllAndMoreJobs, &all)];
         let of = |known: &[AttemptRecord], is_kept: bool| {
             let restoring = restoring(known, &wanted, |_| is_kept)?;
             Some((restoring.attempt, restoring.axes))
@@ -195,6 +236,9 @@ mod tests {
         assert_eq!(of(&known, false), Some((3, nothing.clone())));
         assert_eq!(of(&known[..2], false), Some((3, nothing.clone())));
         assert_eq!(of(&known[1..], false), None, "there is no reference");
+        // One that failed is made again under its number.
+        let failed = [&known[..], &[on(3, &nothing, false)]].concat();
+        assert_eq!(of(&failed, false), Some((3, nothing.clone())));
         // One of before gave them, and was lost with them.
         let again = |bits: &[u8]| {
             let mut made = on(3, &nothing, true);

@@ -75,6 +75,18 @@ pub struct Variation {
     pub other_memory: bool,
 }
 
+/// What a rebuild that varies the CPUs has in place of all of them and as many jobs.
+///
+/// One rebuild has one CPU, which tells what counts them, and what a parallel build does otherwise. But
+/// threads that race each other do so on several CPUs alone, so every other one has all CPUs, and more jobs
+/// than that. What races had a chance to show itself in the reference and in all rebuilds but one
+/// then: in as many builds as there are rebuilds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cpus {
+    One,
+    AllAndMoreJobs,
+}
+
 impl Variation {
     /// Returns the surroundings of the reference.
     pub fn reference() -> Self {
@@ -107,13 +119,8 @@ impl Variation {
     /// Returns the surroundings of a rebuild: those of the reference, but for these axes. Every
     /// attempt has other values on them, as far as an axis has more than two.
     ///
-    /// `earlier` is how many rebuilds there are before it on these axes. The first has one CPU, which tells
-    /// what counts them and what a parallel build does otherwise; but threads that race each other do
-    /// so on several CPUs alone, so all others have every CPU, and more jobs than that. What races
-    /// had a chance to show itself in the reference and in all rebuilds but the first then: in as many
-    /// builds as there are rebuilds.
-    pub fn of(attempt: u32, earlier: usize, axes: &BTreeSet<Axis>) -> Self {
-        Self::like(&Self::unlike_the_reference(attempt, earlier), attempt, axes)
+    pub fn of(attempt: u32, cpus: Cpus, axes: &BTreeSet<Axis>) -> Self {
+        Self::like(&Self::unlike_the_reference(attempt, cpus), attempt, axes)
     }
 
     /// Returns the surroundings of an attempt that has on these axes the values of another one, so that
@@ -135,7 +142,7 @@ impl Variation {
     pub fn of_preparation(number: u32) -> Self {
         match number {
             0 => Self::reference(),
-            _ => Self::of(number, 0, &Axis::of_a_preparation()),
+            _ => Self::of(number, Cpus::One, &Axis::of_a_preparation()),
         }
     }
 
@@ -158,7 +165,7 @@ impl Variation {
     }
 
     /// Returns surroundings that are on every axis not those of the reference.
-    fn unlike_the_reference(attempt: u32, earlier: usize) -> Self {
+    fn unlike_the_reference(attempt: u32, cpus: Cpus) -> Self {
         let odd = attempt % 2 == 1;
         let mut directories = DIRECTORIES;
         directories.reverse();
@@ -188,8 +195,14 @@ impl Variation {
                     4711_u32.wrapping_add(attempt).to_string(),
                 ),
             ],
-            cpus: u32::from(earlier == 0),
-            more_jobs: earlier > 0,
+            cpus: match cpus {
+                Cpus::One => 1,
+                Cpus::AllAndMoreJobs => 0,
+            },
+            more_jobs: match cpus {
+                Cpus::One => false,
+                Cpus::AllAndMoreJobs => true,
+            },
             reversed_files: true,
             old_kernel: true,
             path: format!("{}:/nonexistent/{attempt}", directories.join(":")),
@@ -243,8 +256,15 @@ mod tests {
             fields
         };
         let reference = without(&Variation::reference());
-        for (attempt, earlier) in [(1, 0), (2, 1), (7, 0), (7, 6), (50, 49)] {
-            let of = |axes: &BTreeSet<Axis>| Variation::of(attempt, earlier, axes);
+        let more = Cpus::AllAndMoreJobs;
+        for (attempt, cpus) in [
+            (1, Cpus::One),
+            (2, more),
+            (7, Cpus::One),
+            (7, more),
+            (50, more),
+        ] {
+            let of = |axes: &BTreeSet<Axis>| Variation::of(attempt, cpus, axes);
             assert_eq!(without(&of(&BTreeSet::new())), reference);
             let mut changed_by_one = 0;
             for axis in Axis::ALL {
@@ -265,35 +285,28 @@ mod tests {
     }
 
     #[test]
-    fn one_rebuild_has_one_cpu_and_all_others_have_more_jobs_than_there_are_cpus() {
-        let cpus = |earlier| {
-            let variation = Variation::of(5, earlier, &Axis::all());
-            (variation.cpus, variation.more_jobs)
-        };
-        assert_eq!(
-            [cpus(0), cpus(1), cpus(8)],
-            [(1, false), (0, true), (0, true)]
-        );
-    }
-
-    #[test]
     fn what_is_made_like_another_has_its_values_and_so_its_choices() {
-        let other = Variation::of(2, 1, &Axis::all());
+        let other = Variation::of(2, Cpus::AllAndMoreJobs, &Axis::all());
         for axis in Axis::ALL {
             let axes = [axis].into_iter().collect();
             let like = Variation::like(&other, 9, &axes);
             assert_eq!((like.attempt, &like.axes), (9, &axes));
             let back = Variation::like(&like, 2, &axes);
-            assert_eq!(back, Variation::of(2, 1, &axes), "{axis}");
+            assert_eq!(
+                back,
+                Variation::of(2, Cpus::AllAndMoreJobs, &axes),
+                "{axis}"
+            );
             assert_ne!(back, Variation::like(&Variation::reference(), 2, &axes));
             for (of, value) in like.choices() {
                 assert_eq!((of, Some(&value)), (axis, other.choices().get(&axis)));
             }
         }
-        let of = |attempt, earlier| Variation::of(attempt, earlier, &Axis::all()).choices();
-        assert_eq!(of(1, 0).len(), 4);
-        assert_ne!(of(1, 0), of(3, 1));
-        assert_ne!(of(2, 1), of(3, 1));
-        assert_eq!(of(4, 1), of(2, 7));
+        let of = |attempt, cpus| Variation::of(attempt, cpus, &Axis::all()).choices();
+        let more = Cpus::AllAndMoreJobs;
+        assert_eq!(of(1, Cpus::One).len(), 4);
+        assert_ne!(of(1, Cpus::One), of(3, more));
+        assert_ne!(of(2, more), of(3, more));
+        assert_eq!(of(4, more), of(2, more));
     }
 }

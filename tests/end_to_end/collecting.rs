@@ -77,27 +77,38 @@ fn a_build_loses_nothing_to_whoever_makes_room_meanwhile() {
     running.end().expect(0);
 }
 
-/// Takes a module of a cell away, out of the store and from where it was laid out.
-fn lose(place: &Place, cell: &Value) {
-    let module = &cell["modules"][0];
-    let digest = module["digest"].as_str().expect("a digest");
+/// Takes a blob out of the store.
+fn remove(place: &Place, digest: &Value) {
+    let digest = digest.as_str().expect("a digest");
     let (_, hex) = digest.split_once(':').expect("an algorithm");
     let blobs = place.state().join("store/blobs/sha256");
     fs::remove_file(blobs.join(&hex[..2]).join(hex)).expect("a blob");
-    let out = place.state().join("out");
-    let laid_out = out.join(cell["id"].as_str().expect("an id"));
-    fs::remove_dir_all(laid_out).expect("a directory");
+}
+
+/// Takes the modules of a cell away, and what its reference was made of and printed, out of the store and
+/// from where they were laid out.
+fn lose(place: &Place, cell: &Value) {
+    let id = cell["id"].as_str().expect("an id");
+    let reference = place.explain(id)["attempts"][0].clone();
+    for digest in [
+        &cell["modules"][0]["digest"],
+        &reference["spec"],
+        &reference["log"],
+    ] {
+        remove(place, digest);
+    }
+    fs::remove_dir_all(place.state().join("out").join(id)).expect("a directory");
 }
 
 #[test]
 fn modules_that_the_store_has_lost_are_built_again_if_they_come_out_the_same() {
     let place = place_with_a_store();
-    let build = |name: &str| {
-        place.build_of(name, "", "rebuilds = 0", "");
+    let build = |name: &str, rebuilds: &str| {
+        place.build_of(name, "", rebuilds, "");
         place.build(&[], 0)["cells"][0].clone()
     };
-    let random = build("random-constant");
-    let sound = build("reproducible");
+    let random = build("random-constant", "rebuilds = 0");
+    let sound = build("reproducible", "");
     lose(&place, &sound);
     let again = ["build", "matrix.toml", "--no-inquiry", "--format", "json"];
     let ran = place.kmatrix(&again).expect(0);
@@ -105,11 +116,20 @@ fn modules_that_the_store_has_lost_are_built_again_if_they_come_out_the_same() {
         ran.stderr.contains("Restoring") && ran.stderr.contains("the store has lost its modules"),
         "{ran}"
     );
-    assert_eq!(ran.json()["cells"][0]["modules"], sound["modules"]);
+    assert!(
+        ran.stderr.contains("warning: ")
+            && ran
+                .stderr
+                .contains("reference.log, which no build brings back"),
+        "{ran}"
+    );
+    let restored = ran.json()["cells"][0].clone();
+    assert_eq!(restored["modules"], sound["modules"]);
+    assert_eq!(restored["label"]["vector"], sound["label"]["vector"]);
     let id = sound["id"].as_str().expect("an id");
     let attempts = place.explain(id)["attempts"].clone();
-    assert_eq!(attempts.as_array().map(Vec::len), Some(2));
-    assert_eq!(attempts[1]["variation"]["axes"], serde_json::json!([]));
+    assert_eq!(attempts.as_array().map(Vec::len), Some(3));
+    assert_eq!(attempts[2]["variation"]["axes"], serde_json::json!([]));
     let laid_out = place.state().join("out").join(id).join("fixture.ko");
     let bytes = fs::read(laid_out).expect("a module");
     let digest = sound["modules"][0]["digest"].as_str().expect("a digest");

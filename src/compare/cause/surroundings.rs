@@ -224,11 +224,12 @@ fn is_run(one: &[u8], two: &[u8], a: &[u8], b: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::variation::Cpus;
 
     fn of(attempt: u32, clock: i64) -> Surroundings {
         let variation = match attempt {
             0 => Variation::reference(),
-            _ => Variation::of(attempt, 0, &Axis::all()),
+            _ => Variation::of(attempt, Cpus::One, &Axis::all()),
         };
         let path = format!("/build/{}", variation.build_path);
         let text = format!(

@@ -10,7 +10,7 @@ use crate::ko::BtfBase;
 use crate::ko::testing::{Form, Piece, build_id_note, module};
 use crate::outcome::{Changed, Reached, Sign, WordKind};
 use crate::source::Suspicion;
-use crate::variation::{Axis, Variation};
+use crate::variation::{Axis, Cpus, Variation};
 
 const KERNEL: BtfBase = BtfBase {
     types: 1000,
@@ -64,7 +64,7 @@ fn surroundings(attempt: u32, lines: &str) -> Surroundings {
     };
     let probe = format!("kmatrix-probe 1\n{lines}kmatrix-probe end\n");
     let reached = Reached::read(probe.as_bytes());
-    Surroundings::of(&Variation::of(attempt, 0, &axes), &reached)
+    Surroundings::of(&Variation::of(attempt, Cpus::One, &axes), &reached)
 }
 
 /// Returns a module of two functions, in one order or the other.

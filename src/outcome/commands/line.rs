@@ -5,11 +5,19 @@ use std::slice::from_ref;
 /// How deep commands in commands are looked at: substitutions, and what a shell is given to run.
 const MOST_NESTED: u32 = 4;
 
-/// Words that stand before a command and are none (POSIX.1-2017, XCU 2.4), and programs that call what comes
-/// after them.
-const BEFORE_A_COMMAND: [&str; 16] = [
-    "!", "{", "case", "command", "do", "elif", "else", "env", "exec", "if", "nohup", "then",
-    "time", "until", "while", "}",
+/// Words that stand before a command and are none (POSIX.1-2017, XCU 2.4).
+const BEFORE_A_COMMAND: [&str; 11] = [
+    "!", "{", "case", "do", "elif", "else", "if", "then", "until", "while", "}",
+];
+
+/// Programs that call what comes after them and their options; of which options a word of its own follows.
+const CALLERS: [(&str, &[&str]); 6] = [
+    ("command", &[]),
+    ("env", &["-u", "-C", "--unset", "--chdir"]),
+    ("exec", &["-a"]),
+    ("nice", &["-n"]),
+    ("nohup", &[]),
+    ("time", &["-f", "-o"]),
 ];
 
 /// One command line: what it makes, and the simple commands that it is made of.
@@ -93,15 +101,46 @@ pub(super) fn program_of(words: &[String]) -> &str {
 
 /// Returns a simple command without what stands before its program.
 fn called(words: &[String]) -> &[String] {
-    let is_before = |word: &&String| {
+    let is_assignment = |word: &str| {
         let name = word.split_once('=').map(|(name, _)| name);
-        let is_assignment = name.is_some_and(|name| {
+        name.is_some_and(|name| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        });
-        is_assignment || BEFORE_A_COMMAND.contains(&word.as_str())
+        })
     };
-    let before = words.iter().take_while(is_before).count();
-    &words[before..]
+    let mut words = words;
+    while let [first, rest @ ..] = words {
+        let redirected = first.trim_start_matches(|c: char| c.is_ascii_digit());
+        words = if redirected.starts_with(['<', '>']) {
+            let is_alone = redirected.chars().all(|c| "<>&".contains(c));
+            &rest[usize::from(is_alone).min(rest.len())..]
+        } else if is_assignment(first) || BEFORE_A_COMMAND.contains(&first.as_str()) {
+            rest
+        } else if let Some((_, with_a_word)) = CALLERS.iter().find(|(name, _)| {
+            // `command -v` and `command -V` call nothing.
+            *name == program_of(words)
+                && !rest
+                    .first()
+                    .is_some_and(|next| matches!(next.as_str(), "-v" | "-V"))
+        }) {
+            after_options(rest, with_a_word)
+        } else {
+            return words;
+        };
+    }
+    words
+}
+
+/// Returns what comes after options, of which some have a word of their own.
+fn after_options<'w>(words: &'w [String], with_a_word: &[&str]) -> &'w [String] {
+    let mut words = words;
+    while let [first, rest @ ..] = words {
+        if !first.starts_with('-') {
+            break;
+        }
+        let taken = usize::from(with_a_word.contains(&first.as_str()));
+        words = &rest[taken.min(rest.len())..];
+    }
+    words
 }
 
 /// Returns the text that a simple command has a shell run.
@@ -304,6 +343,9 @@ mod tests {
             "cmd_x := gcc -DX=\"$$(curl there)\" -c x.c",
             "cmd_x := gcc -DX=`curl there` -c x.c",
             "cmd_x := /bin/sh -ec 'true && env A=1 /usr/bin/curl there'",
+            "cmd_x := env -i -u HOME A=1 curl there",
+            "cmd_x := exec -a name curl there; time -p curl there",
+            "cmd_x := 2>/dev/null > x A=1 curl there",
             "cmd_x := eval \"curl there\" 'x'",
             "cmd_x := sh -c 'sh -c \"$$(curl there)\"'",
         ] {
@@ -314,6 +356,8 @@ mod tests {
             "cmd_x := echo curl { curl",
             "cmd_x := sh curl -c",
             "cmd_x := cat -c 'curl'",
+            "cmd_x := command -v curl; > curl",
+            "cmd_x := env -u curl",
         ] {
             let command = Command::read(line).expect("a command");
             assert!(!command.calls("curl"), "{command:?}");
