@@ -26,7 +26,9 @@ use cause::{Context, Named};
 pub use differences::{
     Difference, Differences, Excerpt, ModuleView, SectionDifference, SectionFacts,
 };
-pub use inquiry::{Answer, Inquiry, MOST_ALIKE, MOST_TRIALS, Trial, inquire, rate_not_excluded};
+pub use inquiry::{
+    Answer, Inquiry, MOST_ALIKE, MOST_TRIALS, Trial, agreeing_with, inquire, rate_not_excluded,
+};
 pub use layers::{Agreement, Apart, Basis, Layer, Layers, ModuleLayers, Opened};
 pub use normalisation::Normalisation;
 pub use search::{Which, differences};

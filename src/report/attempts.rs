@@ -105,10 +105,7 @@ fn is_like(reference: Option<&AttemptRecord>, one: &AttemptRecord, other: &Attem
 
 /// Returns the axes on which a rebuild differs from the reference, as the probes in both found.
 fn reached(reference: Option<&AttemptRecord>, attempt: &AttemptRecord) -> BTreeSet<Axis> {
-    reference.map_or_else(BTreeSet::new, |reference| {
-        let differs = attempt.reached.differs_from(&reference.reached);
-        &attempt.variation.axes & &differs
-    })
+    reference.map_or_else(BTreeSet::new, |reference| attempt.varied(reference))
 }
 
 fn print_alike(

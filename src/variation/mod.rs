@@ -118,7 +118,6 @@ impl Variation {
 
     /// Returns the surroundings of a rebuild: those of the reference, but for these axes. Every
     /// attempt has other values on them, as far as an axis has more than two.
-    ///
     pub fn of(attempt: u32, cpus: Cpus, axes: &BTreeSet<Axis>) -> Self {
         Self::like(&Self::unlike_the_reference(attempt, cpus), attempt, axes)
     }

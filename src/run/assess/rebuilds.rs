@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::doubts::{Agreed, Shown};
 use super::evidence::{built, isolation};
 use crate::compare::cause::{Lines, Named, OfRebuild, blame_each, together};
-use crate::compare::{Answer, Comparison, Inquiry, Trial, differing, inquire};
+use crate::compare::{Answer, Comparison, Inquiry, Trial, agreeing_with, differing, inquire};
 use crate::label::Rebuilds;
 use crate::ledger::{AttemptRecord, CellRecord};
 use crate::outcome::Outcome;
@@ -35,10 +35,7 @@ pub(super) fn rebuilds(
     let same = count(true);
     let different = count(false).saturating_sub(normalised);
     let agreeing = || trials.iter().filter(|trial| trial.same);
-    let with = |axes: &BTreeSet<Axis>| {
-        let count = agreeing().filter(|trial| axes.is_subset(&trial.axes));
-        u32::try_from(count.count()).unwrap_or(u32::MAX)
-    };
+    let with = |axes: &BTreeSet<Axis>| agreeing_with(&trials, axes);
     let varied = agreeing()
         .map(|trial| &trial.axes)
         .max_by_key(|axes| (axes.len(), with(axes)))

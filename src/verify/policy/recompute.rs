@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::attest::{ComparedAttempt, RebuildComparison};
-use crate::compare::{Inquiry, Trial, inquire};
+use crate::compare::{Inquiry, Trial, agreeing_with, inquire};
 use crate::label::{
     Axis, Evidence, Grade, Label, Rebuilds, RulesUsed, Tier, Vector, grade, rule_table,
 };
@@ -167,14 +167,13 @@ fn shown(comparison: &RebuildComparison, trials: &[(&ComparedAttempt, Trial)]) -
         (false, Some(claimed)) => claimed.normalised.min(differing),
         (true, _) | (_, None) => 0,
     };
-    let with =
-        |axes: &BTreeSet<_>| count(agreeing().filter(|(_, t)| axes.is_subset(&t.axes)).count());
+    let all: Vec<Trial> = trials.iter().map(|(_, trial)| trial.clone()).collect();
+    let with = |axes: &BTreeSet<_>| agreeing_with(&all, axes);
     let varied = agreeing()
         .map(|(_, trial)| &trial.axes)
         .max_by_key(|axes| (axes.len(), with(axes)))
         .cloned()
         .unwrap_or_default();
-    let all: Vec<Trial> = trials.iter().map(|(_, trial)| trial.clone()).collect();
     let is_lost = |word: &str| Failure::INFRASTRUCTURE.contains(&word);
     let failed = comparison.rebuilds.iter().filter(|rebuild| {
         let word = rebuild.outcome.as_str();
